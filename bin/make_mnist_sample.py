@@ -1,0 +1,66 @@
+"""Draws the embedded MNIST sample from the original files: the same number of every digit."""
+
+import os
+
+import numpy as np
+from absl import flags
+
+from bin import common
+from tf2cases.data import idx, mnist
+from tf2cases.errors import UsageError
+
+_PER_DIGIT = {"train": 400, "test": 100}
+
+
+def define(values):
+    flags.DEFINE_string("data_dir", None, "Folder with MNIST's four idx files, plain or .gz.", flag_values=values)
+    flags.DEFINE_string("out", "testdata/mnist_sample", "Folder for the sample's four files.", flag_values=values)
+
+
+def main(values):
+    if not values.data_dir:
+        raise UsageError("--data_dir is missing: expected the folder with MNIST's four idx files.")
+    source = mnist.load_idx(values.data_dir)
+    # RandomState and not a Generator: NumPy promises that its stream never changes.
+    rng = np.random.RandomState(0)
+    chosen = {}
+    for split, count in _PER_DIGIT.items():
+        chosen[split] = draw(getattr(source, split)["labels"], count, rng)
+    os.makedirs(values.out, exist_ok=True)
+    size = 0
+    for split, files in mnist.FILES.items():
+        arrays = getattr(source, split)
+        images, labels = (arrays[name][chosen[split]] for name in ("images", "labels"))
+        for file, array in zip(files, (images[..., 0], labels), strict=True):
+            path = os.path.join(values.out, f"{file}.gz")
+            idx.write(path, array)
+            size += os.path.getsize(path)
+    counts = " and ".join(f"{len(chosen[split])} {split}" for split in chosen)
+    print(f"{counts} digits, {size} bytes, in {values.out}")
+
+
+def draw(labels, count, rng):
+    """Draws `count` indices of every digit, in shuffled order.
+
+    Args:
+      labels: integers [N] in 0-9.
+      count: how many of each.
+      rng: `np.random.RandomState`.
+
+    Returns:
+      int64 [10 * count], each index at most once.
+
+    Raises:
+      UsageError: a digit is too rare.
+    """
+    chosen = []
+    for digit in range(10):
+        candidates = np.flatnonzero(labels == digit)
+        if len(candidates) < count:
+            raise UsageError(f"--data_dir has {len(candidates)} digits {digit} in a split: expected at least {count}.")
+        chosen.append(rng.permutation(candidates)[:count])
+    return rng.permutation(np.concatenate(chosen))
+
+
+if __name__ == "__main__":
+    common.run(__doc__, define, main)

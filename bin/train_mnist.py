@@ -1,0 +1,16 @@
+"""Trains a classifier of handwritten digits, shows how good it is, and exports it.
+
+    python -m bin.train_mnist --dataset=mnist_sample --epochs=20
+    python -m bin.train_mnist --data_dir=data --model=cnn --recipe=best
+"""
+
+from bin import common
+from tf2cases.cases import MNIST
+
+
+def main(argv=None):
+    common.train(MNIST, __doc__, argv)
+
+
+if __name__ == "__main__":
+    main()

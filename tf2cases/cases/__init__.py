@@ -1,0 +1,36 @@
+"""The cases, one file each."""
+
+import os
+
+from tf2cases.cases.linear_regression import LinearRegression
+from tf2cases.cases.mnist import MNIST
+from tf2cases.errors import UsageError
+from tf2cases.training import checkpoints
+from tf2cases.training import workdir as workdirs
+
+# The name in `config.json` -> the case. Conformance tests and `bin.export` run over it.
+REGISTRY = {case.Config.case: case for case in (LinearRegression, MNIST)}
+
+
+def restore(workdir, step=None):
+    """Rebuilds the trained case of a run from its folder, without its data.
+
+    Args:
+      workdir: path of the run's folder.
+      step: which checkpoint; the newest by default.
+
+    Returns:
+      The case.
+
+    Raises:
+      UsageError: there is no run, or no checkpoint.
+    """
+    record = workdirs.read_record(workdir)
+    if record["case"] not in REGISTRY:
+        raise UsageError(f"--workdir is {workdir!r}, but its case {record['case']!r} is none of {', '.join(REGISTRY)}.")
+    case_class = REGISTRY[record["case"]]
+    case = case_class(case_class.Config(**record["config"]), record["info"])
+    directory = os.path.join(workdir, workdirs.CHECKPOINTS)
+    if checkpoints.restore(directory, step, expect_partial=True, case=case) is None:
+        raise UsageError(f"--workdir is {workdir!r}, but no checkpoint was saved there yet.")
+    return case

@@ -1,0 +1,151 @@
+"""House prices by linear regression, with gradient descent written out by hand.
+
+    price ~ w1 * size + w2 * bedrooms + b
+
+on 47 houses. Features and price are normalised to mean 0 and standard deviation 1, a column of ones carries the bias,
+and each step goes down the gradient of loss(w) = |X w - y|^2 / (2 n), which is X'(X w - y) / n. No tape, no optimizer.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tf2cases import nn, training, viz
+from tf2cases.data import sources
+from tf2cases.training import field
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(training.RunConfig):
+    """The tutorial's numbers: rate 0.01, 500 epochs of one step on all rows."""
+
+    case = "linear_regression"
+
+    dataset: str = field("houses", "The data set to train on.", choices=("houses",))
+    epochs: float | None = field(500, "Length of the run in epochs.", above=0, numeric=False)
+    batch_size: int | None = field(None, "Rows a step; all of them by default.", minimum=1)
+    log_every: int = field(10, "Steps between reports of the training loss.", minimum=1, numeric=False)
+    eval_every: int = field(10, "Steps between the lines that show the model.", minimum=0, numeric=False)
+    checkpoint_every: int = field(100, "Steps between checkpoints; 0: once an epoch.", minimum=0, numeric=False)
+    csv: str | None = field(None, "A CSV file to use instead of the embedded 47 houses.")
+    features: str | None = field(None, "Feature columns by name or number from 0, with commas; default: all others.")
+    target: str | None = field(None, "Target column by name or number from 0; default: the last one.")
+    header: str = field("auto", "Whether the CSV's first row holds names.", choices=("auto", "yes", "no"))
+    learning_rate: float = field(0.01, "Step length of the gradient descent.", above=0)
+
+
+class LinearRegression(training.Case):
+    """Linear regression on normalised columns.
+
+    Attributes:
+      weights: float32 [1 + features, 1]: the bias, then one weight for each feature, all for normalised columns.
+    """
+
+    Config = Config
+    shuffle = False
+
+    def __init__(self, config, info):
+        super().__init__(config, info)
+        self.mean, self.std = np.array(info["mean"]), np.array(info["std"])  # features, then the target
+        self.weights = tf.Variable(tf.zeros([len(self.mean), 1]), name="weights")
+
+    @classmethod
+    def load(cls, config):
+        table = dict(csv=config.csv, features=config.features, target=config.target, header=config.header)
+        return sources.load(config.dataset, config.data_dir, **table)
+
+    def train_step(self, batch):
+        with tf.name_scope("input"):
+            x, y = self._normalised(batch["features"], batch["targets"])
+        with tf.name_scope("hypothesis"):
+            error = x @ self.weights - y
+        with tf.name_scope("train"):
+            gradient = tf.matmul(x, error, transpose_a=True) / x.shape[0]
+            (gradient,) = nn.optimizers.mean_over_replicas([gradient])
+            self.weights.assign_sub(self.config.learning_rate * gradient)
+        with tf.name_scope("loss"):
+            return {"loss": self._loss(x, y)}
+
+    def _normalised(self, features, targets):
+        """(x [n, 1 + features], y [n, 1]), float32, the first column of x all ones."""
+        rows = tf.cast(tf.concat([features, targets[:, tf.newaxis]], axis=1), tf.float64)
+        rows = tf.cast((rows - self.mean) / self.std, tf.float32)  # in float64, so that means vanish to 1e-16
+        return tf.concat([tf.ones_like(rows[:, :1]), rows[:, :-1]], axis=1), rows[:, -1:]
+
+    def _loss(self, x, y):
+        error = x @ self.weights - y
+        return tf.squeeze(tf.matmul(error, error, transpose_a=True) / (2 * x.shape[0]))
+
+    def evaluate(self, dataset):
+        x, y = self._everything(dataset)
+        bias, *weights = self.weights.numpy()[:, 0]
+        return {"loss": self._loss(x, y), "bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
+
+    def _everything(self, dataset):
+        batches = [self._normalised(batch["features"], batch["targets"]) for batch in dataset]
+        return tuple(tf.concat(column, axis=0) for column in zip(*batches, strict=True))
+
+    def describe(self, source):
+        """The first five normalised rows, as a table."""
+        rows = {name: array[:5] for name, array in source.train.items()}
+        x, y = self._normalised(rows["features"], rows["targets"])
+        names = ["ones", *self.info["feature_names"], self.info["target_name"]]
+        widths = [max(9, len(name)) for name in names]
+        lines = ["   " + "  ".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))]
+        for i, row in enumerate(tf.concat([x, y], axis=1).numpy()):
+            lines.append(f"{i:<3}" + "  ".join(f"{v:>{w}.6f}" for v, w in zip(row, widths, strict=True)))
+        return "\n".join(lines)
+
+    def progress_line(self, step, split, values):
+        if split != "eval":
+            return ""
+        return "Epoch %d \t Loss=%.4g \t Model: %s" % (step, values["loss"], _equation(values))
+
+    def conclude(self, source, values):
+        x, y = (tensor.numpy() for tensor in self._normalised(source.train["features"], source.train["targets"]))
+        bias, *weights = np.linalg.lstsq(x, y, rcond=None)[0][:, 0]
+        exact = {"bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
+        loss = np.mean((x @ [[bias], *([w] for w in weights)] - y) ** 2) / 2
+        return (
+            f"Gradient descent: loss {values['loss']:.6f}, {_equation(values)}\n"
+            f"Closed form:      loss {loss:.6f}, {_equation(exact)}"
+        )
+
+    def pictures(self, source):
+        features, price = source.train["features"], source.train["targets"]
+        names, target = self.info["feature_names"], self.info["target_name"]
+        slope, intercept = np.polyfit(features[:, 0], price, 1)
+        drawn = {
+            f"{target}_against_{names[0]}": viz.scatter_with_line(
+                features[:, 0], price, slope, intercept, names[0], target, f"{target} against {names[0]}"
+            )
+        }
+        if len(names) >= 2:
+            x, y = self._normalised(features, price)
+            labels = (names[0], names[1], target)
+            drawn["scatter_3d"] = viz.scatter_3d(features[:, 0], features[:, 1], price, labels, "As measured")
+            drawn["scatter_3d_normalised"] = viz.scatter_3d(x[:, 1], x[:, 2], y[:, 0], labels, "Normalised")
+        return drawn
+
+    def signatures(self):
+        mean, std = tf.constant(self.mean, tf.float32), tf.constant(self.std, tf.float32)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, len(self.mean) - 1], tf.float32, "features")])
+        def serving_default(features):
+            """features in their own units -> price in its own."""
+            x = (features - mean[:-1]) / std[:-1]
+            y = x @ self.weights[1:] + self.weights[0]
+            return {self.info["target_name"]: y[:, 0] * std[-1] + mean[-1]}
+
+        return {"serving_default": serving_default}
+
+    def requests(self):
+        rows = self.mean[:-1] + self.std[:-1] * np.array([[0.0], [1.0], [-1.0]])
+        return {"serving_default": {"features": rows.astype(np.float32)}}
+
+
+def _equation(values):
+    weights = [v for k, v in values.items() if k.startswith("w")]
+    terms = ["%.4gx%d" % (w, i) for i, w in enumerate(weights, 1)]
+    return "y = " + " + ".join([*terms, "%.4g" % values["bias"]])

@@ -1,0 +1,261 @@
+"""Digits: a classifier of 28x28 grey pictures, as a multi-layer perceptron or a convolutional network."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tf2cases import nn, training, viz
+from tf2cases.data import image_bytes, sources
+from tf2cases.training import field
+
+# What `--recipe=best` sets, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
+_BEST = {
+    "mlp": dict(epochs=40, schedule="cosine", augment=True, learning_rate=0.001),
+    "cnn": dict(epochs=16, schedule="cosine", augment=True, learning_rate=0.001),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(training.OptimizerConfig):
+    """The tutorial's numbers: Adam 0.001 (epsilon 1e-7), batch 128, 5 epochs."""
+
+    case = "mnist"
+
+    dataset: str = field("mnist", "The data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
+    epochs: float | None = field(5, "Length of the run in epochs.", above=0, numeric=False)
+    model: str = field("cnn", "The network.", choices=("mlp", "cnn"))
+    recipe: str = field(
+        "tutorial", "Defaults of the other flags; best: the best accuracy.", choices=("tutorial", "best"), numeric=False
+    )
+    augment: bool = field(False, "Shift, turn, scale and shear the training digits at random.")
+    dropout: bool = field(True, "Use the CNN's dropout layers.")
+    ema: float = field(0.0, "Evaluate and export a moving average of the weights with this decay; 0: none.",
+                       minimum=0, maximum=0.9999)  # fmt: skip
+
+    @property
+    def name(self):
+        return f"{'fashion_mnist' if self.dataset == 'fashion_mnist' else 'mnist'}_{self.model}"
+
+    @classmethod
+    def recipe_defaults(cls, given):
+        return _BEST.get(given.get("model", "cnn"), {}) if given.get("recipe") == "best" else {}
+
+
+def mlp(classes):
+    """784-512-512-classes, relu."""
+    relu = tf.nn.relu
+    return nn.Sequential(
+        [
+            nn.Flatten(),
+            nn.Dense(512, relu, name="dense_1"),
+            nn.Dense(512, relu, name="dense_2"),
+            nn.Dense(classes, name="logits"),
+        ],
+        name="mlp",
+    )
+
+
+def cnn(classes, dropout=True):
+    """Two 3x3 convolutions, a pool, two dense layers; 1,199,882 parameters for 10 classes of 28x28x1 pictures."""
+    relu = tf.nn.relu
+    return nn.Sequential(
+        [
+            nn.Conv2D(32, 3, padding="VALID", activation=relu, name="conv_1"),
+            nn.Conv2D(64, 3, padding="VALID", activation=relu, name="conv_2"),
+            nn.MaxPool2D(2),
+            nn.Dropout(0.25 if dropout else 0.0, name="dropout_1"),
+            nn.Flatten(),
+            nn.Dense(128, relu, name="dense_1"),
+            nn.Dropout(0.5 if dropout else 0.0, name="dropout_2"),
+            nn.Dense(classes, name="logits"),
+        ],
+        name="cnn",
+    )
+
+
+class MNIST(training.Case):
+    """The classifier.
+
+    Attributes:
+      network: pictures in [0, 1] -> logits; the one that is trained.
+      average: an `nn.ExponentialMovingAverage` of it with `--ema`, else None.
+    """
+
+    Config = Config
+    metric_names = ("loss", "accuracy")
+
+    def __init__(self, config, info):
+        super().__init__(config, info)
+        self.network = self._make_network()
+        variables = self.network.trainable_variables
+        self.optimizer = nn.Adam(variables, epsilon=1e-7, **config.optimizer_options())
+        self.average = None
+        if config.ema:
+            self.average = nn.ExponentialMovingAverage(self._make_network(), self.network, config.ema)
+        self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.uint8)])
+
+    def _make_network(self):
+        classes = len(self.info["class_names"])
+        network = mlp(classes) if self.config.model == "mlp" else cnn(classes, self.config.dropout)
+        self._input_shape = (None, *self.info["image_shape"])
+        network.create(self._input_shape, nn.random.fold(self.config.seed, "weights"))
+        return network
+
+    @classmethod
+    def load(cls, config):
+        return sources.load(config.dataset, config.data_dir)
+
+    @staticmethod
+    def compile_on(device_type, config):
+        return device_type == "CPU" and config.model == "mlp"
+
+    def describe(self, source):
+        return nn.summary(self.network)
+
+    def prepare(self, batch):
+        if not self.config.augment:
+            return batch
+        seed = nn.random.at_step(nn.random.fold(self.config.seed, "augment"), self.step)
+        return batch | {"images": augment(batch["images"], seed)}
+
+    def train_step(self, batch):
+        seed = nn.random.at_step(nn.random.fold(self.config.seed, "dropout"), self.step)
+        labels = tf.cast(batch["labels"], tf.int32)
+        with tf.GradientTape() as tape:
+            logits = self.network(self._scaled(batch["images"]), is_training=True, seed=seed)
+            loss = tf.reduce_mean(nn.losses.softmax_cross_entropy(labels, logits))
+        self.optimizer.minimize(loss, tape)
+        if self.average:
+            self.average.update()
+        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
+        return {"loss": loss, "accuracy": tf.reduce_mean(tf.cast(hits, tf.float32))}
+
+    def _scaled(self, images):
+        """uint8 pictures in [0, 1], in the dtype that the network is to compute in."""
+        return tf.cast(images, nn.precision.compute_dtype(self.config.precision)) / 255
+
+    def _logits(self, images):
+        """uint8 [N, H, W, C] -> float32 [N, classes], as it is evaluated."""
+        network = self.average.network if self.average else self.network
+        return tf.cast(network(self._scaled(images)), tf.float32)
+
+    def evaluate(self, dataset):
+        loss, confusion = nn.metrics.Mean(), nn.metrics.ConfusionMatrix(len(self.info["class_names"]))
+        for batch in dataset:
+            logits = self._infer(batch["images"])
+            loss.update(nn.losses.softmax_cross_entropy(batch["labels"], logits))
+            confusion.update(batch["labels"], tf.argmax(logits, axis=1))
+        right = confusion.right()
+        return {
+            "loss": loss.result(),
+            "accuracy": confusion.accuracy(),
+            "right": right,
+            "wrong": confusion.total() - right,
+        }
+
+    def conclude(self, source, values):
+        total = values["right"] + values["wrong"]
+        return (
+            f"Test accuracy {values['accuracy']:.2%} (loss {values['loss']:.4f}): "
+            f"{values['right']:,.0f} of {total:,.0f} right, {values['wrong']:,.0f} wrong."
+        )
+
+    def pictures(self, source):
+        names = self.info["class_names"]
+        first, labels = source.train["images"][:15], source.train["labels"]
+        counts = np.bincount(labels, minlength=len(names))
+        images, truth = source.test["images"], source.test["labels"]
+        logits = np.concatenate([self._infer(images[i : i + 500]) for i in range(0, len(images), 500)])
+        guess, losses = logits.argmax(axis=1), nn.losses.softmax_cross_entropy(truth, logits).numpy()
+        confusion = nn.metrics.ConfusionMatrix(len(names))
+        confusion.update(truth, guess)
+        drawn = {
+            "digits": viz.labelled(first, [names[i] for i in labels[:15]], columns=5, invert=True),
+            "label_counts": viz.bars(names, counts, "Labels of the training set", "label", "pictures"),
+            "confusion": viz.confusion_matrix(confusion.counts.numpy(), names, "Test set"),
+        }
+        worst = [i for i in np.argsort(-losses)[:20] if guess[i] != truth[i]]
+        if worst:
+            texts = [f"{names[truth[i]]} read as {names[guess[i]]}" for i in worst]
+            drawn["worst_mistakes"] = viz.labelled(images[worst], texts, columns=5, invert=True)
+        return drawn
+
+    def signatures(self):
+        shape, names = self._input_shape, tf.constant(self.info["class_names"])
+        network = self.average.network if self.average else self.network
+
+        def probabilities(images):
+            return tf.nn.softmax(network(images))
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "images")])
+        def serving_default(images):
+            """Pictures in [0, 1], digits light on dark."""
+            return {"probabilities": probabilities(images)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def classify_bytes(image_bytes):
+            """Picture files of any size."""
+            scores = probabilities(self._decoded(image_bytes))
+            return {"probabilities": scores, "label": tf.gather(names, tf.argmax(scores, axis=1))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+        def classify(inputs):
+            """Serialized tf.Examples with the picture file in the feature `image_bytes` (the Classify API)."""
+            parsed = tf.io.parse_example(inputs, {"image_bytes": tf.io.FixedLenFeature([], tf.string)})
+            scores = probabilities(self._decoded(parsed["image_bytes"]))
+            return {"classes": tf.broadcast_to(names, tf.shape(scores)), "scores": scores}
+
+        return {"serving_default": serving_default, "classify_bytes": classify_bytes, "classify": classify}
+
+    def _decoded(self, files):
+        return image_bytes.decode_batch(files, image_bytes.to_digit, self.info["image_shape"])
+
+    def requests(self):
+        height, width, channels = self.info["image_shape"]
+        images = np.zeros([3, height, width, channels], np.uint8)
+        images[1, 6:22, 12:16], images[2, 8:12, 6:22] = 255, 200  # an upright and a lying stroke
+        files = np.array([tf.io.encode_png(image).numpy() for image in images], object)
+        feature = lambda data: tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))  # noqa: E731
+        examples = [
+            tf.train.Example(features=tf.train.Features(feature={"image_bytes": feature(f)})).SerializeToString()
+            for f in files
+        ]
+        return {
+            "serving_default": {"images": images.astype(np.float32) / 255},
+            "classify_bytes": {"image_bytes": files},
+            "classify": {"inputs": np.array(examples, object)},
+        }
+
+
+def augment(images, seed):
+    """Shifts by up to 2 pixels, turns by up to 12 degrees, scales by up to 12 %, shears by up to 0.15, about the centre.
+
+    Args:
+      images: uint8 [N, H, W, C]; what comes in from outside is black.
+      seed: int64 [2].
+
+    Returns:
+      uint8 [N, H, W, C].
+    """
+    n, height, width, _ = images.shape
+    draw = nn.random.uniform([6, n], seed, -1.0, 1.0)
+    angle, shear = draw[0] * math.radians(12), draw[1] * 0.15
+    scale_x, scale_y = 1 + 0.12 * draw[2], 1 + 0.12 * draw[3]
+    # The map from output to input pixels: turn @ shear @ scale, then the shift; the centre stays.
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    a, b = cos * scale_x, (cos * shear - sin) * scale_y
+    c, d = sin * scale_x, (sin * shear + cos) * scale_y
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    x = centre_x - a * centre_x - b * centre_y + 2 * draw[4]
+    y = centre_y - c * centre_x - d * centre_y + 2 * draw[5]
+    zero = tf.zeros_like(a)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([a, b, x, c, d, y, zero, zero], axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )

@@ -1,0 +1,169 @@
+"""MNIST and Fashion-MNIST: 28x28 grey pictures of ten classes, and a sample that is embedded."""
+
+import os
+
+import numpy as np
+
+from tf2cases.data import idx, tfds
+from tf2cases.data.source import Source, checkout_path
+from tf2cases.errors import UsageError
+
+IMAGE_SHAPE = (28, 28, 1)
+_DIGITS = [str(digit) for digit in range(10)]
+CLASS_NAMES = {
+    "mnist": _DIGITS,
+    "mnist_sample": _DIGITS,
+    # The order of the labels, from https://github.com/zalandoresearch/fashion-mnist.
+    "fashion_mnist": [
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ],
+}
+# split -> (images, labels), the names of the original distribution.
+FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+
+
+def load(name, data_dir=""):
+    """Loads "mnist" or "fashion_mnist".
+
+    Looks for, in this order: the four idx files (plain or .gz, `-idx3` or `.idx3`) in DATA_DIR/NAME
+    (also with a hyphen), then in DATA_DIR; a prepared TFDS set in DATA_DIR, then in TFDS' default
+    directory; a download with TFDS. The folder with the set's name comes first so that one DATA_DIR
+    can hold both sets, whose files have equal names.
+
+    Returns:
+      Source with "images" uint8 [N, 28, 28, 1] and "labels" uint8 [N].
+
+    Raises:
+      UsageError: a set that was found is not valid, or none was found and the network is out of reach.
+      RunError: the download failed.
+    """
+    data_dir = os.path.expanduser(data_dir)
+    if data_dir and os.path.exists(data_dir) and not os.path.isdir(data_dir):
+        raise UsageError(f"--data_dir={data_dir} is a file: expected a folder.")
+    folders = [os.path.join(data_dir, name), os.path.join(data_dir, name.replace("_", "-")), data_dir]
+    folders = list(dict.fromkeys(folders)) if data_dir else []
+    for folder in folders:
+        paths = _find(folder)
+        if paths:
+            return _from_idx(name, paths)
+    tfds_dirs = ([data_dir] if data_dir else []) + [tfds.default_dir()]
+    splits = tfds.load_prepared(name, tfds_dirs)
+    if splits is None:
+        names = ", ".join(file for pair in FILES.values() for file in pair)
+        where = f"in {' or '.join(folders)}" if folders else "because --data_dir is empty"
+        splits = tfds.download(
+            name,
+            data_dir,
+            f"found neither the idx files {names} (plain or .gz) {where}, nor a prepared TFDS set in "
+            + " or ".join(os.path.join(d, name) for d in tfds_dirs),
+        )
+    return _from_tfds(name, splits)
+
+
+def load_sample():
+    """Loads the embedded digits: 4,000 of MNIST's training split and 1,000 of its test split.
+
+    Raises:
+      UsageError: testdata/ is not there, or damaged.
+    """
+    return load_idx(checkout_path("mnist_sample"), "mnist_sample")
+
+
+def load_idx(folder, name="mnist"):
+    """Loads the four idx files of one folder, and nothing else if they are not there.
+
+    Args:
+      folder: the folder.
+      name: a key of `CLASS_NAMES`.
+
+    Raises:
+      UsageError: a file is missing or not valid.
+    """
+    paths = _find(folder)
+    if not paths:
+        raise UsageError(f"{folder} has no idx files: expected {FILES['train'][0]} (plain or .gz) etc.")
+    return _from_idx(name, paths)
+
+
+def _find(folder):
+    """{split: (images' path, labels' path)} in a folder; None if it has none of the four files."""
+
+    def locate(file):
+        names = [n + ending for n in (file, file.replace("-idx", ".idx")) for ending in ("", ".gz")]
+        paths = [os.path.join(folder, n) for n in names]
+        return next((path for path in paths if os.path.isfile(path)), None)
+
+    paths = {file: locate(file) for pair in FILES.values() for file in pair}
+    if not any(paths.values()):
+        return None
+    for file, path in paths.items():
+        if path is None:
+            raise UsageError(f"{folder} has some of MNIST's idx files but not {file}: expected all four, plain or .gz.")
+    return {split: tuple(paths[file] for file in pair) for split, pair in FILES.items()}
+
+
+def _from_idx(name, paths):
+    splits = {
+        split: _checked(idx.read(images), idx.read(labels), images, labels) for split, (images, labels) in paths.items()
+    }
+    return _source(name, splits)
+
+
+def _from_tfds(name, splits):
+    where = f"the TFDS set {name!r}"
+    missing = {"train", "test"} - set(splits)
+    if missing:
+        raise UsageError(f"{where} has the splits {sorted(splits)}: expected train and test.")
+    checked = {}
+    for split in FILES:
+        arrays = splits[split]
+        if not {"image", "label"} <= set(arrays):
+            raise UsageError(f"{where} has the features {sorted(arrays)}: expected image and label.")
+        images, labels = arrays["image"], arrays["label"]
+        if images.shape[1:] == IMAGE_SHAPE:
+            images = images[..., 0]
+        checked[split] = _checked(images, labels, where, where)
+    return _source(name, checked)
+
+
+def _checked(images, labels, images_from, labels_from):
+    """Checks one split and shapes it as a source gives it.
+
+    Args:
+      images: integers [N, 28, 28] in 0-255.
+      labels: integers [N] in 0-9.
+      images_from, labels_from: where they are from, for the messages.
+    """
+    height, width, _ = IMAGE_SHAPE
+    if images.ndim != 3 or images.shape[1:] != (height, width) or not len(images):
+        raise UsageError(f"{images_from} has images of shape {list(images.shape)}: expected [N, {height}, {width}].")
+    if labels.ndim != 1:
+        raise UsageError(f"{labels_from} has labels of shape {list(labels.shape)}: expected [N].")
+    if len(images) != len(labels):
+        raise UsageError(
+            f"{images_from} has {len(images)} images but {labels_from} has {len(labels)} labels: expected as many."
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels > 9))
+    if len(wrong):
+        raise UsageError(f"{labels_from} has the label {labels[wrong[0]]} at index {wrong[0]}: expected 0 to 9.")
+    return {
+        "images": images.astype(np.uint8, copy=False)[..., np.newaxis],
+        "labels": labels.astype(np.uint8, copy=False),
+    }
+
+
+def _source(name, splits):
+    info = {"image_shape": list(IMAGE_SHAPE), "class_names": list(CLASS_NAMES[name])}
+    return Source(name, splits["train"], splits["test"], info)

@@ -1,0 +1,87 @@
+"""Order, batching and prefetch: which examples make up batch k.
+
+The position in the data is a function of the step. Epoch e visits the examples in the order of a stateless permutation
+seeded by (seed, e), and batches run across epoch ends, so that nothing needs saving to start at any step.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+# Sets up to this many bytes are held as tensors and gathered inside the traced loop.
+IN_MEMORY_LIMIT = 2**31
+
+
+class Batches:
+    """The endless sequence of training batches.
+
+    Args:
+      arrays: {name: array [N, ...]}, NumPy arrays or memory maps.
+      batch_size: examples a batch.
+      seed: int in [0, 2^63), of the order.
+      shuffle: False visits the examples in their own order in every epoch.
+
+    Attributes:
+      in_memory: whether `batch` may be used; otherwise only `dataset`.
+    """
+
+    def __init__(self, arrays, batch_size, seed, shuffle=True):
+        self.examples = len(next(iter(arrays.values())))
+        self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+        self._arrays = arrays
+        self.in_memory = sum(a.nbytes for a in arrays.values()) <= IN_MEMORY_LIMIT
+        if self.in_memory:
+            with tf.device("/cpu:0"):
+                self._tensors = {name: tf.constant(np.asarray(array)) for name, array in arrays.items()}
+
+    def indices(self, step):
+        """int64 [batch_size]: the examples of batch `step` (int64 scalar, tensor or int)."""
+        first = tf.cast(step, tf.int64) * self.batch_size
+        position = first + tf.range(self.batch_size, dtype=tf.int64)
+        epoch, within = position // self.examples, position % self.examples
+        if not self.shuffle:
+            return within
+        seed = tf.constant([self.seed & 0x7FFFFFFF, self.seed >> 31 & 0x7FFFFFFF], tf.int64)
+        # The documented [n, 2] seeds of tf.random.experimental.index_shuffle fail inside a traced function.
+        seeds = tf.concat([tf.broadcast_to(seed, [self.batch_size, 2]), epoch[:, tf.newaxis]], axis=1)
+        return tf.raw_ops.RandomIndexShuffle(
+            index=within, seed=tf.cast(seeds, tf.uint32), max_index=tf.constant(self.examples - 1, tf.int64)
+        )
+
+    def batch(self, step):
+        """{name: tensor [batch_size, ...]} of batch `step`, gathered from memory."""
+        with tf.device("/cpu:0"):
+            indices = self.indices(step)
+            return {name: tf.gather(tensor, indices) for name, tensor in self._tensors.items()}
+
+    def dataset(self, start):
+        """A tf.data.Dataset of the batches `start`, `start` + 1, ..., read ahead; the same batches as `batch`."""
+        return (
+            tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+            .map(lambda step: _rows(self._arrays, self.indices(step)), num_parallel_calls=2, deterministic=True)
+            .prefetch(2)
+        )
+
+
+def in_order(arrays, batch_size):
+    """A tf.data.Dataset of all examples, each once, in their own order; the last batch may be smaller."""
+    examples = len(next(iter(arrays.values())))
+
+    def rows(first):
+        return _rows(arrays, tf.range(first, tf.minimum(first + batch_size, examples)))
+
+    return tf.data.Dataset.range(0, examples, batch_size).map(rows).prefetch(2)
+
+
+def _rows(arrays, indices):
+    """{name: tensor [n, ...]} read from arrays in memory or on disk."""
+
+    def read(index):
+        # Sorted, a memory map is read from front to back.
+        order = np.argsort(index)
+        back = np.argsort(order)
+        return [np.ascontiguousarray(a[index[order]][back]) for a in arrays.values()]
+
+    tensors = tf.numpy_function(read, [indices], [tf.as_dtype(a.dtype) for a in arrays.values()])
+    for tensor, array in zip(tensors, arrays.values(), strict=True):
+        tensor.set_shape([indices.shape[0], *array.shape[1:]])
+    return dict(zip(arrays, tensors, strict=True))

@@ -1,0 +1,45 @@
+"""The low-level kit: layers, losses, optimizers and what goes with them, on TensorFlow alone."""
+
+from tf2cases.nn import initializers, losses, metrics, optimizers, precision, random, schedules
+from tf2cases.nn.ema import ExponentialMovingAverage
+from tf2cases.nn.layers import (
+    BatchNorm,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    Sequential,
+    UpSampling2D,
+)
+from tf2cases.nn.optimizers import SGD, Adadelta, Adam, Optimizer, RMSprop
+from tf2cases.nn.summary import summary
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adam",
+    "BatchNorm",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Dense",
+    "Dropout",
+    "ExponentialMovingAverage",
+    "Flatten",
+    "Layer",
+    "MaxPool2D",
+    "Optimizer",
+    "RMSprop",
+    "Sequential",
+    "UpSampling2D",
+    "initializers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "precision",
+    "random",
+    "schedules",
+    "summary",
+]

@@ -1,0 +1,48 @@
+"""Losses, one value per example, in float32 and from logits where there are any.
+
+Each takes the mean or sum over an example's own elements only; a case takes the mean over the batch, so that an
+evaluation can sum over examples exactly.
+"""
+
+import tensorflow as tf
+
+
+def _per_example(values, reduce):
+    return reduce(tf.reshape(values, [tf.shape(values)[0], -1]), axis=1)
+
+
+def mean_squared_error(targets, outputs):
+    """Mean over each example's elements of (targets - outputs)^2: [N, ...] -> float32 [N]."""
+    difference = tf.cast(targets, tf.float32) - tf.cast(outputs, tf.float32)
+    return _per_example(tf.square(difference), tf.reduce_mean)
+
+
+def sigmoid_cross_entropy(targets, logits, reduce=tf.reduce_mean):
+    """-t log s(x) - (1 - t) log(1 - s(x)) as max(x, 0) - x t + log(1 + exp(-|x|)), safe for any logit.
+
+    Args:
+      targets: [N, ...] in [0, 1].
+      logits: [N, ...].
+      reduce: over each example's elements: `tf.reduce_mean`, or `tf.reduce_sum` (nats per example).
+
+    Returns:
+      float32 [N].
+    """
+    values = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(targets, tf.float32), tf.cast(logits, tf.float32))
+    return _per_example(values, reduce)
+
+
+def softmax_cross_entropy(labels, logits):
+    """log sum exp(logits) - logits[label]: labels int [N], logits [N, classes] -> float32 [N], in nats."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int32), tf.cast(logits, tf.float32))
+
+
+def kl_to_unit_gaussian(mean, log_variance):
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) summed over the latent: [N, latent] -> float32 [N], in nats.
+
+    -1/2 sum(1 + log_variance - mean^2 - exp(log_variance)): Kingma and Welling 2013, arXiv 1312.6114, appendix B.
+    exp is taken of at most 80, so that an extreme log variance gives a huge and finite loss instead of infinity.
+    """
+    mean, log_variance = tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
+    variance = tf.exp(tf.minimum(log_variance, 80.0))
+    return -0.5 * tf.reduce_sum(1 + log_variance - tf.square(mean) - variance, axis=-1)

@@ -1,0 +1,51 @@
+"""Metrics as small accumulators: sums in float64, over every example exactly once."""
+
+import tensorflow as tf
+
+
+class Mean:
+    """The mean of all values seen.
+
+    Attributes:
+      total, count: float64 scalars.
+    """
+
+    def __init__(self):
+        self.total, self.count = tf.zeros([], tf.float64), tf.zeros([], tf.float64)
+
+    def update(self, values):
+        """Adds the elements of a tensor of any shape and dtype (a bool counts as 0 or 1)."""
+        values = tf.cast(values, tf.float64)
+        self.total += tf.reduce_sum(values)
+        self.count += tf.cast(tf.size(values), tf.float64)
+
+    def result(self):
+        """float; NaN before the first value."""
+        return float(self.total / self.count)
+
+
+class ConfusionMatrix:
+    """Counts of (truth, prediction).
+
+    Attributes:
+      counts: int64 [classes, classes]; rows are the truth.
+    """
+
+    def __init__(self, classes):
+        self.counts = tf.zeros([classes, classes], tf.int64)
+
+    def update(self, labels, predictions):
+        """Adds int [N] labels and int [N] predictions, both in [0, classes)."""
+        self.counts += tf.math.confusion_matrix(labels, predictions, self.counts.shape[0], dtype=tf.int64)
+
+    def right(self):
+        """int: how many predictions were right."""
+        return int(tf.linalg.trace(self.counts))
+
+    def total(self):
+        """int: how many predictions there were."""
+        return int(tf.reduce_sum(self.counts))
+
+    def accuracy(self):
+        """float in [0, 1]: the share of right predictions."""
+        return self.right() / self.total()

@@ -1,0 +1,44 @@
+"""Compute dtypes, and the loss scaling that float16 needs.
+
+Variables are always float32. What a network computes in is decided by the dtype of what it is fed with (see
+`layers`), so a precision is a dtype to cast inputs to and, for float16, a loss scale.
+"""
+
+import tensorflow as tf
+
+NAMES = ("float32", "bfloat16", "float16")
+
+
+def compute_dtype(name):
+    """tf.float32, tf.bfloat16 or tf.float16 by name."""
+    if name not in NAMES:
+        raise ValueError(f"precision is {name!r}, but must be one of {', '.join(NAMES)}.")
+    return tf.as_dtype(name)
+
+
+class LossScale(tf.Module):
+    """A dynamic loss scale: halved when gradients overflow, doubled after `growth_interval` good steps.
+
+    Micikevicius et al. 2017, arXiv 1710.03740, section 3.2. Saved in checkpoints: `scale`, `good_steps`.
+    """
+
+    def __init__(self, initial=2.0**15, growth_interval=2000, name="loss_scale"):
+        super().__init__(name)
+        self.growth_interval = growth_interval
+        kind = dict(trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.scale = tf.Variable(initial, dtype=tf.float32, name="scale", **kind)
+        self.good_steps = tf.Variable(0, dtype=tf.int64, name="good_steps", **kind)
+
+    def update(self, finite):
+        """Adapts the scale after a step whose gradients were all finite, or not (scalar bool)."""
+        # Selects instead of branching: under tf.distribute a conditional may not hold cross-replica variables.
+        good = tf.where(finite, self.good_steps + 1, 0)
+        grow = good >= self.growth_interval
+        grown = tf.where(grow, self.scale * 2.0, self.scale)
+        self.scale.assign(tf.where(finite, grown, tf.maximum(self.scale / 2.0, 1.0)))
+        self.good_steps.assign(tf.where(grow, tf.zeros_like(good), good))
+
+
+def loss_scale(name):
+    """The LossScale that a precision needs, or None."""
+    return LossScale() if compute_dtype(name) == tf.float16 else None

@@ -1,0 +1,40 @@
+"""Learning-rate schedules: functions step (int64 scalar tensor) -> rate (float32 scalar tensor)."""
+
+import math
+
+import tensorflow as tf
+
+NAMES = ("constant", "cosine")
+
+
+def make(name, rate, total_steps, warmup_steps=0):
+    """Makes a schedule.
+
+    Args:
+      name: 'constant', or 'cosine': rate * (1 + cos(pi * progress)) / 2, falling from `rate` to 0 at `total_steps`
+        (Loshchilov and Hutter 2016, arXiv 1608.03983, equation 5, without restarts).
+      rate: the largest rate, > 0.
+      total_steps: steps in the whole run, warm-up included, >= 1.
+      warmup_steps: steps over which the rate first rises linearly to the schedule's, from rate / (warmup_steps + 1).
+
+    Returns:
+      A function from the number of updates made so far to the rate of the next one.
+    """
+    if name not in NAMES:
+        raise ValueError(f"schedule is {name!r}, but must be one of {', '.join(NAMES)}.")
+    if not 0 <= warmup_steps < total_steps:
+        raise ValueError(
+            f"warmup_steps is {warmup_steps}, but must be at least 0 and less than the run's {total_steps} steps."
+        )
+
+    def schedule(step):
+        step = tf.cast(step, tf.float32)
+        value = tf.constant(rate, tf.float32)
+        if name == "cosine":
+            progress = (step - warmup_steps) / (total_steps - warmup_steps)
+            value *= (1 + tf.cos(math.pi * tf.clip_by_value(progress, 0.0, 1.0))) / 2
+        if warmup_steps:
+            value *= tf.minimum(1.0, (step + 1) / (warmup_steps + 1))
+        return value
+
+    return schedule

@@ -1,0 +1,96 @@
+"""The contract of a case."""
+
+import types
+
+import tensorflow as tf
+
+
+class Case(tf.Module):
+    """One machine-learning case: networks, optimizers and step counter in one object, which is checkpointed whole.
+
+    A subclass has the class attribute `Config` (a `RunConfig`) and the methods below. Its constructor calls
+    `super().__init__(config, info)` and makes every variable, initial values drawn from `config.seed`.
+
+    Args:
+      config: the case's `Config`, with `steps` worked out.
+      info: what the data source says of itself (`Source.info`): JSON-able facts such as picture shape and class names,
+        kept in `config.json`, so that the case can be rebuilt without the data.
+
+    Attributes:
+      step: int64 variable, how many updates were made.
+    """
+
+    Config = None
+
+    def __init__(self, config, info):
+        super().__init__(name=config.case)
+        self.config = config
+        # A proxy, since tf.Module would wrap a dict as something to checkpoint.
+        self.info = types.MappingProxyType(dict(info))
+        self.step = tf.Variable(
+            0, dtype=tf.int64, trainable=False, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
+
+    # Names of the scalars that `train_step` returns, in the order they are reported.
+    metric_names = ("loss",)
+    # Whether the training examples are visited in a new random order each epoch.
+    shuffle = True
+
+    @classmethod
+    def load(cls, config):
+        """The `data.Source` that a config names."""
+        raise NotImplementedError
+
+    @staticmethod
+    def compile_on(device_type, config):
+        """Whether --jit=auto compiles the step with XLA on 'CPU' or 'GPU': where it was measured to be faster."""
+        del device_type, config
+        return False
+
+    def describe(self, source):
+        """What is printed at the start of a run: the table of layers, say."""
+        raise NotImplementedError
+
+    def prepare(self, batch):
+        """What happens to a global batch before `train_step`: traced, but outside of what XLA compiles.
+
+        Augmentation goes here, since some of its ops have no XLA kernel.
+        """
+        return batch
+
+    def train_step(self, batch):
+        """One update on this replica's rows of a batch, in plain TensorFlow; the loop traces, repeats, distributes it.
+
+        Returns:
+          {name: float32 scalar} for `metric_names`, each a mean over the rows. One that is not finite stops the run.
+        """
+        raise NotImplementedError
+
+    def evaluate(self, dataset):
+        """Metrics over every example of a `tf.data.Dataset` of batches, each counted exactly once: {name: float}."""
+        raise NotImplementedError
+
+    def pictures(self, source):
+        """What the case shows while it learns: {name: uint8 [H, W, C]}."""
+        raise NotImplementedError
+
+    def signatures(self):
+        """What it can be asked once it is served: {name: tf.function with an input signature}."""
+        raise NotImplementedError
+
+    def requests(self):
+        """A valid request for each signature, of a few rows, for warm-up and for checking an export.
+
+        Returns:
+          {signature: {input name: np.ndarray [n, ...]}}.
+        """
+        raise NotImplementedError
+
+    def progress_line(self, step, split, values):
+        """The line printed for a report when there is no progress bar, "" for none, or None for the loop's own."""
+        del step, split, values
+        return None
+
+    def conclude(self, source, values):
+        """What is printed at the end of a run, from the last evaluation's values: the headline numbers."""
+        raise NotImplementedError

@@ -1,0 +1,181 @@
+"""Configs: frozen dataclasses, one field for each thing that a run can be told.
+
+A field is declared once, with `field(default, help, ...)`. Its command-line flag (see `flags`), its check, its line in
+`config.json` and the rule for resuming a run all come from that declaration.
+"""
+
+import dataclasses
+import math
+import types
+import typing
+
+from tf2cases import nn
+from tf2cases.errors import UsageError
+
+
+def field(default, help, *, choices=None, minimum=None, above=None, maximum=None, numeric=True):
+    """Declares one field of a config.
+
+    Args:
+      default: the default value; None stands for one that follows from the other fields.
+      help: one sentence for `--help`, with the unit.
+      choices: the values accepted, or None.
+      minimum: the least value accepted, or None.
+      above: the value must be greater than this, or None.
+      maximum: the greatest value accepted, or None.
+      numeric: whether another value would change the run's numbers. The others (cadences, places) may differ when a
+        run is resumed.
+    """
+    metadata = dict(help=help, choices=choices, minimum=minimum, above=above, maximum=maximum, numeric=numeric)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """What every case can be told. A case's own config inherits from it and replaces defaults.
+
+    Raises (on construction):
+      UsageError: a value that its field's declaration does not accept.
+    """
+
+    dataset: str = field("", "The data set to train on.")
+    data_dir: str = field("data", "Where data sets are looked for, and downloaded to.", numeric=False)
+    workdir: str | None = field(
+        None, "Folder of the run; a run found there goes on. Default: runs/NAME.", numeric=False
+    )
+    export_dir: str = field(
+        "exports", "Where the trained model is exported to, as NAME/VERSION; empty: nowhere.", numeric=False
+    )
+    warmup: bool = field(True, "Write warm-up requests for TF Serving into the export.", numeric=False)
+    steps: int | None = field(None, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
+    epochs: float | None = field(None, "Length of the run in epochs.", above=0, numeric=False)
+    batch_size: int | None = field(128, "Examples a step, over all replicas.", minimum=1)
+    seed: int = field(0, "Seed of everything drawn: initial weights, order, dropout, noise.", minimum=0)
+    precision: str = field("float32", "What the networks compute in; weights are float32.", choices=nn.precision.NAMES)
+    jit: str = field("auto", "Compile the step with XLA; auto: where it was measured to be faster.",
+                     choices=("auto", "on", "off"))  # fmt: skip
+    strategy: str = field("auto", "Distribution; auto: mirrored where there are several GPUs.",
+                          choices=("auto", "single", "mirrored", "multi_worker"), numeric=False)  # fmt: skip
+    log_every: int = field(100, "Steps between reports of the training metrics.", minimum=1, numeric=False)
+    eval_every: int = field(0, "Steps between evaluations; 0: once an epoch.", minimum=0, numeric=False)
+    checkpoint_every: int = field(0, "Steps between checkpoints; 0: once an epoch.", minimum=0, numeric=False)
+    keep_checkpoints: int = field(3, "How many of the newest checkpoints are kept.", minimum=1, numeric=False)
+    pictures_every: int = field(0, "Steps between pictures; 0: at the end.", minimum=0, numeric=False)
+    deterministic: bool = field(False, "Make every operation deterministic (bit-identical reruns).", numeric=False)
+    overwrite: bool = field(False, "Start anew in a workdir that holds another run.", numeric=False)
+
+    # The key of the case's class in `cases.REGISTRY`; set by each case's config.
+    case = ""
+
+    def __post_init__(self):
+        for f in dataclasses.fields(self):
+            _check(f, getattr(self, f.name))
+
+    @property
+    def name(self):
+        """The run's name, of its default workdir and its export: the case's, and the model's where it has several."""
+        return self.case
+
+    @property
+    def depends_on_length(self):
+        """Whether the number of steps changes what happens at a step (a schedule does that)."""
+        return False
+
+    @classmethod
+    def recipe_defaults(cls, given):
+        """Defaults that depend on what was given (a recipe, a model): {field name: value}."""
+        del given
+        return {}
+
+    @classmethod
+    def resolve(cls, given):
+        """Makes the config from the fields that were given, {field name: value}.
+
+        Raises:
+          UsageError: both steps and epochs, or a value that is not accepted.
+        """
+        if given.get("steps") is not None and given.get("epochs") is not None:
+            raise UsageError(
+                f"--steps={given['steps']} and --epochs={given['epochs']} were both given, but only one of them can be."
+            )
+        values = {**cls.recipe_defaults(given), **given}
+        if given.get("steps") is not None:
+            values["epochs"] = None
+        return cls(**values)
+
+    def with_examples(self, examples):
+        """The config with `steps` and `batch_size` worked out for that many training examples."""
+        batch_size = self.batch_size or examples
+        steps = self.steps
+        if self.epochs is not None:
+            steps = math.ceil(round(self.epochs * examples / batch_size, 6))
+        return dataclasses.replace(self, steps=steps, batch_size=batch_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig(RunConfig):
+    """What cases with an optimizer can be told besides."""
+
+    learning_rate: float = field(0.001, "The largest learning rate.", above=0)
+    schedule: str = field(
+        "constant", "How the learning rate goes; cosine: to 0 at the last step.", choices=nn.schedules.NAMES
+    )
+    warmup_steps: int = field(0, "Steps over which the learning rate first rises.", minimum=0)
+    clip_norm: float | None = field(None, "Largest global norm of the gradients; none by default.", above=0)
+
+    @property
+    def depends_on_length(self):
+        return self.schedule != "constant"
+
+    def make_schedule(self):
+        """The learning-rate schedule (see `nn.schedules.make`)."""
+        try:
+            return nn.schedules.make(self.schedule, self.learning_rate, self.steps, self.warmup_steps)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
+    def optimizer_options(self):
+        """What every optimizer of `nn` takes besides its variables and its own constants."""
+        return dict(
+            learning_rate=self.make_schedule(),
+            clip_norm=self.clip_norm,
+            loss_scale=nn.precision.loss_scale(self.precision),
+        )
+
+
+def _check(declared, value):
+    meta, wanted = declared.metadata, None
+    if value is None:
+        return
+    if isinstance(value, float) and not math.isfinite(value):
+        wanted = "a finite number"
+    elif meta["choices"] is not None and value not in meta["choices"]:
+        wanted = "one of " + ", ".join(map(str, meta["choices"]))
+    elif meta["minimum"] is not None and value < meta["minimum"]:
+        wanted = f"at least {meta['minimum']}"
+    elif meta["above"] is not None and value <= meta["above"]:
+        wanted = f"greater than {meta['above']}"
+    elif meta["maximum"] is not None and value > meta["maximum"]:
+        wanted = f"at most {meta['maximum']}"
+    if wanted:
+        raise UsageError(f"--{declared.name} is {value!r}, but must be {wanted}.")
+
+
+def field_types(config_class):
+    """{field name: bool, int, float or str} of a config class; `int | None` counts as int."""
+    hints = typing.get_type_hints(config_class)
+
+    def base(annotation):
+        if isinstance(annotation, types.UnionType):
+            return next(t for t in typing.get_args(annotation) if t is not type(None))
+        return annotation
+
+    return {f.name: base(hints[f.name]) for f in dataclasses.fields(config_class)}
+
+
+def differences(config, other):
+    """Names of the fields in which two configs of one class would give different numbers."""
+    names = [f.name for f in dataclasses.fields(config) if f.metadata["numeric"]]
+    if config.depends_on_length or other.depends_on_length:
+        names.append("steps")
+    return [n for n in names if getattr(config, n) != getattr(other, n)]

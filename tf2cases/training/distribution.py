@@ -1,0 +1,61 @@
+"""Which `tf.distribute` strategy a run uses, and how a global batch is split among its replicas."""
+
+import os
+
+import tensorflow as tf
+
+from tf2cases.errors import UsageError
+
+
+def make(name):
+    """Makes the strategy called auto, single, mirrored or multi_worker.
+
+    Raises:
+      UsageError: multi_worker without TF_CONFIG.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "auto":
+        name = "multi_worker" if os.environ.get("TF_CONFIG") else "mirrored" if len(gpus) > 1 else "single"
+    if name == "single":
+        return tf.distribute.get_strategy()
+    if name == "mirrored":
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([d.name for d in devices])
+    if not os.environ.get("TF_CONFIG"):
+        raise UsageError(
+            "--strategy is 'multi_worker', but the environment variable TF_CONFIG is not set; it must hold the "
+            "cluster's addresses and this worker's task as JSON."
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def check_batch_size(batch_size, strategy):
+    """Raises UsageError unless the global batch divides evenly among the replicas."""
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise UsageError(
+            f"--batch_size is {batch_size}, but must be divisible by the number of replicas, which is {replicas}."
+        )
+
+
+def split(strategy, batch):
+    """The rows of a global batch, a dict of tensors, for each replica; traced inside the loop."""
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batch
+
+    def rows(context):
+        i = context.replica_id_in_sync_group
+        size = {name: t.shape[0] // replicas for name, t in batch.items()}
+        return {name: t[i * size[name] : (i + 1) * size[name]] for name, t in batch.items()}
+
+    return strategy.experimental_distribute_values_from_function(rows)
+
+
+def device_name():
+    """What the run computes on, in words."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        kind = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+        return f"{len(gpus)} x {kind}"
+    return f"CPU, {os.cpu_count()} cores"

@@ -1,0 +1,101 @@
+"""Where a run's numbers and pictures go: metrics.jsonl, TensorBoard, picture files, and the terminal."""
+
+import json
+import os
+import sys
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf2cases import viz
+from tf2cases.training import workdir as workdirs
+
+
+class Reporter:
+    """Writes the reports of a run.
+
+    Args:
+      workdir: the `Workdir`.
+      case: the case, for its `progress_line`.
+      total_steps, initial_step: ints, for the progress bar.
+      batch_size: examples a step.
+      clock: the `Clock`.
+    """
+
+    def __init__(self, workdir, case, total_steps, initial_step, batch_size, clock):
+        self._workdir, self._case, self._clock = workdir, case, clock
+        self._total, self._batch_size = total_steps, batch_size
+        self._metrics = open(workdir.file(workdirs.METRICS), "a", encoding="utf-8")
+        self._writer = tf.summary.create_file_writer(workdir.file(workdirs.TENSORBOARD))
+        self._bar = None
+        if sys.stderr.isatty():
+            self._bar = tqdm(total=total_steps, initial=initial_step, unit="step", dynamic_ncols=True, smoothing=0.1)
+
+    def close(self):
+        """Ends the progress bar and closes the files."""
+        if self._bar is not None:
+            self._bar.close()
+        self._writer.close()
+        self._metrics.close()
+
+    def print(self, text):
+        """Prints a line without disturbing the progress bar."""
+        if self._bar is not None:
+            self._bar.write(text)
+        else:
+            print(text, flush=True)
+
+    def advance(self, step):
+        """Moves the progress bar to `step`."""
+        if self._bar is not None:
+            rate = self._clock.steps_per_second() * self._batch_size
+            self._bar.set_postfix_str(f"{rate:,.0f} examples/s", refresh=False)
+            self._bar.update(step - self._bar.n)
+
+    def metrics(self, step, split, values):
+        """Reports {name: float} of a split ('train', 'eval') at a step."""
+        seconds = round(self._clock.elapsed(), 3)
+        record = {"step": step, "split": split, "values": values, "seconds": seconds}
+        self._metrics.write(json.dumps(record) + "\n")
+        self._metrics.flush()
+        rate = self._clock.steps_per_second() * self._batch_size
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(f"{split}/{name}", value)
+            if split == "train" and rate:
+                tf.summary.scalar("time/examples_per_second", rate)
+        line = self._case.progress_line(step, split, values)
+        if line is None and (self._bar is None or split == "eval"):
+            numbers = "  ".join(
+                f"{name} {value:{',.0f' if value.is_integer() else '.4f'}}" for name, value in values.items()
+            )
+            line = f"step {step}/{self._total}  {split:5}  {numbers}"
+            if split == "train" and rate:
+                left = (self._total - step) * self._batch_size / rate
+                line += f"  {rate:,.0f} examples/s, {_duration(left)} left"
+        if line:
+            self.print(line)
+
+    def pictures(self, step, pictures, numbered):
+        """Writes {name: uint8 [H, W, C]} as PNG files, `numbered` by the step or not, and to TensorBoard."""
+        with self._writer.as_default(step=step):
+            for name, image in pictures.items():
+                file = f"{name}_{step:06d}.png" if numbered else f"{name}.png"
+                viz.write_png(self._workdir.file(workdirs.PICTURES, file), image)
+                tf.summary.image(name, image[None])
+
+    def graph(self, graph):
+        """Shows the traced step in TensorBoard, with its name scopes."""
+        with self._writer.as_default():
+            tf.summary.graph(graph)
+
+    def flush(self):
+        """Everything reported so far is on disk afterwards."""
+        os.fsync(self._metrics.fileno())
+        self._writer.flush()
+
+
+def _duration(seconds):
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

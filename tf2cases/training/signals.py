@@ -1,0 +1,29 @@
+"""Stopping between steps when a signal asks for it."""
+
+import signal
+
+
+class Stopper:
+    """Within `with`, SIGINT and SIGTERM set `received` instead of ending the process; a second SIGINT ends it at once.
+
+    Attributes:
+      received: the signal's number, or None.
+    """
+
+    def __init__(self):
+        self.received = None
+        self._previous = {}
+
+    def __enter__(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *exception):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number, frame):
+        if self.received == signal.SIGINT == number:
+            raise KeyboardInterrupt
+        self.received = number

@@ -1,0 +1,95 @@
+"""Picture files that are whole or absent."""
+
+import os
+import uuid
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf2cases.errors import UsageError
+
+
+def write_png(path: str | os.PathLike, image) -> None:
+    """Writes a PNG file; an existing one is replaced, missing folders are made.
+
+    Args:
+      path: where to.
+      image: uint8 [H, W], [H, W, 1], [H, W, 3] or, with opacity last, [H, W, 4].
+
+    Raises:
+      UsageError: for another dtype or shape.
+      OSError: if the file cannot be written; an older file at `path` is then still there, and nothing new.
+    """
+    import imageio.v3 as imageio
+
+    pixels = _pixels("image", image, (1, 3, 4))
+    _write(path, imageio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow"))
+
+
+def write_gif(path: str | os.PathLike, frames: Sequence, frames_per_second: float) -> None:
+    """Writes an animated GIF that repeats for ever; an existing one is replaced, missing folders are made.
+
+    GIF counts time in hundredths of a second, so the frames of, say, 30 a second last 3 or 4 of them, in turns that
+    keep the whole in time. A frame equal to the one before is stored as a longer display of that one.
+
+    Args:
+      path: where to.
+      frames: uint8 arrays of one shape, [H, W], [H, W, 1] or [H, W, 3]; colours are reduced to 256 for each frame.
+      frames_per_second: above 0, at most 50 (viewers slow down what is faster).
+
+    Raises:
+      UsageError: for no frames, another dtype or shape, frames that differ in it, or another rate.
+      OSError: as in `write_png`.
+    """
+    import imageio.v3 as imageio
+
+    if not 0 < frames_per_second <= 50:
+        raise UsageError(f"frames_per_second is {frames_per_second}, but must be above 0 and at most 50.")
+    made = [_pixels(f"frame {i}", frame, (1, 3)) for i, frame in enumerate(frames)]
+    if not made:
+        raise UsageError("frames is empty, but must hold at least one frame.")
+    for i, frame in enumerate(made):
+        if frame.shape != made[0].shape:
+            raise UsageError(
+                f"frame {i} has the shape {list(frame.shape)}, but must have frame 0's, {list(made[0].shape)}."
+            )
+    ends = np.rint(np.arange(len(made) + 1) * 100 / frames_per_second).astype(int)
+    milliseconds = (np.diff(ends) * 10).tolist()
+    encoded = imageio.imwrite(
+        "<bytes>",
+        np.stack(made),
+        extension=".gif",
+        plugin="pillow",
+        is_batch=True,
+        duration=milliseconds if len(made) > 1 else milliseconds[0],  # Pillow takes no list for one frame
+        loop=0,
+    )
+    _write(path, encoded)
+
+
+def _pixels(name, image, channels) -> np.ndarray:
+    """uint8 [H, W] or [H, W, C], C > 1."""
+    image = np.asarray(image)
+    shape = image.shape
+    accepted = len(shape) == 2 or (len(shape) == 3 and shape[2] in channels)
+    if image.dtype != np.uint8 or not accepted or 0 in shape:
+        wanted = ", ".join(f"[H, W, {c}]" for c in channels)
+        raise UsageError(
+            f"{name} is {image.dtype} {list(shape)}, but must be uint8 [H, W] or one of {wanted}, with H, W >= 1."
+        )
+    return image[..., 0] if shape[2:] == (1,) else image
+
+
+def _write(path, content: bytes) -> None:
+    """Writes beside the target, then renames: nobody sees half a file."""
+    folder, name = os.path.split(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    partial = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        with open(partial, "xb") as file:
+            file.write(content)
+        os.replace(partial, path)
+    except BaseException:
+        if os.path.exists(partial):
+            os.remove(partial)
+        raise

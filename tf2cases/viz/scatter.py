@@ -1,0 +1,179 @@
+"""Points: with a line through them, in space, by class."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf2cases.errors import UsageError
+from tf2cases.viz import canvas
+
+
+def _same_length(**arrays) -> list[np.ndarray]:
+    """The arrays as float64 [N], N >= 1."""
+    made = [np.asarray(values, np.float64) for values in arrays.values()]
+    if len({a.shape for a in made}) > 1 or made[0].ndim != 1 or not made[0].size:
+        shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in zip(arrays, made, strict=True))
+        raise UsageError(f"the shapes are {shapes}, but must all be [N] with the same N >= 1.")
+    return made
+
+
+def scatter_with_line(x, y, slope: float, intercept: float, xlabel: str, ylabel: str, title: str) -> np.ndarray:
+    """Points, and the line y = slope * x + intercept over their range.
+
+    Args:
+      x: numbers [N], N >= 1.
+      y: numbers [N].
+      slope: of the line, in units of y for a unit of x.
+      intercept: of the line at x = 0.
+      xlabel: name of the x axis.
+      ylabel: name of the y axis.
+      title: stands above the chart.
+
+    Returns:
+      uint8 [H, W, 3].
+
+    Raises:
+      UsageError: if x and y are not of one length, or are empty.
+    """
+    x, y = _same_length(x=x, y=y)
+    figure = canvas.figure(6.4, 4.4)
+    axes = figure.add_subplot()
+    axes.scatter(x, y, s=26, color=canvas.LINES[0], alpha=0.75, linewidths=0)
+    ends = np.array([x.min(), x.max()])
+    sign = "-" if intercept < 0 else "+"
+    name = f"y = {_number(slope)} x {sign} {_number(abs(intercept))}"
+    axes.plot(ends, slope * ends + intercept, color=canvas.LINES[1], linewidth=2, label=name)
+    canvas.dress(axes, title, xlabel, ylabel)
+    canvas.readable_ticks(axes.xaxis, x)
+    canvas.readable_ticks(axes.yaxis, y)
+    # Under the plot's upper edge a line that rises leaves the left corner free, one that falls the right.
+    axes.legend(
+        loc="upper left" if slope >= 0 else "upper right",
+        fontsize=9,
+        labelcolor=canvas.INK,
+        edgecolor="none",
+        framealpha=0.8,
+    )
+    return canvas.pixels(figure)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def scatter_3d(x, y, z, labels: Sequence[str], title: str) -> np.ndarray:
+    """Points in space, coloured by z.
+
+    Args:
+      x: numbers [N], N >= 1.
+      y: numbers [N].
+      z: numbers [N].
+      labels: names of the three axes.
+      title: stands above the chart.
+
+    Returns:
+      uint8 [H, W, 3].
+
+    Raises:
+      UsageError: if x, y and z are not of one length, or are empty, or there are not three labels.
+    """
+    x, y, z = _same_length(x=x, y=y, z=z)
+    if len(labels) != 3:
+        raise UsageError(f"there are {len(labels)} labels, but must be 3: of x, y and z.")
+    figure = canvas.figure(6.4, 5.0, layout=None)
+    axes = figure.add_axes((0.0, 0.02, 0.93, 0.94), projection="3d")
+    axes.scatter(x, y, z, c=z, cmap="viridis", s=30, depthshade=False, linewidths=0)
+    figure.text(0.03, 0.95, canvas.plain(title), fontsize=11, color=canvas.INK, va="center")
+    for axis, values, label in zip((axes.xaxis, axes.yaxis, axes.zaxis), (x, y, z), labels, strict=True):
+        canvas.readable_ticks(axis, values)
+        axis.set_label_text(canvas.plain(label), fontsize=9.5, color=canvas.INK)
+        axis.set_pane_color("#F7F7F7")
+        axis.set_tick_params(labelsize=8.5, colors=canvas.INK)
+    axes.zaxis.labelpad = 12
+    axes.xaxis.labelpad = axes.yaxis.labelpad = 6
+    axes.zaxis.set_tick_params(pad=6)
+    axes.set_box_aspect((4, 4, 3), zoom=1.08)
+    axes.view_init(elev=22, azim=-58)
+    return canvas.pixels(figure)
+
+
+def scatter_classes(points, labels, title: str, xlabel: str = "", ylabel: str = "", class_names=None) -> np.ndarray:
+    """Points in the plane, a colour and a marker for each class, and its name at the median of its points.
+
+    Args:
+      points: numbers [N, 2], N >= 1.
+      labels: classes [N], integers or strings.
+      title: stands above the chart.
+      xlabel: name of the x axis.
+      ylabel: name of the y axis.
+      class_names: K names; labels are then integers in [0, K), and a class keeps its colour whichever others are there.
+
+    Returns:
+      uint8 [H, W, 3].
+
+    Raises:
+      UsageError: for another shape, or labels that are of another number or have no name.
+    """
+    points, labels = np.asarray(points, np.float64), np.asarray(labels)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise UsageError(f"points have the shape {list(points.shape)}, but must be [N, 2], N >= 1.")
+    if labels.shape != points.shape[:1]:
+        raise UsageError(
+            f"labels have the shape {list(labels.shape)}, but must be [{len(points)}], one for each point."
+        )
+    present = np.unique(labels)
+    if class_names is None:
+        classes = {label: (i, str(label)) for i, label in enumerate(present.tolist())}
+    else:
+        if labels.dtype.kind not in "iu" or present[0] < 0 or present[-1] >= len(class_names):
+            raise UsageError(
+                f"labels lie in {present[0]} to {present[-1]}, but must be integers in "
+                f"0 to {len(class_names) - 1}, one for each of the class names."
+            )
+        classes = {label: (label, str(class_names[label])) for label in present.tolist()}
+    from matplotlib.patheffects import withStroke
+
+    figure = canvas.figure(6.8, 5.6)
+    axes = figure.add_subplot()
+    size = float(np.clip(4000 / len(points), 5, 26))
+    handles = []
+    for label, (i, _) in classes.items():
+        handles.append(
+            axes.scatter(
+                *points[labels == label].T,
+                s=size,
+                color=canvas.CLASSES[i % len(canvas.CLASSES)],
+                marker=canvas.MARKERS[i // len(canvas.CLASSES) % len(canvas.MARKERS)],
+                alpha=0.7,
+                linewidths=0,
+            )
+        )
+    for label, (_, name) in classes.items():
+        axes.annotate(
+            canvas.plain(name),
+            np.median(points[labels == label], axis=0),
+            ha="center",
+            va="center",
+            fontsize=11,
+            fontweight="bold",
+            color=canvas.INK,
+            path_effects=[withStroke(linewidth=4, foreground="white")],
+        )
+    canvas.dress(axes, title, xlabel, ylabel)
+    canvas.readable_ticks(axes.xaxis, points[:, 0])
+    canvas.readable_ticks(axes.yaxis, points[:, 1])
+    legend = axes.legend(
+        handles,
+        [canvas.plain(name) for _, name in classes.values()],
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1),
+        ncols=-(-len(classes) // 22),
+        frameon=False,
+        fontsize=9,
+        labelcolor=canvas.INK,
+        handletextpad=0.2,
+    )
+    for handle in legend.legend_handles:
+        handle.set_sizes([30])
+        handle.set_alpha(1)
+    return canvas.pixels(figure)
