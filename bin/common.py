@@ -78,6 +78,14 @@ def train(case_class, doc, argv=None):
     run(doc, define, main, argv)
 
 
+def define_workdir(values):
+    """Defines the flags of a program that works on a trained run: which folder, which checkpoint."""
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run, such as runs/mnist_cnn.", required=True, flag_values=values
+    )
+    flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
+
+
 def export_case(case, export_dir, warmup):
     """Exports a case as EXPORT_DIR/NAME/VERSION; returns that path."""
     directory = os.path.join(export_dir, case.config.name)

@@ -1,7 +1,7 @@
 """Fits house prices by linear regression, with gradient descent written out by hand, and exports the model.
 
-    python -m bin.train_linear_regression
-    python -m bin.train_linear_regression --csv=houses.csv --features=size,rooms --target=price
+python -m bin.train_linear_regression
+python -m bin.train_linear_regression --csv=houses.csv --features=size,rooms --target=price
 """
 
 from bin import common

@@ -38,14 +38,6 @@ class ConfusionMatrix:
         """Adds int [N] labels and int [N] predictions, both in [0, classes)."""
         self.counts += tf.math.confusion_matrix(labels, predictions, self.counts.shape[0], dtype=tf.int64)
 
-    def right(self):
-        """int: how many predictions were right."""
-        return int(tf.linalg.trace(self.counts))
-
-    def total(self):
-        """int: how many predictions there were."""
-        return int(tf.reduce_sum(self.counts))
-
     def accuracy(self):
-        """float in [0, 1]: the share of right predictions."""
-        return self.right() / self.total()
+        """float in [0, 1]: the share of right predictions; NaN before the first."""
+        return float(tf.linalg.trace(self.counts) / tf.reduce_sum(self.counts))

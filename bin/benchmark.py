@@ -1,0 +1,203 @@
+"""Measures training speed, in examples a second, against Keras' `fit` on the same network, in interleaved rounds.
+
+    python -m bin.benchmark --cases=mnist_mlp,mnist_cnn --rounds=7
+
+Each round trains every contender for `--seconds` in turn, so that a machine whose speed drifts treats them alike; the
+ratio is taken round by round. Keras runs with XLA and without, several steps a call, and the better of the two counts.
+Runs unchanged on a GPU. The data is random, in the shape of the real set, and fresh batches are drawn from all of it.
+"""
+
+import contextlib
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from absl import flags
+
+from bin import common
+from tf2cases import nn
+from tf2cases.cases import MNIST
+from tf2cases.data import pipeline
+from tf2cases.errors import UsageError
+from tf2cases.training import distribution
+from tf2cases.training.loop import Trainer
+
+_KERAS_STEPS_PER_CALL = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """One case: how it is configured here, and the same network in Keras.
+
+    Attributes:
+      case_class: the case.
+      flags: {config field: value}.
+      arrays: makes the training arrays.
+      info: the data source's info.
+      keras_model: makes the Keras model with everything but `compile`'s speed settings: -> (model, compile arguments).
+    """
+
+    case_class: type
+    flags: dict
+    arrays: Callable
+    info: dict
+    keras_model: Callable
+
+
+def _digits():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, [60000, 28, 28, 1], np.uint8)
+    return {"images": images, "labels": rng.integers(0, 10, 60000).astype(np.uint8)}
+
+
+def _keras_mnist(layers_of):
+    def make():
+        import keras
+
+        model = keras.Sequential([keras.Input((28, 28, 1)), *layers_of(keras.layers)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return model, dict(optimizer=keras.optimizers.Adam(0.001), loss=loss, metrics=["accuracy"])
+
+    return make
+
+
+def _mlp(layers):
+    return [layers.Flatten(), layers.Dense(512, "relu"), layers.Dense(512, "relu"), layers.Dense(10)]
+
+
+def _cnn(layers):
+    return [
+        layers.Conv2D(32, 3, activation="relu"), layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(),
+        layers.Dropout(0.25), layers.Flatten(), layers.Dense(128, "relu"), layers.Dropout(0.5), layers.Dense(10),
+    ]  # fmt: skip
+
+
+_DIGITS_INFO = {"image_shape": [28, 28, 1], "class_names": list("0123456789")}
+BENCHMARKS = {
+    "mnist_mlp": Benchmark(MNIST, {"model": "mlp"}, _digits, _DIGITS_INFO, _keras_mnist(_mlp)),
+    "mnist_cnn": Benchmark(MNIST, {"model": "cnn"}, _digits, _DIGITS_INFO, _keras_mnist(_cnn)),
+}
+
+
+class Ours:
+    """This project's loop on a benchmark."""
+
+    def __init__(self, benchmark, arrays, precision, jit):
+        config = benchmark.case_class.Config(**benchmark.flags, precision=precision, jit=jit, steps=10**9, epochs=None)
+        strategy = distribution.make("auto")
+        with strategy.scope():
+            case = benchmark.case_class(config, benchmark.info)
+        seed = nn.random.fold(config.seed, "order")
+        self._trainer = Trainer(case, pipeline.Batches(arrays, config.batch_size, seed), strategy)
+        self._batch_size = config.batch_size
+        self._trainer.run(2)
+        started = time.perf_counter()
+        self._trainer.run(10)
+        self._rate = 10 / (time.perf_counter() - started)
+
+    def measure(self, seconds):
+        """Examples a second over about that many seconds; waits for the device, since `run` returns a Python bool."""
+        steps = max(1, int(seconds * self._rate))
+        started = time.perf_counter()
+        self._trainer.run(steps)
+        self._rate = steps / (time.perf_counter() - started)
+        return self._rate * self._batch_size
+
+
+class _Enough(Exception):
+    """Ends `fit` when the time is up."""
+
+
+class Keras:
+    """Keras' compile and fit on NumPy arrays in memory."""
+
+    def __init__(self, benchmark, arrays, precision, jit):
+        import keras
+
+        keras.mixed_precision.set_global_policy("float32" if precision == "float32" else f"mixed_{precision}")
+        keras.utils.set_random_seed(0)
+        self._model, arguments = benchmark.keras_model()
+        self._model.compile(jit_compile=jit, steps_per_execution=_KERAS_STEPS_PER_CALL, **arguments)
+        self._batch_size = benchmark.case_class.Config(**benchmark.flags).batch_size
+        # Whole calls only, so that every call makes the same number of steps.
+        call = _KERAS_STEPS_PER_CALL * self._batch_size
+        whole = len(arrays["images"]) // call * call
+        self._x = arrays["images"][:whole].astype(np.float32) / 255
+        self._y = arrays["labels"][:whole].astype(np.int32)
+        self.measure(1.0)
+
+    def measure(self, seconds):
+        """Examples a second over about that many seconds, without fit's own start."""
+        import keras
+
+        model, marks = self._model, []
+
+        class Timer(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                float(logs["loss"])  # waits for the device
+                marks.append(time.perf_counter())
+                if marks[-1] - marks[0] > seconds:
+                    raise _Enough
+
+        # An epoch of the whole set at a time, as people run it; fit has no way to end in the middle of one.
+        with contextlib.suppress(_Enough):
+            model.fit(self._x, self._y, batch_size=self._batch_size, epochs=10**6, verbose=0, callbacks=[Timer()])
+        steps = _KERAS_STEPS_PER_CALL * (len(marks) - 1)
+        return steps * self._batch_size / (marks[-1] - marks[0])
+
+
+def compare(benchmark, rounds, seconds, precision, progress=print):
+    """Measures a benchmark's contenders in turn.
+
+    Returns:
+      {contender: [examples a second, one for each round]}.
+    """
+    arrays = benchmark.arrays()
+    contenders = {
+        "tf2cases": Ours(benchmark, arrays, precision, "auto"),
+        "keras": Keras(benchmark, arrays, precision, False),
+        "keras+xla": Keras(benchmark, arrays, precision, True),
+    }
+    measured = {name: [] for name in contenders}
+    for i in range(rounds):
+        for name, contender in contenders.items():
+            measured[name].append(contender.measure(seconds))
+        progress(f"  round {i + 1}/{rounds}: " + ", ".join(f"{n} {r[-1]:,.0f}" for n, r in measured.items()))
+    return measured
+
+
+def _spread(values, form):
+    return f"{form(statistics.median(values))} [{form(min(values))} .. {form(max(values))}]"
+
+
+def define(values):
+    names = ", ".join(BENCHMARKS)
+    flags.DEFINE_list("cases", list(BENCHMARKS), f"Which of {names}, with commas.", flag_values=values)
+    flags.DEFINE_integer("rounds", 5, "Rounds.", lower_bound=1, flag_values=values)
+    flags.DEFINE_float(
+        "seconds", 4.0, "Length of one contender's turn, in seconds.", lower_bound=0.1, flag_values=values
+    )
+    flags.DEFINE_enum("precision", "float32", nn.precision.NAMES, "What all compute in.", flag_values=values)
+
+
+def main(values):
+    unknown = [name for name in values["cases"].value if name not in BENCHMARKS]
+    if unknown:
+        raise UsageError(f"--cases has {unknown[0]!r}, but must be of {', '.join(BENCHMARKS)}.")
+    precision = values["precision"].value
+    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; {precision}; median [min .. max] of examples/s")
+    for name in values["cases"].value:
+        print(name)
+        measured = compare(BENCHMARKS[name], values["rounds"].value, values["seconds"].value, precision)
+        rival = max((n for n in measured if n != "tf2cases"), key=lambda n: statistics.median(measured[n]))
+        for contender, rates in measured.items():
+            print(f"  {contender:10} {_spread(rates, lambda v: f'{v:,.0f}')}")
+        ratios = [a / b for a, b in zip(measured["tf2cases"], measured[rival], strict=True)]
+        print(f"  tf2cases / {rival}: {_spread(ratios, lambda v: f'{v:.2f}')}")
+
+
+if __name__ == "__main__":
+    common.run(__doc__, define, main)

@@ -1,0 +1,35 @@
+"""Evaluates a trained case on its test set: loss, accuracy, counts right and wrong, or what else it measures.
+
+python -m bin.evaluate --workdir=runs/mnist_cnn
+"""
+
+import dataclasses
+
+from absl import flags
+
+from bin import common
+from tf2cases import cases
+from tf2cases.data import pipeline
+
+
+def define(values):
+    common.define_workdir(values)
+    flags.DEFINE_string("data_dir", None, "Where the data set is now; default: where it was.", flag_values=values)
+    flags.DEFINE_integer("batch_size", 500, "Examples a batch.", lower_bound=1, flag_values=values)
+
+
+def main(values):
+    case = cases.restore(values["workdir"].value, values["step"].value)
+    config = case.config
+    if values["data_dir"].value is not None:
+        config = dataclasses.replace(config, data_dir=values["data_dir"].value)
+    source = case.load(config)
+    measured = case.evaluate(pipeline.in_order(source.test, values["batch_size"].value))
+    print(f"{config.name} at step {int(case.step):,}, {source.name}:")
+    for name, value in measured.items():
+        print(f"  {name}: {value:,.6g}")
+    print(case.conclude(source, measured))
+
+
+if __name__ == "__main__":
+    common.run(__doc__, define, main)

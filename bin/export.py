@@ -1,0 +1,25 @@
+"""Exports a trained case as a SavedModel for TF Serving, checked in a fresh process: EXPORT_DIR/NAME/VERSION.
+
+python -m bin.export --workdir=runs/mnist_cnn --export_dir=exports
+"""
+
+from absl import flags
+
+from bin import common
+from tf2cases import cases
+
+
+def define(values):
+    common.define_workdir(values)
+    flags.DEFINE_string("export_dir", "exports", "Where to; the next free version is taken.", flag_values=values)
+    flags.DEFINE_bool("warmup", True, "Write warm-up requests for TF Serving.", flag_values=values)
+
+
+def main(values):
+    case = cases.restore(values["workdir"].value, values["step"].value)
+    path = common.export_case(case, values["export_dir"].value, values["warmup"].value)
+    print(f"Done: {case.config.name} at step {int(case.step):,} is exported to {path}.")
+
+
+if __name__ == "__main__":
+    common.run(__doc__, define, main)
