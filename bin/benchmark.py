@@ -13,6 +13,8 @@ import statistics
 import time
 from collections.abc import Callable
 
+from bin import quiet as _quiet  # isort: skip  # noqa: F401  (before TensorFlow)
+
 import numpy as np
 import tensorflow as tf
 from absl import flags

@@ -4,12 +4,9 @@ import os
 import sys
 import traceback
 
-from absl import app, flags
+from absl import app, flags, logging
 
-from tf2cases import training
 from tf2cases.errors import RunError, UsageError
-from tf2cases.serving import export
-from tf2cases.training import flags as config_flags
 
 
 def run(doc, define, main, argv=None):
@@ -55,41 +52,8 @@ def run(doc, define, main, argv=None):
         except (RunError, OSError) as error:
             _fail(program, error, 1, values["debug"].value)
 
+    logging.set_verbosity(logging.WARNING)
     app.run(body, argv=argv, flags_parser=parse)
-
-
-def train(case_class, doc, argv=None):
-    """Runs the program that trains a case: its config's fields are the flags, and the export comes last."""
-
-    def define(values):
-        config_flags.define(case_class.Config, values)
-
-    def main(values):
-        config = case_class.Config.resolve(config_flags.given(case_class.Config, values))
-        result = training.train(case_class, config)
-        if result.stopped_by:
-            return result.exit_status
-        exported = ""
-        if config.export_dir:
-            exported = f", the export is {export_case(result.case, config.export_dir, config.warmup)}"
-        print(f"Done: {result.step:,} steps; the run is in {result.workdir}{exported}.")
-        return 0
-
-    run(doc, define, main, argv)
-
-
-def define_workdir(values):
-    """Defines the flags of a program that works on a trained run: which folder, which checkpoint."""
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run, such as runs/mnist_cnn.", required=True, flag_values=values
-    )
-    flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
-
-
-def export_case(case, export_dir, warmup):
-    """Exports a case as EXPORT_DIR/NAME/VERSION; returns that path."""
-    directory = os.path.join(export_dir, case.config.name)
-    return export.export(case.signatures(), case.requests(), directory, warmup=warmup)
 
 
 def _fail(program, error, status, debug=False):

@@ -7,13 +7,13 @@ import dataclasses
 
 from absl import flags
 
-from bin import common
+from bin import case_programs, common
 from tf2cases import cases
 from tf2cases.data import pipeline
 
 
 def define(values):
-    common.define_workdir(values)
+    case_programs.define_workdir(values)
     flags.DEFINE_string("data_dir", None, "Where the data set is now; default: where it was.", flag_values=values)
     flags.DEFINE_integer("batch_size", 500, "Examples a batch.", lower_bound=1, flag_values=values)
 

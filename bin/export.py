@@ -5,19 +5,19 @@ python -m bin.export --workdir=runs/mnist_cnn --export_dir=exports
 
 from absl import flags
 
-from bin import common
+from bin import case_programs, common
 from tf2cases import cases
 
 
 def define(values):
-    common.define_workdir(values)
+    case_programs.define_workdir(values)
     flags.DEFINE_string("export_dir", "exports", "Where to; the next free version is taken.", flag_values=values)
-    flags.DEFINE_bool("warmup", True, "Write warm-up requests for TF Serving.", flag_values=values)
+    flags.DEFINE_bool("no_warmup", False, "Leave the warm-up requests out.", flag_values=values)
 
 
 def main(values):
     case = cases.restore(values["workdir"].value, values["step"].value)
-    path = common.export_case(case, values["export_dir"].value, values["warmup"].value)
+    path = case_programs.export_case(case, values["export_dir"].value, warmup=not values["no_warmup"].value)
     print(f"Done: {case.config.name} at step {int(case.step):,} is exported to {path}.")
 
 

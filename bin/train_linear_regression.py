@@ -4,12 +4,12 @@ python -m bin.train_linear_regression
 python -m bin.train_linear_regression --csv=houses.csv --features=size,rooms --target=price
 """
 
-from bin import common
+from bin import case_programs
 from tf2cases.cases import LinearRegression
 
 
 def main(argv=None):
-    common.train(LinearRegression, __doc__, argv)
+    case_programs.train(LinearRegression, __doc__, argv)
 
 
 if __name__ == "__main__":

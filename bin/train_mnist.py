@@ -4,12 +4,12 @@ python -m bin.train_mnist --dataset=mnist_sample --epochs=20
 python -m bin.train_mnist --data_dir=data --model=cnn --recipe=best
 """
 
-from bin import common
+from bin import case_programs
 from tf2cases.cases import MNIST
 
 
 def main(argv=None):
-    common.train(MNIST, __doc__, argv)
+    case_programs.train(MNIST, __doc__, argv)
 
 
 if __name__ == "__main__":

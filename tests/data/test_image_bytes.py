@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import pathlib
 import struct
 import zlib
 
@@ -45,9 +44,7 @@ def gif_with_offset_frame():
     data = encode(palette, "GIF", save_all=True, append_images=[changed], disposal=1)
     start = 13 + 3 * 2 ** ((data[10] & 7) + 1)
     frames = [i for i in range(start, len(data)) if data[i : i + 1] == b","]
-    second = next(
-        i for i in reversed(frames) if struct.unpack_from("<HHHH", data, i + 1) == (10, 12, 20, 21)
-    )
+    second = next(i for i in reversed(frames) if struct.unpack_from("<HHHH", data, i + 1) == (10, 12, 20, 21))
     return data[:start] + data[second:]
 
 
@@ -258,15 +255,10 @@ def test_blank_pictures_of_any_size_give_finite_digits(shape, value):
         assert result.max() == 0
 
 
-def test_real_digits_survive_a_page():
-    folder = pathlib.Path(__file__).resolve().parents[2].parent / "shared/data/mnist"
-    if not folder.is_dir():
-        pytest.skip("needs ../shared/data/mnist")
-    with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as file:
+def test_real_digits_survive_a_page(shared):
+    with gzip.open(shared / "data/mnist/t10k-images-idx3-ubyte.gz") as file:
         digits = np.frombuffer(file.read(16 + 784 * 40)[16:], np.uint8).reshape(-1, 28, 28)
-    to_digit = tf.function(
-        image_bytes.to_digit, input_signature=[tf.TensorSpec([None, None, 4], tf.uint8)]
-    )
+    to_digit = tf.function(image_bytes.to_digit, input_signature=[tf.TensorSpec([None, None, 4], tf.uint8)])
     likeness = []
     for digit in digits:
         sheet = np.zeros([180, 260], np.uint8)

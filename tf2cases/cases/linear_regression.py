@@ -133,10 +133,10 @@ class LinearRegression(training.Case):
 
         @tf.function(input_signature=[tf.TensorSpec([None, len(self.mean) - 1], tf.float32, "features")])
         def serving_default(features):
-            """features in their own units -> price in its own."""
+            """Features in their own units (square feet, bedrooms) -> the target in its own, whatever it is called."""
             x = (features - mean[:-1]) / std[:-1]
             y = x @ self.weights[1:] + self.weights[0]
-            return {self.info["target_name"]: y[:, 0] * std[-1] + mean[-1]}
+            return {"price": y[:, 0] * std[-1] + mean[-1]}
 
         return {"serving_default": serving_default}
 

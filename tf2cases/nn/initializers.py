@@ -8,6 +8,8 @@ import math
 
 import tensorflow as tf
 
+from tf2cases.nn import random
+
 
 def zeros(shape, seed=0):
     """All zeros."""
@@ -29,17 +31,17 @@ def _fans(shape):
 
 
 def _uniform(limit, shape, seed):
-    return tf.random.stateless_uniform(shape, [seed, 0], -limit, limit, alg="philox")
+    return random.uniform(shape, [seed, 0], -limit, limit)
 
 
 def truncated_normal(stddev):
-    """N(0, stddev^2) with draws beyond two standard deviations redrawn; makes an initializer.
+    """N(0, stddev^2) under the condition of lying within two standard deviations; makes an initializer.
 
     As in TensorFlow's own initializer of this name, `stddev` is that of the normal before truncation.
     """
 
     def init(shape, seed):
-        return tf.random.stateless_truncated_normal(shape, [seed, 0], 0.0, stddev, alg="philox")
+        return stddev * random.truncated_normal(shape, [seed, 0])
 
     return init
 

@@ -28,6 +28,12 @@ class Layer(tf.Module):
     call_arguments = ()
     output_shape = None
 
+    @property
+    def name_scope(self):
+        """The caller's scope, then this layer's name; tf.Module's own is fixed where the layer is constructed, and so
+        would leave out the network that the layer is part of."""
+        return tf.name_scope(self.name)
+
     def create(self, input_shape, seed):
         """Makes the variables for inputs of `input_shape` and returns the output shape."""
         with self.name_scope:
@@ -95,6 +101,25 @@ def _check_padding(name, padding):
         raise ValueError(f"{name}: padding is {padding!r}, but must be 'SAME' or 'VALID'.")
 
 
+def _windows(name, axis, length, window, strides, padding):
+    """How many windows lie along an axis; None if its length is unknown."""
+    if length is None:
+        return None
+    if padding == "SAME":
+        return -(-length // strides)
+    if length < window:
+        raise ValueError(
+            f"{name}: inputs have {axis} {length}, but a VALID window of {window} needs at least {window}."
+        )
+    return (length - window) // strides + 1
+
+
+def _sizes(tensor):
+    """The sizes of a tensor's axes as a list: ints where known, else scalar tensors."""
+    dynamic = tf.unstack(tf.shape(tensor))
+    return [d if s is None else s for s, d in zip(tensor.shape, dynamic, strict=True)]
+
+
 class _Convolution(Layer):
     """What both kinds of convolution share; see the subclasses."""
 
@@ -145,14 +170,7 @@ class Conv2D(_Convolution):
     """
 
     def _output_length(self, length, kernel, axis):
-        if length is None:
-            return None
-        window = 1 if self.padding == "SAME" else kernel
-        if length < window:
-            raise ValueError(
-                f"{self.name}: inputs have {axis} {length}, but a VALID window of {kernel} needs at least {kernel}."
-            )
-        return -(-(length - window + 1) // self.strides)
+        return _windows(self.name, axis, length, kernel, self.strides, self.padding)
 
     def _kernel_channels(self, channels):
         return (channels, self.filters)
@@ -183,10 +201,9 @@ class Conv2DTranspose(_Convolution):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs):
-        batch = tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0]
+        batch, height, width, _ = _sizes(inputs)
         sides = [
-            self._output_length(length, k, "side")
-            for length, k in zip(inputs.shape[1:3], self.kernel_size, strict=True)
+            self._output_length(length, k, "side") for length, k in zip((height, width), self.kernel_size, strict=True)
         ]
         kernel = tf.cast(self.kernel, inputs.dtype)
         shape = [batch, *sides, self.filters]
@@ -298,7 +315,7 @@ class MaxPool2D(Layer):
 
     def __init__(self, pool_size=2, strides=None, padding="VALID", name="max_pool"):
         super().__init__(name)
-        strides = strides or pool_size
+        strides = pool_size if strides is None else strides
         _require_positive(name, pool_size=pool_size, strides=strides)
         _check_padding(name, padding)
         self.pool_size, self.strides, self.padding = pool_size, strides, padding
@@ -306,12 +323,11 @@ class MaxPool2D(Layer):
     def _create(self, input_shape, seed):
         del seed
         self._require_rank(input_shape, 4, "[batch, height, width, channels]")
-        window = 1 if self.padding == "SAME" else self.pool_size
-
-        def side(length):
-            return None if length is None else -(-(length - window + 1) // self.strides)
-
-        return (input_shape[0], side(input_shape[1]), side(input_shape[2]), input_shape[3])
+        sides = (
+            _windows(self.name, axis, length, self.pool_size, self.strides, self.padding)
+            for axis, length in zip(("height", "width"), input_shape[1:3], strict=True)
+        )
+        return (input_shape[0], *sides, input_shape[3])
 
     @tf.Module.with_name_scope
     def __call__(self, inputs):
@@ -335,10 +351,7 @@ class UpSampling2D(Layer):
     @tf.Module.with_name_scope
     def __call__(self, inputs):
         # A broadcast and a reshape: several times faster on CPU, forward and backward, than tf.repeat or a resize.
-        n, h, w, c = (
-            static if static is not None else dynamic
-            for static, dynamic in zip(inputs.shape, tf.unstack(tf.shape(inputs)), strict=True)
-        )
+        n, h, w, c = _sizes(inputs)
         s = self.size
         x = tf.broadcast_to(inputs[:, :, tf.newaxis, :, tf.newaxis, :], [n, h, s, w, s, c])
         return tf.reshape(x, [n, h * s, w * s, c])

@@ -12,8 +12,15 @@ def _per_example(values, reduce):
 
 
 def mean_squared_error(targets, outputs):
-    """Mean over each example's elements of (targets - outputs)^2: [N, ...] -> float32 [N]."""
-    difference = tf.cast(targets, tf.float32) - tf.cast(outputs, tf.float32)
+    """Mean over each example's elements of (targets - outputs)^2: [N, ...] -> float32 [N].
+
+    Raises:
+      ValueError: the shapes differ ([N] and [N, 1] would broadcast to [N, N]).
+    """
+    targets, outputs = tf.cast(targets, tf.float32), tf.cast(outputs, tf.float32)
+    if not targets.shape.is_compatible_with(outputs.shape):
+        raise ValueError(f"targets have shape {targets.shape}, but must have that of the outputs, {outputs.shape}.")
+    difference = targets - outputs
     return _per_example(tf.square(difference), tf.reduce_mean)
 
 

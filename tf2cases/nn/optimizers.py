@@ -83,6 +83,7 @@ class Optimizer(tf.Module):
         """
         return self.apply(self.gradients(loss, tape))
 
+    @tf.Module.with_name_scope
     def gradients(self, loss, tape):
         """d loss / d variable for each variable, averaged over the replicas, as a list.
 
@@ -104,6 +105,7 @@ class Optimizer(tf.Module):
             gradients = [g / seed for g in gradients]
         return gradients
 
+    @tf.Module.with_name_scope
     def apply(self, gradients):
         """Updates the variables.
 
@@ -235,7 +237,7 @@ class RMSprop(Optimizer):
     """
 
     slot_names = ("mean_square", "momentum")
-    _idle = {"rate": 0.0, "rho": 1.0, "momentum": 1.0}
+    _idle = {"rate": 0.0, "rho": 1.0, "momentum": 1.0, "moves": False}
 
     def __init__(
         self,
@@ -258,9 +260,11 @@ class RMSprop(Optimizer):
             "rate": rate,
             "rho": tf.constant(self.rho),
             "momentum": tf.constant(self.momentum),
+            "moves": tf.constant(True),
         }
 
     def _update(self, variable, gradient, slots, hyper):
+        before = tf.convert_to_tensor(variable) if self.loss_scale else None
         _ops.ResourceApplyRMSProp(
             var=variable.handle,
             ms=slots[0].handle,
@@ -271,6 +275,9 @@ class RMSprop(Optimizer):
             epsilon=self.epsilon,
             grad=gradient,
         )
+        if self.loss_scale:
+            # The kernel subtracts the momentum whatever the rate, so a skipped step has to be taken back.
+            variable.assign(tf.where(hyper["moves"], variable, before))
 
 
 class Adadelta(Optimizer):

@@ -1,9 +1,12 @@
 """Random draws that are a function of (seed, stream, step), so that a resumed run repeats them.
 
-Every draw is stateless and names the Philox generator, whose numbers are the same under XLA and without it.
+Every draw is stateless and names the Philox generator, whose bits are the same under XLA and without it. What
+TensorFlow makes of them is not: `tf.random.stateless_uniform` takes a float's fraction from the low bits, and compiled by
+XLA from the high ones (github.com/tensorflow/tensorflow/issues/117644). So floats are made from the bits here.
 """
 
 import hashlib
+import math
 
 import tensorflow as tf
 
@@ -33,13 +36,25 @@ def at_step(seed, step):
 
 
 def uniform(shape, seed, minval=0.0, maxval=1.0):
-    """float32 draws from [minval, maxval); `seed` is int [2]."""
-    return tf.random.stateless_uniform(shape, seed, minval, maxval, alg="philox")
+    """float32 draws from [minval, maxval), 2^23 different ones; `seed` is int [2]."""
+    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
+    # The upper 23 bits become the fraction of a float in [1, 2).
+    fraction = tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32))
+    draws = tf.bitcast(tf.bitwise.bitwise_or(fraction, tf.constant(0x3F800000, tf.uint32)), tf.float32) - 1.0
+    return draws if (minval, maxval) == (0.0, 1.0) else draws * (maxval - minval) + minval
 
 
 def normal(shape, seed):
-    """float32 draws from N(0, 1); `seed` is int [2]."""
-    return tf.random.stateless_normal(shape, seed, alg="philox")
+    """float32 draws from N(0, 1), none beyond 5.3; `seed` is int [2]."""
+    # The middles of 2^23 equal parts of (-1, 1), so that neither end, which is infinitely far out, is drawn.
+    middles = uniform(shape, seed, -1.0, 1.0) + 2.0**-23
+    return math.sqrt(2) * tf.math.erfinv(middles)
+
+
+def truncated_normal(shape, seed):
+    """float32 draws from N(0, 1) under the condition that they lie in [-2, 2]; `seed` is int [2]."""
+    share = math.erf(math.sqrt(2))  # of N(0, 1) that lies in [-2, 2]
+    return math.sqrt(2) * tf.math.erfinv(uniform(shape, seed, -share, share))
 
 
 def of_global_batch(draw, shape, seed):

@@ -46,7 +46,7 @@ class RunConfig:
     export_dir: str = field(
         "exports", "Where the trained model is exported to, as NAME/VERSION; empty: nowhere.", numeric=False
     )
-    warmup: bool = field(True, "Write warm-up requests for TF Serving into the export.", numeric=False)
+    no_warmup: bool = field(False, "Leave the warm-up requests for TF Serving out of the export.", numeric=False)
     steps: int | None = field(None, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
     epochs: float | None = field(None, "Length of the run in epochs.", above=0, numeric=False)
     batch_size: int | None = field(128, "Examples a step, over all replicas.", minimum=1)

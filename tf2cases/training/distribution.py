@@ -1,5 +1,6 @@
 """Which `tf.distribute` strategy a run uses, and how a global batch is split among its replicas."""
 
+import functools
 import os
 
 import tensorflow as tf
@@ -20,13 +21,20 @@ def make(name):
         return tf.distribute.get_strategy()
     if name == "mirrored":
         devices = gpus or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([d.name for d in devices])
+        return _mirrored(tuple(d.name for d in devices))
     if not os.environ.get("TF_CONFIG"):
         raise UsageError(
             "--strategy is 'multi_worker', but the environment variable TF_CONFIG is not set; it must hold the "
             "cluster's addresses and this worker's task as JSON."
         )
     return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+@functools.cache
+def _mirrored(devices):
+    # One for all runs of a process: each strategy numbers its collective operations from the same start, so those of
+    # a second one would meet the first one's and fail.
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def check_batch_size(batch_size, strategy):

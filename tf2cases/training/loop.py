@@ -103,12 +103,12 @@ class Trainer:
           True, or False when it stopped early; the case's step then is the number of the bad one.
         """
         if not self._batches.in_memory and self._iterator is None:
-            self._iterator = iter(self._batches.dataset(int(self._case.step)))
+            self._iterator = iter(self._batches.dataset(int(self._case.step.numpy())))
         return bool(self._run(tf.constant(count, tf.int64), self._iterator))
 
     def graph(self):
         """The tf.Graph of the step that was traced; None before the first `run` and with several replicas."""
-        if self._batch_spec is None or self._step is self._case.train_step:
+        if self._batch_spec is None or self._strategy.num_replicas_in_sync > 1:
             return None
         return self._step.get_concrete_function(self._batch_spec).graph
 
@@ -238,7 +238,7 @@ class _Run:
     def _run_steps(self, count, first):
         before = self.clock.now()
         finite = self.trainer.run(count)
-        step = int(self.case.step)
+        step = int(self.case.step.numpy())
         self.clock.ran(max(1, step - self.step), self.clock.now() - before, counts=not first)
         self.step = step
         self.reporter.advance(step)

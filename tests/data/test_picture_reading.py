@@ -87,9 +87,7 @@ def test_the_first_picture_of_a_multi_picture_jpeg_is_taken(tmp_path):
     path = tmp_path / "phone.jpg"
     COLOUR.save(path, "MPO", save_all=True, append_images=[GREY.convert("RGB")])
     assert Image.open(path).n_frames == 2
-    np.testing.assert_allclose(
-        decoded(picture_files.read(path)), on_white(Image.open(path)), atol=2 / 255
-    )
+    np.testing.assert_allclose(decoded(picture_files.read(path)), on_white(Image.open(path)), atol=2 / 255)
 
 
 def refuse(path, sentence):

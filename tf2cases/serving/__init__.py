@@ -1,0 +1,1 @@
+"""SavedModels: exporting them, checking them, asking them."""

@@ -1,0 +1,150 @@
+"""A trained model to a SavedModel that a server can pick up at any moment."""
+
+import os
+import shutil
+import sys
+import tempfile
+import uuid
+
+import tensorflow as tf
+
+from tf2cases.errors import RunError
+from tf2cases.serving import rules, verify
+from tf2cases.serving import warmup as warmup_file
+
+
+def export(signatures, requests, directory, *, warmup=True, tolerance=1e-5):
+    """Writes the next version of a model, complete and checked, or nothing at all.
+
+    The SavedModel is made beside its place under a name that servers ignore, with warm-up records, flushed to the disk,
+    loaded in a fresh process and compared with the live model, and only then renamed to the next integer. It holds
+    the variables that the signatures use and nothing else: no optimizer slots, no training code.
+
+    Args:
+      signatures: {name: tf.function with an input_signature}, see `rules`; they may close over any variables.
+      requests: {name: {input name: array [n, ...]}}, one valid request for each signature, n at least 2.
+      directory: the model's place, `exports/NAME`; its last part is the model's name. Made if missing.
+      warmup: whether to write warm-up records; needs tensorflow-serving-api, and says so if it is missing.
+      tolerance: the largest difference from the live model that is allowed, as a part of the largest value. A model
+        that computes in bfloat16 or ran on a GPU needs more than the default.
+
+    Returns:
+      The version's directory.
+
+    Raises:
+      rules.RuleError: a signature cannot be served.
+      RunError: the disk is full, or the export does not answer as the live model does.
+    """
+    directory = os.path.abspath(directory)
+    temporary = os.path.join(directory, f".tmp-{uuid.uuid4().hex}")
+    try:
+        functions = {name: function.get_concrete_function() for name, function in signatures.items()}
+        rules.check(functions)
+        answers = _live_answers(signatures, functions, requests)
+        os.makedirs(directory, exist_ok=True)
+        os.mkdir(temporary)
+        _save(functions, temporary)
+        if warmup:
+            _write_warmup(temporary, os.path.basename(directory), answers)
+        with tempfile.TemporaryDirectory() as place:
+            expected = os.path.join(place, "expected.npz")
+            verify.save(expected, answers)
+            verify.in_fresh_process(temporary, expected, tolerance)
+        _flush(temporary)
+        return _rename_to_next_version(temporary, directory)
+    except (OSError, tf.errors.OpError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"the export to {directory} failed, and nothing was changed there: {what}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # gone already if all went well
+
+
+def versions(directory):
+    """The version numbers in a model's directory, in rising order; [] if there is none, or no such directory.
+
+    As TF Serving counts: names that are not integers are ignored, `0007` is 7.
+    """
+    try:
+        entries = list(os.scandir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    names = [entry.name for entry in entries if entry.is_dir()]
+    return sorted({int(name) for name in names if name.isascii() and name.isdecimal()})
+
+
+def _live_answers(signatures, functions, requests):
+    """[(signature, inputs, outputs)] of the live model, for one row and for all rows of each request."""
+    if set(requests) != set(signatures):
+        raise RunError(
+            f"requests are given for {sorted(requests)}, but must be for the signatures {sorted(signatures)}."
+        )
+    answers = []
+    for name, function in functions.items():
+        specs = rules.input_specs(function)
+        if set(requests[name]) != set(specs):
+            raise RunError(f"the request for {name!r} has {sorted(requests[name])}, but must have {sorted(specs)}.")
+        request = {key: tf.convert_to_tensor(requests[name][key], spec.dtype) for key, spec in specs.items()}
+        for rows in (1, None):
+            inputs = {key: value[:rows] for key, value in request.items()}
+            counts = {key: len(value) for key, value in inputs.items()}
+            if rows is None and (min(counts.values()) < 2 or len(set(counts.values())) > 1):
+                raise RunError(
+                    f"the request for {name!r} has {counts} rows, but must have at least 2, equally many each."
+                )
+            outputs = _arrays(function(**inputs))
+            rules.check_answer(name, outputs)
+            answers.append((name, _arrays(inputs), outputs))
+    return answers
+
+
+def _arrays(tensors):
+    return {key: value.numpy() for key, value in tensors.items()}
+
+
+def _save(functions, directory):
+    """Saves the functions with exactly the variables that they read."""
+    module = tf.Module()
+    variables = {id(v): v for function in functions.values() for v in function.graph.variables}
+    module.served_variables = list(variables.values())
+    tf.saved_model.save(module, directory, signatures=functions)
+
+
+def _write_warmup(directory, model_name, answers):
+    if warmup_file.available():
+        warmup_file.write(directory, model_name, [(name, inputs) for name, inputs, _ in answers])
+    else:
+        print(
+            "The export has no warm-up records, because tensorflow-serving-api is missing: "
+            "pip install 'tf2cases[serving]' brings it, --no_warmup asks for none.",
+            file=sys.stderr,
+        )
+
+
+def _flush(directory):
+    """Waits until every file and folder is on the disk, so that a crash cannot leave a version with holes."""
+    for folder, _, names in os.walk(directory):
+        for path in [os.path.join(folder, name) for name in names] + [folder]:
+            _fsync(path)
+
+
+def _fsync(path):
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _rename_to_next_version(temporary, directory):
+    version = max(versions(directory), default=0) + 1
+    while True:
+        target = os.path.join(directory, str(version))
+        if not os.path.lexists(target):
+            try:
+                os.rename(temporary, target)
+                _fsync(directory)
+                return target
+            except OSError:
+                if not os.path.lexists(target):
+                    raise
+        version += 1  # a file of that name, or another export was faster

@@ -1,0 +1,108 @@
+"""An exported model, opened to be asked."""
+
+import os
+import re
+
+import tensorflow as tf
+
+from tf2cases.errors import UsageError
+from tf2cases.serving.export import versions
+
+
+class Model:
+    """A SavedModel and its signatures.
+
+    Attributes:
+      path: the version's directory.
+      signatures: {signature name: {input name: tf.TensorSpec}}.
+    """
+
+    def __init__(self, path):
+        """Opens a model.
+
+        Args:
+          path: `exports/NAME`, whose newest version is taken, or the directory of one version.
+
+        Raises:
+          UsageError: no such directory, no version in it, or not a SavedModel.
+        """
+        self.path = _version_directory(path)
+        try:
+            self._loaded = tf.saved_model.load(self.path)
+        except Exception as error:  # TensorFlow raises nearly anything for damaged files
+            raise UsageError(f"{self.path} is not a whole SavedModel ({_reason(error)}); export it again.") from error
+        self.signatures = {
+            name: function.structured_input_signature[1] for name, function in sorted(self._loaded.signatures.items())
+        }
+
+    def call(self, signature, **inputs):
+        """Asks one signature.
+
+        Args:
+          signature: its name.
+          **inputs: for each of its inputs, anything that becomes a tensor of its dtype and shape [n, ...].
+
+        Returns:
+          {output name: array [n, ...]}.
+
+        Raises:
+          UsageError: no such signature, other inputs than it has, wrong shape or type, or what the model itself
+            refuses, such as a damaged picture.
+        """
+        if signature not in self.signatures:
+            raise UsageError(
+                f"{self.path} has no signature {signature!r}, but {', '.join(self.signatures) or 'none at all'}."
+            )
+        specs = self.signatures[signature]
+        if set(inputs) != set(specs):
+            raise UsageError(f"signature {signature!r} was given {_names(inputs)}, but must be given {_names(specs)}.")
+        tensors = {key: _tensor(signature, spec, key, inputs[key]) for key, spec in specs.items()}
+        try:
+            outputs = self._loaded.signatures[signature](**tensors)
+        except tf.errors.InvalidArgumentError as error:
+            raise UsageError(f"signature {signature!r} refused its input: {_reason(error)}.") from error
+        return {key: value.numpy() for key, value in outputs.items()}
+
+
+def _version_directory(path):
+    if not os.path.isdir(path):
+        raise UsageError(f"there is no directory {path}, but a model must be one, such as exports/mnist_cnn.")
+    if os.path.exists(os.path.join(path, "saved_model.pb")):
+        return os.path.normpath(path)
+    newest = max(versions(path), default=None)
+    if newest is None:
+        raise UsageError(
+            f"{path} has no version: it must hold a SavedModel in a directory named by an integer, such as {path}/1; "
+            "did you forget to export, or to name one model?"
+        )
+    spellings = [name for name in os.listdir(path) if name.isdecimal() and int(name) == newest]
+    found = os.path.join(path, min(spellings, key=len))
+    if not os.path.exists(os.path.join(found, "saved_model.pb")):
+        raise UsageError(f"{found} is not a SavedModel: saved_model.pb is missing.")
+    return found
+
+
+def _tensor(signature, spec, key, value):
+    try:
+        tensor = tf.convert_to_tensor(value, spec.dtype)
+    except (TypeError, ValueError, tf.errors.OpError):
+        tensor = None
+    if tensor is None or not spec.shape.is_compatible_with(tensor.shape):
+        given = "something else" if tensor is None else f"{tensor.dtype.name} {tensor.shape}"
+        raise UsageError(
+            f"input {key!r} of signature {signature!r} is {given}, but must be {spec.dtype.name} {spec.shape}."
+        )
+    return tensor
+
+
+def _names(names):
+    return ", ".join(sorted(names)) or "nothing"
+
+
+def _reason(error):
+    """The sentence in TensorFlow's message: the line before the names of nodes, without an assertion's wrapping."""
+    lines = str(error).split("\n\t [[")[0].split("\n")
+    line = next((line for line in reversed(lines) if line.strip()), type(error).__name__)
+    line = re.sub(r"^({{.*?}} )+", "", line.strip())
+    asserted = re.search(r"assertion failed: \[(.*)\]", line)
+    return (asserted[1] if asserted else line).rstrip(".")

@@ -1,0 +1,115 @@
+"""What a signature must be like, so that every way of serving it works."""
+
+import re
+
+import tensorflow as tf
+
+from tf2cases.errors import RunError
+
+DEFAULT_SIGNATURE = "serving_default"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_CLASSIFY_OUTPUTS = {"classes": tf.string, "scores": tf.float32}
+
+
+class RuleError(RunError):
+    """A signature breaks a rule of serving; the message names the rule."""
+
+
+def check(signatures):
+    """Checks the signatures of one export.
+
+    Args:
+      signatures: {name: tf.types.experimental.ConcreteFunction}.
+
+    Raises:
+      RuleError: for the first rule that one of them breaks.
+    """
+    if DEFAULT_SIGNATURE not in signatures:
+        raise RuleError(
+            f"rule 'a default signature': there is {', '.join(signatures) or 'no signature'}, but one must be "
+            f"called {DEFAULT_SIGNATURE}, the one that is asked when a request names none."
+        )
+    for name, function in signatures.items():
+        inputs, outputs = input_specs(function), _outputs(name, function)
+        for key in [name, *inputs, *outputs]:
+            if not _NAME.fullmatch(key):
+                _break(name, "plain names", f"{key!r} must be letters, digits and underscores, a letter first")
+        for kind, specs in (("input", inputs), ("output", outputs)):
+            if not specs:
+                _break(name, "inputs and outputs", f"it has no {kind}, but must have one")
+            for key, spec in specs.items():
+                _check_batch_dimension(name, kind, key, spec)
+        for key, spec in outputs.items():
+            _check_output_dtype(name, key, spec)
+        if name == "classify":
+            _check_classify(inputs, outputs)
+        _check_not_compiled(name, function)
+
+
+def check_answer(name, outputs):
+    """Checks what a signature answered.
+
+    Args:
+      name: the signature's.
+      outputs: {output name: array}.
+
+    Raises:
+      RuleError: an output carries bytes that are no text, and its name does not end in `_bytes`. REST writes strings
+        as UTF-8, and as base64 only if the name ends so.
+    """
+    for key, value in outputs.items():
+        if value.dtype == object and not key.endswith("_bytes"):
+            try:
+                b"\n".join(value.ravel()).decode("utf-8")
+            except UnicodeDecodeError:
+                _break(name, "byte outputs", f"output {key!r} carries bytes, so its name must end in _bytes")
+
+
+def input_specs(function):
+    """{input name: tf.TensorSpec} of a concrete function."""
+    arguments, keywords = function.structured_input_signature
+    return {**{spec.name: spec for spec in arguments}, **keywords}
+
+
+def _outputs(name, function):
+    outputs = function.structured_outputs
+    if not isinstance(outputs, dict) or not all(tf.is_tensor(value) for value in outputs.values()):
+        _break(name, "flat outputs", f"it returns {outputs!r}, but must return a flat dictionary of tensors")
+    return outputs
+
+
+def _check_batch_dimension(name, kind, key, spec):
+    shape = spec.shape
+    if shape.rank is None or shape.rank < 1 or shape[0] is not None:
+        _break(name, "batch dimension", f"{kind} {key!r} has shape {shape}, but its first dimension must be None")
+
+
+def _check_output_dtype(name, key, spec):
+    if (spec.dtype.is_floating or spec.dtype.is_complex) and spec.dtype != tf.float32:
+        _break(name, "float32 outputs", f"output {key!r} is {spec.dtype.name}; cast it, for REST knows no other")
+
+
+def _check_classify(inputs, outputs):
+    """What TF Serving's Classify call asks for."""
+    if list(inputs) != ["inputs"] or inputs["inputs"].dtype != tf.string or inputs["inputs"].shape.rank != 1:
+        _break("classify", "classify", "its only input must be 'inputs', serialized examples, string [None]")
+    for key, value in outputs.items():
+        if _CLASSIFY_OUTPUTS.get(key) != value.dtype or value.shape.rank != 2:
+            _break(
+                "classify",
+                "classify",
+                f"output {key!r} is {value.dtype.name} {value.shape}, but its outputs must be 'classes', string "
+                "[None, n], and 'scores', float32 [None, n]",
+            )
+
+
+def _check_not_compiled(name, function):
+    """Model servers run without XLA unless started specially, and then fail at every request."""
+    library = function.graph.as_graph_def().library.function
+    attributes = [function.function_def.attr, *(inner.attr for inner in library)]
+    if any(attr["_XlaMustCompile"].b for attr in attributes if "_XlaMustCompile" in attr):
+        _break(name, "no XLA", "a function in it has jit_compile=True; trace it for export without")
+
+
+def _break(name, rule, what):
+    raise RuleError(f"rule {rule!r}: signature {name!r}: {what}.")

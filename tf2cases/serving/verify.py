@@ -1,0 +1,159 @@
+"""Loads an export in a fresh process and compares its answers with the live model's.
+
+usage: python -m tf2cases.serving.verify DIRECTORY EXPECTED.npz TOLERANCE
+
+EXPECTED.npz is written by `save`. Nothing printed and exit status 0: the export answers as the live model did.
+Otherwise one sentence on standard error and exit status 1.
+"""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
+
+from tf2cases.errors import RunError
+
+_ROW_TOLERANCE = 10  # times the tolerance: kernels sum in another order for another batch size
+
+
+def save(path, answers):
+    """Writes requests and the live model's answers.
+
+    Args:
+      path: the file.
+      answers: list of (signature name, {input name: array}, {output name: array}).
+    """
+    arrays = {}
+    for number, (signature, inputs, outputs) in enumerate(answers):
+        for kind, values in (("in", inputs), ("out", outputs)):
+            for key, value in values.items():
+                # Tensor protos keep strings that end in zero bytes, which NumPy's own would lose.
+                proto = tf.make_tensor_proto(value).SerializeToString()
+                arrays[f"{number}/{signature}/{kind}/{key}"] = np.frombuffer(proto, np.uint8)
+    np.savez(path, **arrays)
+
+
+def in_fresh_process(directory, path, tolerance):
+    """Runs this module on an export and the answers written by `save`; costs about as long as importing TensorFlow.
+
+    Raises:
+      RunError: the answers differ, or the export cannot be loaded.
+    """
+    package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    search = [package_root, os.environ.get("PYTHONPATH")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, search)),
+        "CUDA_VISIBLE_DEVICES": "-1",  # the live model may hold all of the GPU's memory
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tf2cases.serving.verify", directory, path, repr(tolerance)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise RunError(f"the export does not answer as the live model does: {lines[-1]}")
+
+
+def compare(directory, path, tolerance):
+    """The comparison itself, in this process.
+
+    Checks that every signature gives the live answers, that row i of a batch is answered as row i alone, and that
+    floating inputs of zeros and of ones give no NaN.
+
+    Args:
+      directory: the SavedModel.
+      path: the answers written by `save`.
+      tolerance: the largest difference allowed, as a part of the largest value (or of 1, if that is larger).
+
+    Raises:
+      RunError: names the signature, the output and the difference.
+    """
+    loaded = tf.saved_model.load(directory)  # kept: without it the signatures lose their variables
+    checked = set()
+    for signature, inputs, expected in _load(path):
+        function = loaded.signatures[signature]
+        outputs = call(function, inputs)
+        _require_equal(f"signature {signature!r}", expected, outputs, tolerance)
+        rows = len(next(iter(inputs.values())))
+        if rows == 1:
+            continue
+        for row in range(rows):
+            alone = call(function, {key: value[row : row + 1] for key, value in inputs.items()})
+            in_batch = {key: value[row : row + 1] for key, value in outputs.items()}
+            where = f"signature {signature!r}, row {row} of {rows} against the same row alone"
+            _require_equal(where, alone, in_batch, _ROW_TOLERANCE * tolerance)
+        if signature not in checked and all(value.dtype.kind == "f" for value in inputs.values()):
+            checked.add(signature)
+            for fill in (np.zeros_like, np.ones_like):
+                filled = call(function, {key: fill(value) for key, value in inputs.items()})
+                _require_numbers(f"signature {signature!r} for {fill.__name__[:-5]}", filled)
+
+
+def call(function, inputs):
+    """{output name: array} of a signature; floating inputs take the signature's dtype."""
+    return {key: value.numpy() for key, value in function(**_tensors(inputs)).items()}
+
+
+def _tensors(inputs):
+    return {key: tf.constant(value) for key, value in inputs.items()}
+
+
+def _load(path):
+    cases = {}
+    with np.load(path) as arrays:
+        for name in arrays.files:
+            number, signature, kind, key = name.split("/")
+            value = tf.make_ndarray(tensor_pb2.TensorProto.FromString(arrays[name].tobytes()))
+            cases.setdefault(int(number), (signature, {}, {}))[1 if kind == "in" else 2][key] = value
+    return [cases[number] for number in sorted(cases)]
+
+
+def _require_numbers(where, outputs):
+    for key, value in outputs.items():
+        if value.dtype.kind == "f" and np.isnan(value).any():
+            raise RunError(f"{where}: output {key!r} has NaN.")
+
+
+def _require_equal(where, expected, outputs, tolerance):
+    _require_numbers(where, outputs)
+    if set(expected) != set(outputs):
+        raise RunError(f"{where}: outputs are {sorted(outputs)}, but must be {sorted(expected)}.")
+    for key, wanted in expected.items():
+        got = outputs[key]
+        if got.shape != wanted.shape or got.dtype != wanted.dtype:
+            raise RunError(
+                f"{where}: output {key!r} is {got.dtype} {got.shape}, but must be {wanted.dtype} {wanted.shape}."
+            )
+        if wanted.dtype.kind == "f":
+            with np.errstate(invalid="ignore"):
+                gap = np.where(got == wanted, 0, np.abs(got - wanted)).max(initial=0)
+            allowed = tolerance * max(1.0, np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
+            if not gap <= allowed:
+                raise RunError(f"{where}: output {key!r} differs by {gap:.3g}, but at most {allowed:.3g} is allowed.")
+        elif not np.array_equal(got, wanted):
+            raise RunError(f"{where}: output {key!r} differs.")
+
+
+def main(argv):
+    directory, path, tolerance = argv[1:]
+    try:
+        compare(directory, path, float(tolerance))
+    except Exception as error:
+        # The last line is what the exporting process shows.
+        print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

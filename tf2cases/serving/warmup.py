@@ -1,0 +1,36 @@
+"""Requests that a model server answers while it loads a version, so that the first real one is fast."""
+
+import importlib.util
+import os
+
+import tensorflow as tf
+
+PATH = "assets.extra/tf_serving_warmup_requests"  # where TF Serving looks; TFRecord, uncompressed, at most 1000
+
+
+def available():
+    """Whether tensorflow-serving-api, which defines the records, is installed."""
+    return importlib.util.find_spec("tensorflow_serving") is not None
+
+
+def write(directory, model_name, requests):
+    """Writes one record for each request.
+
+    Args:
+      directory: a SavedModel.
+      model_name: the name under which it will be served.
+      requests: list of (signature name, {input name: array [n, ...]}).
+    """
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    path = os.path.join(directory, PATH)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with tf.io.TFRecordWriter(path) as writer:
+        for signature, inputs in requests:
+            log = prediction_log_pb2.PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.name = model_name
+            request.model_spec.signature_name = signature
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            writer.write(log.SerializeToString())
