@@ -49,14 +49,37 @@ def test_the_order_is_repeatable():
     np.testing.assert_array_equal(first, second)
 
 
-def test_each_example_comes_first_about_equally_often():
-    n, epochs = 20, 4000
-    batches = pipeline.Batches(make_arrays(n), n * 100, seed=0)
-    order = ids(batches, epochs // 100).reshape(epochs, n)
-    # Binomial: mean 200, standard deviation 13.8; five of them for 40 counts.
+def test_the_orders_do_not_repeat_after_256_epochs():
+    # RandomIndexShuffle takes 8 bits of each word of its seed for a small set.
+    n, epochs = 64, 600
+    orders = ids(pipeline.Batches(make_arrays(n), n * 50, seed=0), epochs // 50).reshape(epochs, n)
+    assert len({tuple(order) for order in orders}) == epochs
+
+
+def test_every_example_comes_at_every_place_about_equally_often():
+    n, epochs = 64, 4000
+    batches = pipeline.Batches(make_arrays(n), n * 500, seed=0)
+    orders = ids(batches, epochs // 500).reshape(epochs, n)
+    # Binomial, mean 62.5; 128 counts, so five standard deviations are never met by chance.
     for place in (0, n - 1):
-        counts = np.bincount(order[:, place], minlength=n)
-        assert np.abs(counts - epochs / n).max() < 5 * np.sqrt(epochs / n * (1 - 1 / n))
+        counts = np.bincount(orders[:, place], minlength=n)
+        assert np.abs(counts - epochs / n).max() < 5 * np.sqrt(epochs / n)
+
+
+def test_neighbours_in_an_epoch_are_unrelated():
+    n, epochs, places = 60000, 20, 1000
+    batches = pipeline.Batches({"id": np.arange(n, dtype=np.int32)}, places, seed=0)
+    differences = np.concatenate([np.diff(ids(batches, 1, start=60 * e)) % n for e in range(epochs)])
+    # Uniform on 1..n-1: a chi-squared with 39 degrees of freedom has mean 39 and standard deviation 8.8.
+    counts = np.bincount(differences * 40 // n, minlength=40)
+    assert ((counts - len(differences) / 40) ** 2 / (len(differences) / 40)).sum() < 39 + 5 * 8.8
+
+
+def test_mixing_equals_splitmix64():
+    # The first outputs of the published generator started at 0: it mixes the multiples of the golden ratio.
+    golden = 0x9E3779B97F4A7C15
+    states = tf.constant([golden, 2 * golden % 2**64], tf.uint64)
+    assert pipeline._mixed(states).numpy().tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4]
 
 
 @pytest.mark.parametrize(("n", "batch_size"), [(7, 3), (47, 10), (4, 10), (1, 3), (6, 6)])

@@ -40,11 +40,17 @@ class Batches:
         epoch, within = position // self.examples, position % self.examples
         if not self.shuffle:
             return within
-        seed = tf.constant([self.seed & 0x7FFFFFFF, self.seed >> 31 & 0x7FFFFFFF], tf.int64)
-        # The documented [n, 2] seeds of tf.random.experimental.index_shuffle fail inside a traced function.
-        seeds = tf.concat([tf.broadcast_to(seed, [self.batch_size, 2]), epoch[:, tf.newaxis]], axis=1)
+        # The kernel takes its key as it is, and for sets below 65,536 examples only the lowest 8 bits of each word:
+        # unmixed, epochs would resemble each other and repeat after 256.
+        key = _mixed(tf.bitwise.bitwise_xor(_mixed(tf.constant(self.seed, tf.uint64)), tf.cast(epoch, tf.uint64)))
+        words = tf.stack([key, tf.bitwise.right_shift(key, tf.constant(32, tf.uint64)), _mixed(key)], axis=1)
+        # The documented [n, 2] seeds of tf.random.experimental.index_shuffle fail inside a traced function. With the
+        # default of 4 rounds neighbours often stay at the same distance from one another.
         return tf.raw_ops.RandomIndexShuffle(
-            index=within, seed=tf.cast(seeds, tf.uint32), max_index=tf.constant(self.examples - 1, tf.int64)
+            index=within,
+            seed=tf.cast(words, tf.uint32),
+            max_index=tf.constant(self.examples - 1, tf.int64),
+            rounds=8,
         )
 
     def batch(self, step):
@@ -60,6 +66,14 @@ class Batches:
             .map(lambda step: _rows(self._arrays, self.indices(step)), num_parallel_calls=2, deterministic=True)
             .prefetch(2)
         )
+
+
+def _mixed(words):
+    """A bijection of uint64 that spreads every bit over all others: splitmix64's (Steele, Lea and Flood 2014)."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        shifted = tf.bitwise.right_shift(words, tf.constant(shift, tf.uint64))
+        words = tf.bitwise.bitwise_xor(words, shifted) * tf.constant(factor, tf.uint64)
+    return words
 
 
 def in_order(arrays, batch_size):

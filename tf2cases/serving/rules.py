@@ -73,7 +73,9 @@ def input_specs(function):
 
 def _outputs(name, function):
     outputs = function.structured_outputs
-    if not isinstance(outputs, dict) or not all(tf.is_tensor(value) for value in outputs.values()):
+    # A signature that was loaded has specs where a live one has tensors.
+    plain = (tf.Tensor, tf.TensorSpec)
+    if not isinstance(outputs, dict) or not all(isinstance(value, plain) for value in outputs.values()):
         _break(name, "flat outputs", f"it returns {outputs!r}, but must return a flat dictionary of tensors")
     return outputs
 
