@@ -33,6 +33,17 @@ def _use_two_cpus(tf):
         tf.config.set_logical_device_configuration(cpu, devices)
 
 
+def pytest_runtest_setup(item):
+    """Keeps the strategies of different tests apart.
+
+    A collective op is known by numbers that each strategy counts from the same start, and its shapes are remembered as
+    long as the process lives: without this, the second MirroredStrategy of a process fails where its shapes differ.
+    """
+    del item
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].distribute.MirroredStrategy._collective_key_base += 100
+
+
 @pytest.fixture(scope="session")
 def repo():
     """The root of the checkout."""

@@ -57,10 +57,10 @@ def test_the_orders_do_not_repeat_after_256_epochs():
 
 
 def test_every_example_comes_at_every_place_about_equally_often():
-    n, epochs = 64, 4000
-    batches = pipeline.Batches(make_arrays(n), n * 500, seed=0)
-    orders = ids(batches, epochs // 500).reshape(epochs, n)
-    # Binomial, mean 62.5; 128 counts, so five standard deviations are never met by chance.
+    n, epochs = 64, 2000
+    batches = pipeline.Batches(make_arrays(n), n * 250, seed=0)
+    orders = ids(batches, epochs // 250).reshape(epochs, n)
+    # Binomial, mean 31.25; 128 counts, so five standard deviations are never met by chance.
     for place in (0, n - 1):
         counts = np.bincount(orders[:, place], minlength=n)
         assert np.abs(counts - epochs / n).max() < 5 * np.sqrt(epochs / n)

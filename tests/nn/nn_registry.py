@@ -95,26 +95,26 @@ LAYERS = [
         "transposed_same",
         lambda: nn.Conv2DTranspose(3, 5, 2, activation=tf.nn.tanh, bias_init=_bias),
         (4, 3, 2),
-        ("conv2d/kernel", "conv2d/bias"),
+        ("conv2d_transpose/kernel", "conv2d_transpose/bias"),
     ),
     LayerCase(
-        "transposed_valid", lambda: nn.Conv2DTranspose(3, 3, 1, "VALID", use_bias=False), (4, 3, 2), ("conv2d/kernel",)
+        "transposed_valid", lambda: nn.Conv2DTranspose(3, 3, 1, "VALID", use_bias=False), (4, 3, 2), ("conv2d_transpose/kernel",)
     ),
     LayerCase(
         "transposed_valid_strided",
         lambda: nn.Conv2DTranspose(3, (4, 3), 2, "VALID", use_bias=False),
         (4, 3, 2),
-        ("conv2d/kernel",),
+        ("conv2d_transpose/kernel",),
     ),
     LayerCase(
         "transposed_with_gaps",
         lambda: nn.Conv2DTranspose(3, 2, 3, "VALID", bias_init=_bias),
         (2, 3, 2),
-        ("conv2d/kernel", "conv2d/bias"),
+        ("conv2d_transpose/kernel", "conv2d_transpose/bias"),
     ),
     LayerCase(
         "batch_norm",
-        lambda: nn.BatchNorm(momentum=0.9),
+        lambda: nn.BatchNorm(momentum=0.9, activation=tf.nn.tanh),
         (4, 3, 2),
         tuple(f"batch_norm/{v}" for v in (*_BN, "scale", "offset")),
     ),

@@ -129,6 +129,14 @@ def test_batch_norm_without_scale_or_offset(scale, offset):
     np.testing.assert_allclose(layer(tf.constant(x), True), (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), **CLOSE)
 
 
+@BATCH_SHAPES
+def test_batch_norms_activation_comes_last(shape):
+    x = tf.constant(draw(*shape))
+    plain, activated = batch_norm(shape), batch_norm(shape, activation=tf.nn.relu)
+    for is_training in (False, True):
+        np.testing.assert_array_equal(activated(x, is_training), np.maximum(plain(x, is_training), 0))
+
+
 def test_batch_norm_takes_any_positive_epsilon():
     # TensorFlow's function once raised an epsilon below 1.001e-5 to that, silently. Variance 0, so 1 / sqrt(1e-10).
     layer = nn.BatchNorm(epsilon=1e-10)

@@ -11,11 +11,6 @@ def int64(*values):
     return tf.constant(values, tf.int64)
 
 
-def compiled(function, *args):
-    """Under XLA; the arguments are tensors, or the draws would be made while tracing, and not by XLA."""
-    return tf.function(function, jit_compile=True)(*args).numpy()
-
-
 def test_fold_by_hand():
     # printf 'SEED/NAME' | sha256sum, the first 16 digits, shifted right by one bit.
     assert nn.random.fold(0, "kernel") == 0xC87CBC781CAAF414 >> 1
@@ -55,12 +50,11 @@ def test_draws_are_a_function_of_the_seed(draw):
 
 @EVERY_DRAW
 def test_draws_are_the_same_under_xla(draw):
-    for seed in ([1, 2], [2**40, 3], [2**63 - 1, 2**33]):
-        expected = draw([1001], int64(*seed)).numpy()
-        # erfinv is computed in another way there.
-        np.testing.assert_allclose(
-            compiled(lambda seed: draw([1001], seed), int64(*seed)), expected, rtol=1e-5, atol=1e-5
-        )
+    # The seed is an argument, since what can be computed while tracing is not left to XLA.
+    compiled = tf.function(lambda seed: draw([1001], seed), jit_compile=True)
+    for seed in (int64(1, 2), int64(2**40, 3), int64(2**63 - 1, 2**33)):
+        # Not equal to the last bit, since erfinv is computed in another way there.
+        np.testing.assert_allclose(compiled(seed), draw([1001], seed), rtol=1e-5, atol=1e-5)
 
 
 @EVERY_DRAW
@@ -122,12 +116,29 @@ def test_of_global_batch_gives_each_replica_its_rows(two_replicas, known):
 
     @tf.function(input_signature=[tf.TensorSpec([2], tf.int32)])
     def run(shape):
-        shape = [2, 3] if known else shape
+        shape = [2 if known else shape[0], 3]
         parts = two_replicas.run(lambda: nn.random.of_global_batch(nn.random.uniform, shape, seed))
         return two_replicas.experimental_local_results(parts)
 
     together = nn.random.uniform([4, 3], seed)
     np.testing.assert_array_equal(tf.concat(run(tf.constant([2, 3])), 0), together)
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.5, 0.9])
+def test_keep_mask_keeps_the_other_share_of_an_odd_number_of_elements(rate):
+    mask = nn.random.keep_mask(rate)([301, 7, 13], int64(1, 2))
+    assert mask.shape == (301, 7, 13)
+    deviation = np.sqrt(rate * (1 - rate) / (301 * 91))
+    assert abs(np.mean(mask) - (1 - rate)) < 4 * deviation
+    # Neighbours share a word of random bits and must be independent all the same.
+    flat = tf.reshape(mask, [301, 91]).numpy()[:, :90].reshape(-1, 2)
+    assert abs(np.corrcoef(flat.T)[0, 1]) < 4 / np.sqrt(len(flat))
+
+
+def test_keep_mask_is_the_same_under_xla():
+    draw = nn.random.keep_mask(0.25)
+    compiled = tf.function(lambda seed: draw([5, 7], seed), jit_compile=True)
+    np.testing.assert_array_equal(compiled(int64(3, 4)), draw([5, 7], int64(3, 4)))
 
 
 def test_of_global_batch_for_one_number_a_row(two_replicas):

@@ -29,7 +29,7 @@ def restore(workdir, step=None):
     if record["case"] not in REGISTRY:
         raise UsageError(f"--workdir is {workdir!r}, but its case {record['case']!r} is none of {', '.join(REGISTRY)}.")
     case_class = REGISTRY[record["case"]]
-    case = case_class(case_class.Config(**record["config"]), record["info"])
+    case = case_class(case_class.Config.from_record(record["config"]), record["info"])
     directory = os.path.join(workdir, workdirs.CHECKPOINTS)
     if checkpoints.restore(directory, step, expect_partial=True, case=case) is None:
         raise UsageError(f"--workdir is {workdir!r}, but no checkpoint was saved there yet.")

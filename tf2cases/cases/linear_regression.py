@@ -7,6 +7,7 @@ and each step goes down the gradient of loss(w) = |X w - y|^2 / (2 n), which is 
 """
 
 import dataclasses
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -80,7 +81,8 @@ class LinearRegression(training.Case):
     def evaluate(self, dataset):
         x, y = self._everything(dataset)
         bias, *weights = self.weights.numpy()[:, 0]
-        return {"loss": self._loss(x, y), "bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
+        values = {"loss": self._loss(x, y), "bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
+        return {name: float(value) for name, value in values.items()}
 
     def _everything(self, dataset):
         batches = [self._normalised(batch["features"], batch["targets"]) for batch in dataset]
@@ -117,7 +119,8 @@ class LinearRegression(training.Case):
         names, target = self.info["feature_names"], self.info["target_name"]
         slope, intercept = np.polyfit(features[:, 0], price, 1)
         drawn = {
-            f"{target}_against_{names[0]}": viz.scatter_with_line(
+            # A column may be called "price/m2"; the picture's name becomes a file's.
+            re.sub(r"\W+", "_", f"{target}_against_{names[0]}")[:80]: viz.scatter_with_line(
                 features[:, 0], price, slope, intercept, names[0], target, f"{target} against {names[0]}"
             )
         }

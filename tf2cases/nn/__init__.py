@@ -15,7 +15,7 @@ from tf2cases.nn.layers import (
     UpSampling2D,
 )
 from tf2cases.nn.optimizers import SGD, Adadelta, Adam, Optimizer, RMSprop
-from tf2cases.nn.summary import summary
+from tf2cases.nn.summary import summary, summary_rows
 
 __all__ = [
     "SGD",
@@ -42,4 +42,5 @@ __all__ = [
     "random",
     "schedules",
     "summary",
+    "summary_rows",
 ]

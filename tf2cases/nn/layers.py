@@ -35,7 +35,13 @@ class Layer(tf.Module):
         return tf.name_scope(self.name)
 
     def create(self, input_shape, seed):
-        """Makes the variables for inputs of `input_shape` and returns the output shape."""
+        """Makes the variables for inputs of `input_shape` and returns the output shape.
+
+        Raises:
+          ValueError: it was created before (an optimizer may hold its variables), or the shape does not fit.
+        """
+        if self.output_shape is not None:
+            raise ValueError(f"{self.name} was created already, but a layer can be created only once.")
         with self.name_scope:
             shape = tuple(self._create(tuple(input_shape), seed))
         # Not through tf.Module, which would wrap the tuple as something to checkpoint.
@@ -188,6 +194,9 @@ class Conv2DTranspose(_Convolution):
     Saved in checkpoints: `kernel` [height, width, filters, in], `bias` [filters] unless `use_bias` is False.
     """
 
+    def __init__(self, filters, kernel_size, *arguments, name="conv2d_transpose", **options):
+        super().__init__(filters, kernel_size, *arguments, name=name, **options)
+
     def _output_length(self, length, kernel, axis):
         del axis
         if length is None:
@@ -211,7 +220,7 @@ class Conv2DTranspose(_Convolution):
 
 
 class BatchNorm(Layer):
-    """scale * (inputs - mean) / sqrt(variance + epsilon) + offset, per channel, with the fused kernel.
+    """activation(scale * (inputs - mean) / sqrt(variance + epsilon) + offset), per channel, with the fused kernel.
 
     In training, mean and variance are the batch's, and the moving ones follow:
     moving = momentum * moving + (1 - momentum) * batch's, where the variance is the unbiased estimate, as the fused
@@ -224,14 +233,14 @@ class BatchNorm(Layer):
 
     call_arguments = ("is_training",)
 
-    def __init__(self, momentum=0.99, epsilon=1e-3, scale=True, offset=True, name="batch_norm"):
+    def __init__(self, momentum=0.99, epsilon=1e-3, scale=True, offset=True, activation=None, name="batch_norm"):
         super().__init__(name)
         if not 0 <= momentum <= 1:
             raise ValueError(f"{name}: momentum is {momentum!r}, but must be between 0 and 1.")
         if not epsilon > 0:
             raise ValueError(f"{name}: epsilon is {epsilon!r}, but must be greater than 0.")
         self.momentum, self.epsilon = momentum, epsilon
-        self.use_scale, self.use_offset = scale, offset
+        self.use_scale, self.use_offset, self.activation = scale, offset, activation
 
     def _create(self, input_shape, seed):
         del seed
@@ -277,7 +286,8 @@ class BatchNorm(Layer):
         if is_training:
             self.moving_mean.assign_sub((1 - self.momentum) * (self.moving_mean - mean))
             self.moving_variance.assign_sub((1 - self.momentum) * (self.moving_variance - variance))
-        return outputs if inputs.shape.rank == 4 else outputs[:, 0, 0, :]
+        outputs = outputs if inputs.shape.rank == 4 else outputs[:, 0, 0, :]
+        return self.activation(outputs) if self.activation else outputs
 
 
 class Dropout(Layer):
@@ -304,9 +314,10 @@ class Dropout(Layer):
     def __call__(self, inputs, is_training, seed):
         if not is_training or self.rate == 0:
             return inputs
+        if seed is None:
+            raise ValueError(f"{self.name}: seed is None, but must be the step's seed, int64 [2], in training.")
         seed = tf.bitwise.bitwise_xor(seed, tf.constant([self._stream, 0], tf.int64))
-        shape = tf.shape(inputs) if None in inputs.shape else inputs.shape
-        keep = random.of_global_batch(random.uniform, shape, seed) >= self.rate
+        keep = random.of_global_batch(random.keep_mask(self.rate), _sizes(inputs), seed)
         return tf.where(keep, inputs * (1 / (1 - self.rate)), tf.zeros([], inputs.dtype))
 
 

@@ -7,6 +7,7 @@ import shutil
 import tensorflow as tf
 
 from tf2cases.errors import RunError, UsageError
+from tf2cases.training.disk import reason
 
 _NAME = re.compile(r"step_(\d+)$")
 
@@ -28,6 +29,9 @@ def save(directory, step, keep=None, **roots):
     The files are written into a neighbouring folder, which then takes its name in one rename: a process killed at any
     moment leaves complete checkpoints only.
 
+    Checkpoints of later steps are removed too: the run has fallen back behind them, as `restore` does when they
+    cannot be read.
+
     Args:
       directory: the run's checkpoint folder.
       step: int, names the checkpoint.
@@ -47,20 +51,27 @@ def save(directory, step, keep=None, **roots):
         for name in os.listdir(temporary):
             _sync(os.path.join(temporary, name))
         if os.path.exists(final):
-            shutil.rmtree(final)
+            _remove(directory, step)
         os.rename(temporary, final)
         _sync(directory)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         kept = steps(directory)
         last = f"the last one, of step {kept[-1]}, is intact" if kept else "there is none before it"
-        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
         raise RunError(
-            f"the checkpoint of step {step} could not be written to {directory}: {reason}; {last}."
+            f"the checkpoint of step {step} could not be written to {directory}: {reason(error)}; {last}."
         ) from error
-    if keep:
-        for old in steps(directory)[:-keep]:
-            shutil.rmtree(_path(directory, old))
+    found = steps(directory)
+    earlier = [s for s in found if s <= step]
+    for old in set(found) - set(earlier[-keep:] if keep else earlier):
+        _remove(directory, old)
+
+
+def _remove(directory, step):
+    """Removes a checkpoint that a kill in the middle does not leave half."""
+    leftover = os.path.join(directory, f".tmp-{step}-removed")
+    os.rename(_path(directory, step), leftover)
+    shutil.rmtree(leftover)
 
 
 def _sync(path):
@@ -104,8 +115,8 @@ def restore(directory, step=None, expect_partial=False, **roots):
             else:
                 status.assert_consumed()
             return candidate
-        except (tf.errors.OpError, OSError, ValueError, AssertionError) as error:
-            problem = str(error).strip().splitlines()[0]
+        except Exception as error:  # the reader raises OpError, ValueError, AssertionError, IndexError and more
+            problem = (str(error).strip() or type(error).__name__).splitlines()[0]
             tf.get_logger().warning("the checkpoint of step %d cannot be read: %s", candidate, problem)
     if wanted:
         raise RunError(f"none of the checkpoints in {directory} can be read; the oldest gave: {problem}")

@@ -103,12 +103,27 @@ class RunConfig:
             values["epochs"] = None
         return cls(**values)
 
+    @classmethod
+    def from_record(cls, values):
+        """The config whose fields `config.json` holds.
+
+        Raises:
+          UsageError: a field that this version does not have, or a value that is not accepted.
+        """
+        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
+        if unknown:
+            raise UsageError(
+                f"config.json has the field {unknown[0]!r}, which configs of {cls.case} do not have; it was written by "
+                "another version."
+            )
+        return cls(**values)
+
     def with_examples(self, examples):
         """The config with `steps` and `batch_size` worked out for that many training examples."""
         batch_size = self.batch_size or examples
         steps = self.steps
         if self.epochs is not None:
-            steps = math.ceil(round(self.epochs * examples / batch_size, 6))
+            steps = max(1, math.ceil(round(self.epochs * examples / batch_size, 6)))
         return dataclasses.replace(self, steps=steps, batch_size=batch_size)
 
 

@@ -1,10 +1,11 @@
 """The training loop that every case shares.
 
 Many steps run in one call of one traced function: it draws the batch's indices, gathers and prepares the batch, and
-calls the case's step, which XLA compiles or not. Between calls, Python reports, evaluates, saves, and looks for signals.
+calls the case's step, which XLA compiles or not. Between calls, Python reports, evaluates, saves and looks for signals.
 What is computed does not depend on how the steps are cut into calls.
 """
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -130,7 +131,8 @@ class Trainer:
     def _next_batch(self, iterator):
         batch = self._batches.batch(self._case.step.read_value()) if iterator is None else next(iterator)
         batch = self._case.prepare(batch)
-        self._batch_spec = tf.nest.map_structure(tf.TensorSpec.from_tensor, batch)
+        # Without the tensors' names, with which `graph` would trace the step a second time.
+        self._batch_spec = tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), batch)
         return batch
 
 
@@ -159,7 +161,6 @@ def train(case_class, config):
     distribution.check_batch_size(config.batch_size, strategy)
     workdir = Workdir(path)
     try:
-        workdir.claim(config, source.info)
         with strategy.scope():
             case = case_class(config, source.info)
         return _Run(case, source, workdir, strategy).run()
@@ -176,6 +177,8 @@ class _Run:
         self.batches = pipeline.Batches(source.train, self.config.batch_size, seed, case.shuffle)
         self.trainer = Trainer(case, self.batches, strategy)
         self.clock = Clock()
+        # Not before the case and its trainer took the config: a mistake that they find leaves the folder as it was.
+        workdir.claim(self.config, source.info)
         restored = checkpoints.restore(workdir.file(CHECKPOINTS), **self._saved())
         self.step = restored or 0
         workdir.cut_back(self.step)
@@ -196,13 +199,17 @@ class _Run:
         try:
             with Stopper() as stopper:
                 values = self._train(stopper)
-        finally:
-            reporter.close()
+        except BaseException:
+            with contextlib.suppress(RunError):  # on a full disk; what went wrong first is to be told
+                reporter.close()
+            raise
+        reporter.close()
         if values:
             print(self.case.conclude(self.source, values))
         if stopper.received:
             name = signal.Signals(stopper.received).name
-            print(f"{name}: saved at step {self.step:,}; the same command goes on from there.", flush=True)
+            anew = " (without --overwrite)" if config.overwrite else ""
+            print(f"{name}: saved at step {self.step:,}; the same command goes on from there{anew}.", flush=True)
         return Result(
             self.case, config, self.workdir.path, self.step, values,
             self.clock.steps_per_second() * config.batch_size, stopper.received,

@@ -9,10 +9,11 @@ from tqdm import tqdm
 
 from tf2cases import viz
 from tf2cases.training import workdir as workdirs
+from tf2cases.training.disk import writing
 
 
 class Reporter:
-    """Writes the reports of a run.
+    """Writes the reports of a run; a full disk makes any method raise a RunError.
 
     Args:
       workdir: the `Workdir`.
@@ -25,18 +26,23 @@ class Reporter:
     def __init__(self, workdir, case, total_steps, initial_step, batch_size, clock):
         self._workdir, self._case, self._clock = workdir, case, clock
         self._total, self._batch_size = total_steps, batch_size
-        self._metrics = open(workdir.file(workdirs.METRICS), "a", encoding="utf-8")
-        self._writer = tf.summary.create_file_writer(workdir.file(workdirs.TENSORBOARD))
+        with self._writing():
+            self._metrics = open(workdir.file(workdirs.METRICS), "a", encoding="utf-8")
+            self._writer = tf.summary.create_file_writer(workdir.file(workdirs.TENSORBOARD))
         self._bar = None
         if sys.stderr.isatty():
             self._bar = tqdm(total=total_steps, initial=initial_step, unit="step", dynamic_ncols=True, smoothing=0.1)
+
+    def _writing(self):
+        return writing(self._workdir.path)
 
     def close(self):
         """Ends the progress bar and closes the files."""
         if self._bar is not None:
             self._bar.close()
-        self._writer.close()
-        self._metrics.close()
+        with self._writing():
+            self._writer.close()
+            self._metrics.close()
 
     def print(self, text):
         """Prints a line without disturbing the progress bar."""
@@ -56,10 +62,10 @@ class Reporter:
         """Reports {name: float} of a split ('train', 'eval') at a step."""
         seconds = round(self._clock.elapsed(), 3)
         record = {"step": step, "split": split, "values": values, "seconds": seconds}
-        self._metrics.write(json.dumps(record) + "\n")
-        self._metrics.flush()
         rate = self._clock.steps_per_second() * self._batch_size
-        with self._writer.as_default(step=step):
+        with self._writing(), self._writer.as_default(step=step):
+            self._metrics.write(json.dumps(record) + "\n")
+            self._metrics.flush()
             for name, value in values.items():
                 tf.summary.scalar(f"{split}/{name}", value)
             if split == "train" and rate:
@@ -78,7 +84,7 @@ class Reporter:
 
     def pictures(self, step, pictures, numbered):
         """Writes {name: uint8 [H, W, C]} as PNG files, `numbered` by the step or not, and to TensorBoard."""
-        with self._writer.as_default(step=step):
+        with self._writing(), self._writer.as_default(step=step):
             for name, image in pictures.items():
                 file = f"{name}_{step:06d}.png" if numbered else f"{name}.png"
                 viz.write_png(self._workdir.file(workdirs.PICTURES, file), image)
@@ -86,13 +92,14 @@ class Reporter:
 
     def graph(self, graph):
         """Shows the traced step in TensorBoard, with its name scopes."""
-        with self._writer.as_default():
+        with self._writing(), self._writer.as_default():
             tf.summary.graph(graph)
 
     def flush(self):
         """Everything reported so far is on disk afterwards."""
-        os.fsync(self._metrics.fileno())
-        self._writer.flush()
+        with self._writing():
+            os.fsync(self._metrics.fileno())
+            self._writer.flush()
 
 
 def _duration(seconds):

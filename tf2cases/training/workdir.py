@@ -16,6 +16,7 @@ import tf2cases
 from tf2cases.errors import UsageError
 from tf2cases.training import config as configs
 from tf2cases.training import distribution
+from tf2cases.training.disk import writing
 
 # What a run writes into its folder; `--overwrite` removes these and nothing else.
 CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
@@ -93,6 +94,7 @@ class Workdir:
 
         Raises:
           UsageError: the folder holds a run whose config would give other numbers.
+          RunError: the disk is full.
         """
         if config.overwrite:
             self.clear()
@@ -111,7 +113,8 @@ class Workdir:
             "device": distribution.device_name(),
             "revision": _git_revision(),
         }
-        write_text(self.file(CONFIG), json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        with writing(self.file(CONFIG)):
+            write_text(self.file(CONFIG), json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
     def _check_same(self, config, info):
         record = read_record(self.path)
@@ -121,7 +124,7 @@ class Workdir:
                 f"--workdir is {self.path!r}, but it holds a run of the case {record['case']!r}, not "
                 f"{config.case!r}; {advice}."
             )
-        old = type(config)(**record["config"])
+        old = config.from_record(record["config"])
         differing = configs.differences(config, old)
         if differing:
             name = differing[0]
@@ -135,13 +138,23 @@ class Workdir:
             )
 
     def cut_back(self, step):
-        """Removes what was reported after `step`, so that a resumed run reports it once."""
+        """Removes what was reported after `step`, so that a resumed run reports it once.
+
+        Raises:
+          RunError: the disk is full.
+        """
+        with writing(self.path):
+            self._cut_back(step)
+
+    def _cut_back(self, step):
         if os.path.exists(self.file(METRICS)):
             kept = [json.dumps(r) + "\n" for r in read_metrics(self.path) if r["step"] <= step]
             write_text(self.file(METRICS), "".join(kept))
         for folder, _, names in os.walk(self.file(TENSORBOARD)):
             for name in names:
-                if "tfevents" in name:
+                if name.endswith(".tmp"):  # left by a kill in the middle of this
+                    os.remove(os.path.join(folder, name))
+                elif "tfevents" in name:
                     _cut_events(os.path.join(folder, name), step)
 
 
@@ -167,11 +180,14 @@ def read_record(path):
     file = os.path.join(path, CONFIG)
     try:
         with open(file, encoding="utf-8") as opened:
-            return json.load(opened)
+            record = json.load(opened)
     except FileNotFoundError as error:
         raise UsageError(f"--workdir is {path!r}, but there is no run in it ({file} is missing).") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"--workdir is {path!r}, but {file} cannot be read: {error}.") from error
+    if not isinstance(record, dict) or not {"case", "config", "info"} <= record.keys():
+        raise UsageError(f"--workdir is {path!r}, but {file} is not a run's: expected case, config and info in it.")
+    return record
 
 
 def read_metrics(path):

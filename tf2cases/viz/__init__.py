@@ -4,6 +4,7 @@ from tf2cases.viz.charts import bars, confusion_matrix, curves, training_curves
 from tf2cases.viz.files import write_gif, write_png
 from tf2cases.viz.grid import labelled, montage, to_uint8
 from tf2cases.viz.scatter import scatter_3d, scatter_classes, scatter_with_line
+from tf2cases.viz.structure import structure
 
 __all__ = [
     "bars",
@@ -14,6 +15,7 @@ __all__ = [
     "scatter_3d",
     "scatter_classes",
     "scatter_with_line",
+    "structure",
     "to_uint8",
     "training_curves",
     "write_gif",

@@ -1,0 +1,240 @@
+"""The folder of a run: lock, config, and cutting back."""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from tf2cases import cases
+from tf2cases.cases import linear_regression, mnist
+from tf2cases.errors import RunError, UsageError
+from tf2cases.training import workdir as workdirs
+from tf2cases.training.workdir import Workdir
+
+INFO = {"feature_names": ["size"], "mean": [0.1, 2.0], "std": [1.0, 1 / 3]}
+
+
+def config(**changes):
+    return mnist.Config.resolve({"steps": 10, **changes}).with_examples(100)
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    opened = Workdir(str(tmp_path / "run"))
+    yield opened
+    opened.close()
+
+
+def test_config_json_tells_what_was_run_with_what_on_what(workdir):
+    workdir.claim(config(seed=3), INFO)
+    record = workdirs.read_record(workdir.path)
+    assert record["case"] == "mnist"
+    assert record["config"] == dataclasses.asdict(config(seed=3))
+    assert record["info"] == INFO
+    assert record["versions"]["tensorflow"] == tf.__version__
+    assert {"tf2cases", "numpy", "python"} <= record["versions"].keys()
+    assert record["device"]
+    assert "revision" in record
+
+
+def test_the_same_config_may_go_on_and_cadences_are_brought_up_to_date(workdir):
+    workdir.claim(config(), INFO)
+    workdir.claim(config(), INFO)
+    workdir.claim(config(log_every=7, steps=20, keep_checkpoints=1, deterministic=True), INFO)
+    assert workdirs.read_record(workdir.path)["config"]["log_every"] == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 4}, r"^--seed is 4, but the run in --workdir=\S+ was started with 0; use another --workdir, or "
+                      r"--overwrite to start anew\.$"),
+        ({"learning_rate": 0.1}, r"^--learning_rate is 0\.1, but the run in \S+ was started with 0\.001; "),
+        ({"batch_size": 64}, r"^--batch_size is 64, but the run in \S+ was started with 128; "),
+        ({"model": "mlp"}, r"^--model is 'mlp', but the run in \S+ was started with 'cnn'; "),
+        ({"dataset": "mnist_sample"}, r"^--dataset is 'mnist_sample', but the run in \S+ was started with 'mnist'; "),
+        ({"clip_norm": 1.0}, r"^--clip_norm is 1\.0, but the run in \S+ was started with None; "),
+    ],
+)  # fmt: skip
+def test_a_config_that_gives_other_numbers_is_refused_with_the_field_and_both_values(workdir, changes, message):
+    workdir.claim(config(), INFO)
+    with pytest.raises(UsageError, match=message):
+        workdir.claim(config(**changes), INFO)
+    assert workdirs.read_record(workdir.path)["config"] == dataclasses.asdict(config())
+
+
+def test_the_number_of_steps_is_refused_where_a_schedule_uses_it(workdir):
+    workdir.claim(config(schedule="cosine"), INFO)
+    with pytest.raises(UsageError, match=r"^--steps is 20, but the run in \S+ was started with 10; "):
+        workdir.claim(config(schedule="cosine", steps=20), INFO)
+
+
+def test_another_case_is_refused(workdir):
+    workdir.claim(config(), INFO)
+    message = r"^--workdir is '.*run', but it holds a run of the case 'mnist', not 'linear_regression'; use another"
+    with pytest.raises(UsageError, match=message):
+        workdir.claim(linear_regression.Config().with_examples(47), INFO)
+
+
+def test_changed_data_are_refused(workdir):
+    workdir.claim(config(), INFO)
+    with pytest.raises(UsageError, match=r"^--dataset=mnist has changed since the run in --workdir=\S+ was started; "):
+        workdir.claim(config(), INFO | {"mean": [0.1, 2.1]})
+
+
+def test_info_is_compared_as_json_holds_it(workdir):
+    workdir.claim(config(), {"image_shape": (28, 28, 1)})
+    workdir.claim(config(), {"image_shape": [28, 28, 1]})
+
+
+def test_overwrite_removes_what_a_run_writes_and_nothing_else(workdir):
+    workdir.claim(config(), INFO)
+    for folder in ("checkpoints/step_00000001", "tensorboard", "pictures", "mine"):
+        os.makedirs(workdir.file(folder))
+        with open(workdir.file(folder, "file"), "w"):
+            pass
+    for name in ("metrics.jsonl", "notes.txt"):
+        with open(workdir.file(name), "w"):
+            pass
+    workdir.claim(config(seed=5, overwrite=True), INFO)
+    assert sorted(os.listdir(workdir.path)) == [".lock", "config.json", "mine", "notes.txt"]
+    assert os.listdir(workdir.file("mine")) == ["file"]
+    assert workdirs.read_record(workdir.path)["config"]["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"^--workdir is '.*', but there is no run in it \(.*config\.json is missing\)\.$"),
+        ("{", r"^--workdir is '.*', but .*config\.json cannot be read: .*\.$"),
+        ("[]", r"^--workdir is '.*', but .*config\.json is not a run's: expected case, config and info in it\.$"),
+        ('{"case": "mnist"}', r"^--workdir is '.*', but .*config\.json is not a run's: "),
+    ],
+)
+def test_a_missing_or_foreign_config_json_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(UsageError, match=message):
+        workdirs.read_record(str(tmp_path))
+
+
+def test_a_case_or_field_that_this_version_does_not_have_is_refused(workdir):
+    record = {"case": "weather", "config": {}, "info": {}}
+    workdirs.write_text(workdir.file("config.json"), json.dumps(record))
+    with pytest.raises(UsageError, match=r"^--workdir is '.*', but its case 'weather' is none of linear_regression, "):
+        cases.restore(workdir.path)
+    record = {"case": "mnist", "config": {"colour": 1}, "info": {}}
+    workdirs.write_text(workdir.file("config.json"), json.dumps(record))
+    with pytest.raises(UsageError, match=r"^config\.json has the field 'colour'"):
+        cases.restore(workdir.path)
+    with pytest.raises(UsageError, match=r"^config\.json has the field 'colour'"):
+        workdir.claim(config(), {})
+
+
+def test_a_second_trainer_is_kept_out_until_the_first_is_done(workdir):
+    message = r"^--workdir is '.*run', but another process is training there; wait for it or name another folder\.$"
+    with pytest.raises(UsageError, match=message):
+        Workdir(workdir.path)
+    workdir.close()
+    Workdir(workdir.path).close()
+
+
+def test_the_lock_of_another_process_goes_when_it_is_killed(tmp_path):
+    path = tmp_path / ".lock"
+    script = f"import fcntl; f = open({str(path)!r}, 'a+'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); "
+    with subprocess.Popen([sys.executable, "-c", script + "input()"], stdin=-1, stdout=-1) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(UsageError, match="another process is training there"):
+            Workdir(str(tmp_path))
+        other.kill()
+        other.wait()
+    Workdir(str(tmp_path)).close()
+
+
+def test_a_workdir_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(UsageError, match=rf"^--workdir is '{re.escape(str(path))}', but it cannot be written to: "):
+            Workdir(str(path))
+
+
+def report(*steps):
+    return "".join(json.dumps({"step": s, "split": "train", "values": {"loss": 0.1 + 0.2}}) + "\n" for s in steps)
+
+
+@pytest.mark.parametrize("torn", ["", '{"step": 9, "spl', '{"step": 12', "\0\0\0"])
+def test_reports_after_the_checkpoint_are_cut_off_and_so_is_a_torn_line(workdir, torn):
+    with open(workdir.file("metrics.jsonl"), "w") as file:
+        file.write(report(2, 4, 4, 6, 8) + torn)
+    workdir.cut_back(4)
+    with open(workdir.file("metrics.jsonl")) as file:
+        assert file.read() == report(2, 4, 4)
+    assert [r["step"] for r in workdirs.read_metrics(workdir.path)] == [2, 4, 4]
+
+
+def test_without_reports_there_is_nothing_to_cut(workdir):
+    workdir.cut_back(0)
+    assert workdirs.read_metrics(workdir.path) == []
+    assert os.listdir(workdir.path) == [".lock"]
+
+
+def event_steps(folder):
+    (file,) = os.listdir(folder)
+    events = [tf.compat.v1.Event.FromString(r.numpy()) for r in tf.data.TFRecordDataset(os.path.join(folder, file))]
+    return [e.step for e in events if e.HasField("summary")]
+
+
+@pytest.mark.parametrize("torn", [0, 1, 13, 40])
+def test_tensorboard_events_after_the_checkpoint_are_cut_off_and_so_is_a_torn_record(workdir, torn):
+    folder = workdir.file("tensorboard")
+    writer = tf.summary.create_file_writer(folder)
+    with writer.as_default():
+        for step in range(1, 10):
+            tf.summary.scalar("loss", 1.0, step=step)
+    writer.close()
+    path = os.path.join(folder, os.listdir(folder)[0])
+    with open(path, "rb+") as file:
+        content = file.read()
+        file.truncate(len(content) - torn)
+    workdir.cut_back(9)
+    assert event_steps(folder) == list(range(1, 10 if not torn else 9))
+    workdir.cut_back(5)
+    assert event_steps(folder) == [1, 2, 3, 4, 5]
+    workdir.cut_back(0)
+    assert event_steps(folder) == []
+
+
+def test_what_a_kill_during_cutting_back_left_is_removed(workdir):
+    os.makedirs(workdir.file("tensorboard"))
+    with open(workdir.file("tensorboard", "events.out.tfevents.1.tmp"), "wb") as file:
+        file.write(b"half")
+    workdir.cut_back(3)
+    assert os.listdir(workdir.file("tensorboard")) == []
+
+
+def test_a_text_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = str(tmp_path / "file")
+    workdirs.write_text(path, "old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        workdirs.write_text(path, "new")
+    assert (tmp_path / "file").read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_full_disk_at_the_start_is_one_sentence(workdir, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"config\.json could not be written: No space left on device; the checkpoints"):
+        workdir.claim(config(), INFO)
