@@ -4,7 +4,7 @@ import time
 
 
 class Clock:
-    """Measures examples per second, leaving out compilation, evaluation and saving.
+    """Measures examples per second, leaving out compilation, evaluation and saving; and where the time went.
 
     Args:
       now: function giving seconds; `time.perf_counter` by default.
@@ -14,11 +14,17 @@ class Clock:
         self._now = now
         self._started = now()
         self._training, self._steps = 0.0, 0
+        self._loading = self._running = 0.0
         self._last = None
+
+    def loaded(self):
+        """Says that the data is ready: everything so far was spent on that."""
+        self._loading = self.elapsed()
 
     def ran(self, steps, seconds, counts=True):
         """Adds `steps` that took `seconds`; the first call, which compiles, is not to count."""
         self._last = seconds / steps
+        self._running += seconds
         if counts:
             self._training += seconds
             self._steps += steps
@@ -35,6 +41,21 @@ class Clock:
         """Of what counted; 0.0 before anything did."""
         return self._steps / self._training if self._training else 0.0
 
+    def shares(self):
+        """A sentence on where this process's time went."""
+        total = self.elapsed()
+        return (
+            f"Time {duration(total)}: {self._loading / total:.0%} getting the data ready, "
+            f"{self._running / total:.0%} training, the rest evaluating, drawing and saving."
+        )
+
     def steps_in(self, seconds):
         """About how many steps fit into `seconds`, at least 1; 1 before anything ran."""
         return max(1, int(seconds / self._last)) if self._last else 1
+
+
+def duration(seconds):
+    """1:05, or 2:01:05 with hours."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -155,7 +155,9 @@ def train(case_class, config):
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     path = config.workdir or os.path.join("runs", config.name)
+    clock = Clock()
     source = case_class.load(config)
+    clock.loaded()
     config = config.with_examples(len(next(iter(source.train.values()))))
     strategy = distribution.make(config.strategy)
     distribution.check_batch_size(config.batch_size, strategy)
@@ -163,7 +165,7 @@ def train(case_class, config):
     try:
         with strategy.scope():
             case = case_class(config, source.info)
-        return _Run(case, source, workdir, strategy).run()
+        return _Run(case, source, workdir, strategy, clock).run()
     finally:
         workdir.close()
 
@@ -171,12 +173,12 @@ def train(case_class, config):
 class _Run:
     """One process's part of a run."""
 
-    def __init__(self, case, source, workdir, strategy):
+    def __init__(self, case, source, workdir, strategy, clock):
         self.case, self.source, self.workdir, self.config = case, source, workdir, case.config
+        self.clock = clock
         seed = nn.random.fold(self.config.seed, "order")
         self.batches = pipeline.Batches(source.train, self.config.batch_size, seed, case.shuffle)
         self.trainer = Trainer(case, self.batches, strategy)
-        self.clock = Clock()
         # Not before the case and its trainer took the config: a mistake that they find leaves the folder as it was.
         workdir.claim(self.config, source.info)
         restored = checkpoints.restore(workdir.file(CHECKPOINTS), **self._saved())
@@ -206,6 +208,7 @@ class _Run:
         reporter.close()
         if values:
             print(self.case.conclude(self.source, values))
+            print(self.clock.shares())
         if stopper.received:
             name = signal.Signals(stopper.received).name
             anew = " (without --overwrite)" if config.overwrite else ""

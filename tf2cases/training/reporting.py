@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from tf2cases import viz
 from tf2cases.training import workdir as workdirs
+from tf2cases.training.clock import duration
 from tf2cases.training.disk import writing
 
 
@@ -78,7 +79,7 @@ class Reporter:
             line = f"step {step}/{self._total}  {split:5}  {numbers}"
             if split == "train" and rate:
                 left = (self._total - step) * self._batch_size / rate
-                line += f"  {rate:,.0f} examples/s, {_duration(left)} left"
+                line += f"  {rate:,.0f} examples/s, {duration(left)} left"
         if line:
             self.print(line)
 
@@ -100,9 +101,3 @@ class Reporter:
         with self._writing():
             os.fsync(self._metrics.fileno())
             self._writer.flush()
-
-
-def _duration(seconds):
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
