@@ -98,7 +98,10 @@ LAYERS = [
         ("conv2d_transpose/kernel", "conv2d_transpose/bias"),
     ),
     LayerCase(
-        "transposed_valid", lambda: nn.Conv2DTranspose(3, 3, 1, "VALID", use_bias=False), (4, 3, 2), ("conv2d_transpose/kernel",)
+        "transposed_valid",
+        lambda: nn.Conv2DTranspose(3, 3, 1, "VALID", use_bias=False),
+        (4, 3, 2),
+        ("conv2d_transpose/kernel",),
     ),
     LayerCase(
         "transposed_valid_strided",
