@@ -264,6 +264,33 @@ def test_predict_reads_a_written_digit(unchecked, capsys):
     assert right >= 8  # 93 % of the test digits are read right after three epochs, MNIST's own framing or this
 
 
+def test_captchas_are_made_learnt_and_another_folder_is_evaluated(capsys, unchecked):
+    from bin import make_captchas, train_captcha
+
+    kind = ("--charset=01", "--length=2", "--width=60", "--height=40", "--workers=1")
+    assert ask(make_captchas, "--out=made", "--count=30", *kind) == 0
+    flags = (*kind, "--train_count=40", "--test_count=10", "--steps=2", "--batch_size=10", "--workdir=w")
+    assert ended(train_captcha.main, *flags) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"Whole strings read right: \d+\.\d\d% of 10 \(by chance 0\.25\)", out)
+    assert re.search(r"First test picture: [01]{2}, read as [01]{2}\.", out)
+    assert re.search(r"Time \d:\d\d: \d+% getting the data ready, \d+% training", out)
+    assert ask(evaluate, "--workdir=w", "--test_dir=made") == 0
+    assert "of 30 (by chance 0.25)" in capsys.readouterr().out
+    from bin import predict
+
+    picture = next(name for name in sorted(os.listdir("made")) if re.match(r"[01]{2}-", name))
+    assert ask(predict, "--model=exports/captcha_reader", f"made/{picture}") == 0
+    assert re.match(rf"made/{picture}\t[01]{{2}}\t\d", capsys.readouterr().out)
+
+
+def test_an_option_that_a_case_does_not_have_is_refused(capsys):
+    assert train_houses("--epochs=1", "--export_dir=", "--workdir=w") == 0
+    capsys.readouterr()
+    assert ask(evaluate, "--workdir=w", "--test_dir=pictures") == 2
+    assert "--test_dir is 'pictures', but the case linear_regression has no such option." in sentence(capsys)
+
+
 def test_case_programs_share_one_set_of_flags():
     from absl import flags
 

@@ -11,11 +11,24 @@ from tf2cases import cases, training
 from tf2cases.data import pipeline
 from tf2cases.training import checkpoints
 
+_CAPTCHAS = dict(
+    schedule="constant",
+    charset="01",
+    length=2,
+    width=60,
+    height=40,
+    train_count=40,
+    test_count=20,
+    workers=1,
+    batch_size=16,
+)
 # Export name -> (the case's key in the registry, the flags of a small run): every model of every case.
 SMALL = {
     "linear_regression": ("linear_regression", {}),
     "mnist_mlp": ("mnist", {"dataset": "mnist_sample", "model": "mlp", "batch_size": 16}),
     "mnist_cnn": ("mnist", {"dataset": "mnist_sample", "model": "cnn", "batch_size": 16, "augment": True}),
+    "captcha_reader": ("captcha_reader", {**_CAPTCHAS, "model": "reader"}),
+    "captcha_tutorial": ("captcha_reader", {**_CAPTCHAS, "model": "tutorial", "loss": "binary"}),
 }
 
 
@@ -37,6 +50,8 @@ def run(request, tmp_path_factory):
     key, flags = SMALL[request.param]
     case_class = cases.REGISTRY[key]
     given = {"workdir": str(tmp_path_factory.mktemp(request.param)), "log_every": 1, "checkpoint_every": 2, **flags}
+    if key == "captcha_reader":
+        given["cache_dir"] = str(tmp_path_factory.getbasetemp() / "captchas")
     printed = io.StringIO()
     training.train(case_class, case_class.Config.resolve(given | {"steps": 2}))
     with contextlib.redirect_stdout(printed):

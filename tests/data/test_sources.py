@@ -13,7 +13,7 @@ from tf2cases.errors import UsageError
 
 
 def test_names():
-    assert set(sources.NAMES) == {"houses", "mnist", "fashion_mnist", "mnist_sample"}
+    assert set(sources.NAMES) == {"captcha", "captcha_folder", "houses", "mnist", "fashion_mnist", "mnist_sample"}
 
 
 @pytest.mark.parametrize("name", ["houses", "mnist_sample"])

@@ -26,6 +26,7 @@ EXPORTS = {
     "linear_regression": ("linear_regression", {}, HOUSES),
     "mnist_mlp": ("mnist", {"model": "mlp"}, DIGITS),
     "mnist_cnn": ("mnist", {"model": "cnn"}, DIGITS),
+    "captcha_reader": ("captcha_reader", {}, {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}),
 }
 
 

@@ -2,6 +2,7 @@
 
 import os
 
+from tf2cases.cases.captcha_reader import CaptchaReader
 from tf2cases.cases.linear_regression import LinearRegression
 from tf2cases.cases.mnist import MNIST
 from tf2cases.errors import UsageError
@@ -9,7 +10,7 @@ from tf2cases.training import checkpoints
 from tf2cases.training import workdir as workdirs
 
 # The name in `config.json` -> the case. Conformance tests and `bin.export` run over it.
-REGISTRY = {case.Config.case: case for case in (LinearRegression, MNIST)}
+REGISTRY = {case.Config.case: case for case in (LinearRegression, MNIST, CaptchaReader)}
 
 
 def restore(workdir, step=None):

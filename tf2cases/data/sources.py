@@ -2,7 +2,7 @@
 
 import inspect
 
-from tf2cases.data import houses, mnist
+from tf2cases.data import captcha, captcha_folder, houses, mnist
 from tf2cases.errors import UsageError
 
 
@@ -16,6 +16,8 @@ _LOADERS = {
     "mnist": lambda data_dir: mnist.load("mnist", data_dir),
     "fashion_mnist": lambda data_dir: mnist.load("fashion_mnist", data_dir),
     "mnist_sample": lambda data_dir: mnist.load_sample(),
+    "captcha": captcha.load,
+    "captcha_folder": captcha_folder.load,
 }
 NAMES = tuple(_LOADERS)
 

@@ -1,0 +1,17 @@
+"""Trains a network that reads captchas, on generated pictures or a folder of labelled ones, and exports it.
+
+python -m bin.train_captcha
+python -m bin.train_captcha --charset=alnum --train_count=100000
+python -m bin.train_captcha --model=tutorial --loss=binary --data_dir=captchas.tar
+"""
+
+from bin import case_programs
+from tf2cases.cases import CaptchaReader
+
+
+def main(argv=None):
+    case_programs.train(CaptchaReader, __doc__, argv)
+
+
+if __name__ == "__main__":
+    main()

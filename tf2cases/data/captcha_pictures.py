@@ -1,0 +1,172 @@
+"""Drawing captchas with the `captcha` package, so that picture i of a set is a function of (stream, seed, i) only.
+
+The package draws from the `secrets` module, which knows no seed. A worker process (see `captcha_workers`, the only
+caller of `install`) replaces that module, as the package sees it, by `Draws`. TensorFlow is not needed here and not
+imported: a worker starts in a fraction of a second.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import io
+import random
+
+import captcha.image
+from PIL import Image, ImageFont
+
+from tf2cases.errors import UsageError
+
+# Below these the characters, drawn 30 pixels wide and 40 high, are squeezed or cut until nobody can read them.
+MIN_CHARACTER_WIDTH = 15
+MIN_HEIGHT = 30
+MAX_SIDE = 4096
+# Level 1 takes 0.5 ms and 8.8 KB a picture where zlib's default takes 0.8 ms and 8.0 KB.
+_PNG_LEVEL = 1
+
+
+class Draws:
+    """Stands in for `secrets`: the three functions that `captcha.image` uses, from a seed.
+
+    Only `random.Random.random` is drawn from, since Python promises its sequence for ever.
+    """
+
+    def __init__(self):
+        self._random = random.Random()
+
+    def start(self, stream, seed, index):
+        """Goes to the beginning of picture `index`; streams and seeds have nothing in common with each other."""
+        key = hashlib.sha256(f"{stream}/{seed}/{index}".encode()).digest()
+        self._random.seed(int.from_bytes(key, "big"))
+
+    def randbelow(self, n):
+        return int(self._random.random() * n)
+
+    def choice(self, sequence):
+        return sequence[self.randbelow(len(sequence))]
+
+    def randbits(self, k):
+        return int(self._random.random() * 2**k)  # exact up to 53 bits; the package asks for 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What the captchas of a set have in common.
+
+    Attributes:
+      characters: what they are made of.
+      length: characters a picture.
+      width, height: of a picture, in pixels.
+      stream: the purpose, such as "train"; sets of different streams share no draws, whatever their seeds.
+      seed: int.
+    """
+
+    characters: str
+    length: int
+    width: int
+    height: int
+    stream: str
+    seed: int
+
+    def text(self, index, draws=None):
+        """The text of picture `index`; the first draws of the picture."""
+        draws = draws or Draws()
+        draws.start(self.stream, self.seed, index)
+        return "".join(draws.choice(self.characters) for _ in range(self.length))
+
+
+def check(kind):
+    """Raises UsageError for a picture too small or too large, or characters that the package's font does not have."""
+    least = MIN_CHARACTER_WIDTH * kind.length
+    if not least <= kind.width <= MAX_SIDE:
+        raise UsageError(
+            f"--width is {kind.width}, but must be from {least} to {MAX_SIDE} for {kind.length} characters of "
+            f"{MIN_CHARACTER_WIDTH} pixels at least."
+        )
+    if not MIN_HEIGHT <= kind.height <= MAX_SIDE:
+        raise UsageError(f"--height is {kind.height}, but must be from {MIN_HEIGHT} to {MAX_SIDE}.")
+    for path in captcha.image.DEFAULT_FONTS:
+        font = ImageFont.truetype(path, 40)
+        missing = _glyph(font, "\uffff")  # never a character, so this is what the font shows for what it lacks
+        for character in kind.characters:
+            if _glyph(font, character) in (missing, b""):
+                raise UsageError(
+                    f"--charset has the character {character!r}, but the captcha package's font cannot draw it: "
+                    "expected others, such as letters and digits."
+                )
+
+
+def _glyph(font, character):
+    mask = font.getmask(character)
+    return bytes(mask) if mask.getbbox() else b""
+
+
+class Painter(captcha.image.ImageCaptcha):
+    """Draws as `ImageCaptcha` does, to the last bit, but not the spaces: a third of the characters, and invisible.
+
+    The fonts are loaded once. `install` comes first.
+    """
+
+    def grey(self, text):
+        """The picture as bytes [height * width]; see `to_grey`."""
+        return to_grey(self.generate_image(text)).tobytes()
+
+    def png(self, text):
+        """The picture as a PNG file's bytes, in colour."""
+        buffer = io.BytesIO()
+        self.generate_image(text).save(buffer, "PNG", compress_level=_PNG_LEVEL)
+        return buffer.getvalue()
+
+    def _draw_character(self, c, draw, color):
+        if c != " ":
+            return super()._draw_character(c, draw, color)
+        # The package's draws for one character: the font, the offset in x and y, the angle, two widths of the warp, its
+        # four corners. What it draws with them is transparent, but its width counts.
+        draws = captcha.image.secrets
+        font = draws.choice(self.truefonts)
+        draws.randbelow(self.character_offset_dx[1] - self.character_offset_dx[0] + 1)
+        draws.randbelow(self.character_offset_dy[1] - self.character_offset_dy[0] + 1)
+        for _ in range(7):
+            draws.randbits(32)
+        return self._space(font)
+
+    @functools.cached_property
+    def _spaces(self):
+        return {}
+
+    def _space(self, font):
+        if font not in self._spaces:
+            _, _, width, height = captcha.image.Draw(Image.new("RGB", (1, 1))).multiline_textbbox(
+                (1, 1), " ", font=font
+            )
+            self._spaces[font] = Image.new("RGBA", (int(width), int(height)))
+        return self._spaces[font]
+
+
+def to_grey(image):
+    """A Pillow picture in grey: 0.299 red + 0.587 green + 0.114 blue, rounded to the nearest (mode "L").
+
+    Pillow computes it with weights of 16 bits, (19595 r + 38470 g + 7471 b + 32768) >> 16.
+    """
+    return image.convert("L")
+
+
+def install(draws):
+    """Makes the captcha package draw from `draws`, in this whole process."""
+    captcha.image.secrets = draws
+
+
+def drawer(kind):
+    """What a worker draws with.
+
+    Returns:
+      A function (index, form) -> (text, bytes), form "grey" or "png" (see `Painter`).
+    """
+    draws = Draws()
+    install(draws)
+    painter = Painter(kind.width, kind.height)
+
+    def draw(index, form):
+        text = kind.text(index, draws)
+        return text, (painter.png if form == "png" else painter.grey)(text)
+
+    return draw

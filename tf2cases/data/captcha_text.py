@@ -1,0 +1,152 @@
+"""The text of captchas: which characters there are, and text to numbers and back."""
+
+import string
+import unicodedata
+
+import numpy as np
+
+from tf2cases.errors import UsageError
+
+NAMED = {
+    "digits": string.digits,
+    "lower": string.ascii_lowercase,
+    "upper": string.ascii_uppercase,
+    "alnum": string.digits + string.ascii_lowercase + string.ascii_uppercase,
+}
+MAX_LENGTH = 40  # keeps LABEL-NNNNN.png below the 255 bytes of a file name
+# A label ends at the first `-` or at the extension; the others are path separators, or refused by some file system.
+_NOT_IN_NAMES = '-./\\:*?"<>|'
+_LABEL_VALUES = 256  # labels are stored as uint8
+
+
+class Charset:
+    """The characters that captchas are made of, in the order of the classes.
+
+    Args:
+      name: "digits" (0-9), "lower" (a-z), "upper" (A-Z), "alnum" (0-9a-zA-Z), or the characters themselves.
+
+    Attributes:
+      characters: str, each character once; its index is its class.
+
+    Raises:
+      UsageError: no characters, more than 256, a repeated one, or one that the name of a file cannot hold: white
+        space, a control character, one that does not stand alone, or one of -./\\:*?"<>|
+    """
+
+    def __init__(self, name):
+        self.characters = NAMED.get(name, name)
+        self._index = {character: i for i, character in enumerate(self.characters)}
+        accepted = f"one of {', '.join(NAMED)}, or different characters that the name of a file can hold"
+        if not 1 <= len(self.characters) <= _LABEL_VALUES:
+            raise UsageError(
+                f"--charset has {len(self.characters)} characters, but must be {accepted}, at most {_LABEL_VALUES}."
+            )
+        for i, character in enumerate(self.characters):
+            wrong = _refused(character)
+            if self._index[character] != i:
+                wrong = "appears twice"
+            if wrong:
+                raise UsageError(f"--charset={name!r}: the character {character!r} {wrong}, but must be {accepted}.")
+
+    def __len__(self):
+        return len(self.characters)
+
+    def __eq__(self, other):
+        return isinstance(other, Charset) and self.characters == other.characters
+
+    def __hash__(self):
+        return hash(self.characters)
+
+    def __repr__(self):
+        return f"Charset({self.characters!r})"
+
+    def encode(self, text, length, source="the text"):
+        """Text to classes.
+
+        Args:
+          text: str.
+          length: the number of characters it must have.
+          source: what the text is the label of, for the messages.
+
+        Returns:
+          uint8 [length].
+
+        Raises:
+          UsageError: another length, or a character outside the charset.
+        """
+        if len(text) != length:
+            raise UsageError(f"{source}: the label {text!r} has {len(text)} characters, but must have {length}.")
+        for character in text:
+            if character not in self._index:
+                raise UsageError(
+                    f"{source}: the label {text!r} has the character {character!r}, but all must be of "
+                    f"{self.characters}."
+                )
+        return np.array([self._index[character] for character in text], np.uint8)
+
+    def decode(self, classes):
+        """Classes, integers [..., length] of any leading shape, to text: str for [length], else nested lists of it.
+
+        Raises:
+          ValueError: a class that the charset does not have.
+        """
+        classes = np.asarray(classes)
+        if classes.size and not 0 <= classes.min() <= classes.max() < len(self):
+            wrong = classes.max() if classes.max() >= len(self) else classes.min()
+            raise ValueError(f"a class is {wrong}, but must be from 0 to {len(self) - 1}.")
+        if classes.ndim > 1:
+            return [self.decode(row) for row in classes]
+        return "".join(self.characters[i] for i in classes)
+
+    def one_hot(self, classes):
+        """Classes, integers [..., length], to float32 [..., length, charset]: 1 at the class, 0 elsewhere."""
+        return np.eye(len(self), dtype=np.float32)[np.asarray(classes)]
+
+    def from_one_hot(self, vectors):
+        """One-hot vectors or probabilities [..., length, charset] to classes, int64 [..., length]: the largest."""
+        return np.argmax(vectors, axis=-1)
+
+    @property
+    def has_both_cases(self):
+        """Whether a letter is there in upper and in lower case, so that merging the cases makes a difference."""
+        return any(c != c.lower() and c.lower() in self._index for c in self.characters)
+
+
+def infer(labels):
+    """The smallest named charset that covers the labels; their own characters, sorted, if none does.
+
+    Args:
+      labels: iterable of str.
+    """
+    used = set().union(*labels)
+    covering = [characters for characters in NAMED.values() if used <= set(characters)]
+    return Charset(min(covering, key=len) if covering else "".join(sorted(used)))
+
+
+def check_length(length):
+    """Raises UsageError unless captchas of that many characters can be made and named."""
+    if not 1 <= length <= MAX_LENGTH:
+        raise UsageError(f"--length is {length}, but must be from 1 to {MAX_LENGTH}.")
+
+
+def check_label(text, source):
+    """Raises UsageError, naming `source`, if a text has a character that no charset can have."""
+    for character in text:
+        wrong = _refused(character)
+        if wrong:
+            raise UsageError(
+                f"{source}: the label {text!r} has the character {character!r}, which {wrong}: expected letters, "
+                "digits and the like."
+            )
+
+
+def _refused(character):
+    """What a file name has against a character, or None."""
+    if character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"):
+        return "is white space or a control character"
+    if character in _NOT_IN_NAMES:
+        return "ends a label or is refused in the name of a file"
+    # Some file systems store names in another normal form, and an accent of its own would join its neighbour.
+    if unicodedata.category(character).startswith("M") or unicodedata.normalize("NFC", character) != character:
+        return "does not stand alone"
+    return None
