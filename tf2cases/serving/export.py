@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf2cases.errors import RunError
 from tf2cases.serving import rules, verify
 from tf2cases.serving import warmup as warmup_file
+from tf2cases.training.disk import sync
 
 
 def export(signatures, requests, directory, *, warmup=True, tolerance=1e-5):
@@ -124,15 +125,7 @@ def _flush(directory):
     """Waits until every file and folder is on the disk, so that a crash cannot leave a version with holes."""
     for folder, _, names in os.walk(directory):
         for path in [os.path.join(folder, name) for name in names] + [folder]:
-            _fsync(path)
-
-
-def _fsync(path):
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync(path)
 
 
 def _rename_to_next_version(temporary, directory):
@@ -142,7 +135,7 @@ def _rename_to_next_version(temporary, directory):
         if not os.path.lexists(target):
             try:
                 os.rename(temporary, target)
-                _fsync(directory)
+                sync(directory)
                 return target
             except OSError:
                 if not os.path.lexists(target):

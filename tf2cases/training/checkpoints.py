@@ -7,7 +7,7 @@ import shutil
 import tensorflow as tf
 
 from tf2cases.errors import RunError, UsageError
-from tf2cases.training.disk import reason
+from tf2cases.training.disk import reason, sync
 
 _NAME = re.compile(r"step_(\d+)$")
 
@@ -49,11 +49,11 @@ def save(directory, step, keep=None, **roots):
                 shutil.rmtree(os.path.join(directory, leftover))
         tf.train.Checkpoint(**roots).write(os.path.join(temporary, "variables"))
         for name in os.listdir(temporary):
-            _sync(os.path.join(temporary, name))
+            sync(os.path.join(temporary, name))
         if os.path.exists(final):
             _remove(directory, step)
         os.rename(temporary, final)
-        _sync(directory)
+        sync(directory)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         kept = steps(directory)
@@ -72,14 +72,6 @@ def _remove(directory, step):
     leftover = os.path.join(directory, f".tmp-{step}-removed")
     os.rename(_path(directory, step), leftover)
     shutil.rmtree(leftover)
-
-
-def _sync(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def restore(directory, step=None, expect_partial=False, **roots):

@@ -1,6 +1,7 @@
-"""What is said when a run's files cannot be written."""
+"""Writing files for good: flushed to the disk, and what is said when that fails."""
 
 import contextlib
+import os
 import re
 
 import tensorflow as tf
@@ -27,3 +28,12 @@ def reason(error):
         lines = re.sub(r"{{.*?}}|\[Op:.*", "", error.message or type(error).__name__).strip().splitlines()
         return lines[-1].strip()
     return error.strerror or str(error)
+
+
+def sync(path):
+    """Waits until a file, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
