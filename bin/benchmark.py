@@ -171,10 +171,6 @@ def compare(benchmark, rounds, seconds, precision, progress=print):
     return measured
 
 
-def _spread(values, form):
-    return f"{form(statistics.median(values))} [{form(min(values))} .. {form(max(values))}]"
-
-
 def define(values):
     names = ", ".join(BENCHMARKS)
     flags.DEFINE_list("cases", list(BENCHMARKS), f"Which of {names}, with commas.", flag_values=values)
@@ -196,9 +192,9 @@ def main(values):
         measured = compare(BENCHMARKS[name], values["rounds"].value, values["seconds"].value, precision)
         rival = max((n for n in measured if n != "tf2cases"), key=lambda n: statistics.median(measured[n]))
         for contender, rates in measured.items():
-            print(f"  {contender:10} {_spread(rates, lambda v: f'{v:,.0f}')}")
+            print(f"  {contender:10} {common.spread(rates, ',.0f')}")
         ratios = [a / b for a, b in zip(measured["tf2cases"], measured[rival], strict=True)]
-        print(f"  tf2cases / {rival}: {_spread(ratios, lambda v: f'{v:.2f}')}")
+        print(f"  tf2cases / {rival}: {common.spread(ratios, '.2f')}")
 
 
 if __name__ == "__main__":

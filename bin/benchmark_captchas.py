@@ -6,7 +6,6 @@ Each round, each contender makes `--pictures` captchas in turn, so that a machin
 the ratio is taken round by round. The workers are started before; a small set would not show their speed.
 """
 
-import statistics
 import time
 
 from absl import flags
@@ -27,8 +26,8 @@ def main(values):
     for form in ("grey", "png"):
         ours, bare = compare(form, values.workers, values["rounds"].value, values.pictures)
         ratios = [a / b for a, b in zip(ours, bare, strict=True)]
-        rates = f"workers {_spread(ours, '.0f')}  bare loop {_spread(bare, '.0f')}"
-        print(f"  {form:4}  {rates}  ratio {_spread(ratios, '.2f')}")
+        rates = f"workers {common.spread(ours, '.0f')}  bare loop {common.spread(bare, '.0f')}"
+        print(f"  {form:4}  {rates}  ratio {common.spread(ratios, '.2f')}")
 
 
 def compare(form, workers, rounds, pictures):
@@ -62,10 +61,6 @@ def compare(form, workers, rounds, pictures):
             rates[0].append(pictures / (between - started))
             rates[1].append(pictures / (ended - between))
     return rates
-
-
-def _spread(values, form):
-    return f"{statistics.median(values):{form}} [{min(values):{form}} .. {max(values):{form}}]"
 
 
 if __name__ == "__main__":

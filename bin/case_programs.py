@@ -21,14 +21,21 @@ def train(case_class, doc, argv=None):
 
     def main(values):
         config = case_class.Config.resolve(config_flags.given(case_class.Config, values))
-        result = training.train(case_class, config)
+        try:
+            result = training.train(case_class, config)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt("what was saved is kept, and the same command goes on from there") from error
         if result.stopped_by:
             return result.exit_status
         exported = ""
         if config.export_dir:
             # What is exported is what was saved, without the variables of a distribution strategy.
             case = cases.restore(result.workdir)
-            exported = f", the export is {export_case(case, config.export_dir, not config.no_warmup)}"
+            try:
+                exported = f", the export is {export_case(case, config.export_dir, not config.no_warmup)}"
+            except KeyboardInterrupt as error:
+                again = f"python -m bin.export --workdir={result.workdir}"
+                raise KeyboardInterrupt(f"the run is complete, and `{again}` makes its export") from error
         print(f"Done: {result.step:,} steps; the run is in {result.workdir}{exported}.")
         return 0
 
@@ -37,9 +44,7 @@ def train(case_class, doc, argv=None):
 
 def define_workdir(values):
     """Defines the flags of a program that works on a trained run: which folder, which checkpoint."""
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run, such as runs/mnist_cnn.", required=True, flag_values=values
-    )
+    flags.DEFINE_string("workdir", None, "Folder of the run, such as runs/mnist_cnn.", flag_values=values)
     flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
 
 

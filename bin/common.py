@@ -1,6 +1,7 @@
 """What every program shares: parsing, exit statuses, and the one-sentence error."""
 
 import os
+import statistics
 import sys
 import traceback
 
@@ -49,15 +50,37 @@ def run(doc, define, main, argv=None):
             return main(values, rest) if positional else main(values)
         except UsageError as error:
             _fail(program, error, 2, values["debug"].value)
+        except BrokenPipeError:  # whoever read the output has had enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (RunError, OSError) as error:
             _fail(program, error, 1, values["debug"].value)
+        except KeyboardInterrupt as error:
+            what = str(error) or "what was complete is kept"
+            _fail(program, f"interrupted; {what}.", 130, values["debug"].value)
 
     logging.set_verbosity(logging.WARNING)
     app.run(body, argv=argv, flags_parser=parse)
 
 
+def required(values, name):
+    """The value of a flag that has no default.
+
+    Raises:
+      UsageError: it was not given.
+    """
+    value = values[name].value
+    if value is None:
+        raise UsageError(f"--{name} is missing: {values[name].help}")
+    return value
+
+
+def spread(values, form):
+    """'median [min .. max]' of numbers, each written with a format specification such as ',.0f'."""
+    return f"{statistics.median(values):{form}} [{min(values):{form}} .. {max(values):{form}}]"
+
+
 def _fail(program, error, status, debug=False):
-    if debug:
+    if debug and isinstance(error, BaseException):
         traceback.print_exception(error)
     sys.stdout.flush()
     print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)

@@ -21,7 +21,7 @@ def define(values):
 
 
 def main(values):
-    case = cases.restore(values["workdir"].value, values["step"].value)
+    case = cases.restore(common.required(values, "workdir"), values["step"].value)
     config = case.config
     for name in ("data_dir", "test_dir"):
         if values[name].value is None:
@@ -29,7 +29,7 @@ def main(values):
         if not hasattr(config, name):
             raise UsageError(f"--{name} is {values[name].value!r}, but the case {config.case} has no such option.")
         config = dataclasses.replace(config, **{name: values[name].value})
-    source = case.load(config)
+    source = case.load_test(config, case.info)
     measured = case.evaluate(pipeline.in_order(source.test, values["batch_size"].value))
     print(f"{config.name} at step {int(case.step):,}, {source.name}:")
     for name, value in measured.items():

@@ -16,7 +16,7 @@ def define(values):
 
 
 def main(values):
-    case = cases.restore(values["workdir"].value, values["step"].value)
+    case = cases.restore(common.required(values, "workdir"), values["step"].value)
     path = case_programs.export_case(case, values["export_dir"].value, warmup=not values["no_warmup"].value)
     print(f"Done: {case.config.name} at step {int(case.step):,} is exported to {path}.")
 

@@ -21,7 +21,7 @@ _ON_SHEET = 20
 def define(values):
     named = ", ".join(captcha_text.NAMED)
     text = f"One of {named}, or the characters themselves."
-    flags.DEFINE_string("out", None, "Folder for the captchas.", required=True, flag_values=values)
+    flags.DEFINE_string("out", None, "Folder for the captchas.", flag_values=values)
     flags.DEFINE_integer("count", 5000, "How many.", flag_values=values)
     flags.DEFINE_string("charset", "digits", text, flag_values=values)
     flags.DEFINE_integer("length", 4, "Characters a captcha.", flag_values=values)
@@ -33,16 +33,22 @@ def define(values):
 
 
 def main(values):
+    out = common.required(values, "out")
     for name in ("count", "workers"):
         if values[name].value < 1:
             raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
-    out, count = values.out, values["count"].value
+    count = values["count"].value
     kind = captcha.make_kind(
         values.charset, values["length"].value, values.width, values.height, captcha.FILES_STREAM, values.seed
     )
     captcha_writer.prepare(out, values.overwrite)
     started = time.perf_counter()
-    paths = captcha_writer.write(out, kind, count, values.workers)
+    try:
+        paths = captcha_writer.write(out, kind, count, values.workers)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(
+            f"the captchas in {out} are whole, and its manifest says that some are missing"
+        ) from error
     seconds = time.perf_counter() - started
     shown = paths[:_ON_SHEET]
     pictures = np.stack([imageio.imread(path) for path in shown])

@@ -5,7 +5,7 @@ GIF, BMP, WebP, TIFF and PPM files with one picture are read, whatever they are 
 
 Digits may be bright on dark ground, as MNIST's are, or dark on light paper, as people write: if the picture's border
 is brighter than half, it is inverted. The digit may stand anywhere on the page, alone; a picture of 28x28 pixels is
-taken as it is.
+taken as it is. A captcha reader's answer is the text and the product of its characters' probabilities.
 """
 
 import json
@@ -13,7 +13,7 @@ import json
 import numpy as np
 from absl import flags
 
-from bin.common import run
+from bin import common
 from tf2cases.data import picture_files
 from tf2cases.errors import UsageError
 
@@ -44,7 +44,12 @@ def main(values, files):
     from tf2cases.serving.model import Model
 
     model = Model(values.model)
-    outputs = model.call(bytes_signature(model), image_bytes=pictures)
+    signature = bytes_signature(model)
+    try:
+        outputs = model.call(signature, image_bytes=pictures)
+    except UsageError:
+        _find_the_bad_one(model, signature, files, pictures)
+        raise
     outputs = {name: value for name, value in outputs.items() if not name.endswith("_bytes")}
     for row, path in enumerate(files):
         answer = {name: value[row] for name, value in outputs.items()}
@@ -52,6 +57,15 @@ def main(values, files):
 
 
 main.positional = "PICTURE..."
+
+
+def _find_the_bad_one(model, signature, files, pictures):
+    """Raises a UsageError that names the first file which the model's own decoder refuses."""
+    for path, picture in zip(files, pictures, strict=True):
+        try:
+            model.call(signature, image_bytes=[picture])
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
 
 
 def bytes_signature(model):
@@ -100,4 +114,4 @@ def _plain(value):
 
 
 if __name__ == "__main__":
-    run(__doc__, define, main)
+    common.run(__doc__, define, main)

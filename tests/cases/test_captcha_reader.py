@@ -179,7 +179,7 @@ def test_it_learns_a_few_pictures_by_heart(tmp_path):
     history = [r["values"] for r in _metrics(tmp_path / "w") if r["split"] == "train"]
     assert history[-1]["string_accuracy"] >= 0.9
     assert history[-1]["loss"] < history[0]["loss"] / 4
-    assert set(result.values) == set(CaptchaReader.metric_names)
+    assert set(result.values) == set(result.case.metric_names)
     text = result.case.conclude(CaptchaReader.load(chosen), result.values)
     assert "of 5 (by chance 0.25)" in text
     assert "read as" in text

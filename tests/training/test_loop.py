@@ -190,8 +190,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_step_and_nothing_later
             return batch | {"features": batch["features"] * poison}
 
     message = (
-        r"^the metrics became infinite or NaN at step 7; the last checkpoint is of step 5\. A lower --learning_rate or "
-        r"a --clip_norm may help, with --overwrite to start anew\.$"
+        r"^the metrics became infinite or NaN at step 7; the last checkpoint is of step 5, and a lower --learning_rate"
+        r"( or a --clip_norm)? may help, with --overwrite to start anew\.$"
     )
     for _ in range(2):  # starting again ends in the same place
         with pytest.raises(RunError, match=message):
@@ -205,7 +205,9 @@ def test_a_loss_that_is_not_finite_before_the_first_checkpoint_says_so(runs, toy
         def prepare(self, batch):
             return batch | {"features": batch["features"] * float("inf")}
 
-    with pytest.raises(RunError, match=r"^the metrics became infinite or NaN at step 1; no checkpoint was saved yet\."):
+    with pytest.raises(
+        RunError, match=r"^the metrics became infinite or NaN at step 1; no checkpoint was saved yet, and a lower"
+    ):
         runs.train(Poisoned, steps=20)
 
 
@@ -221,7 +223,9 @@ def test_a_diverging_run_stops_at_the_step_at_which_float32_overflows(runs):
             weights -= np.float32(1e3) * (x.T @ (x @ weights - y) / 47)
             loss = np.sum(np.square(x @ weights - y)) / 94
     assert 3 < step < 20
-    with pytest.raises(RunError, match=rf"infinite or NaN at step {step}; the last checkpoint is of step {step - 1}\."):
+    with pytest.raises(
+        RunError, match=rf"infinite or NaN at step {step}; the last checkpoint is of step {step - 1}, and"
+    ):
         runs.train(LinearRegression, learning_rate=1e3, checkpoint_every=1)
 
 

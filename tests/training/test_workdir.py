@@ -158,8 +158,8 @@ def test_the_lock_of_another_process_goes_when_it_is_killed(tmp_path):
 
 def test_a_workdir_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(UsageError, match=rf"^--workdir is '{re.escape(str(path))}', but it cannot be written to: "):
+    for path, why in ((tmp_path / "file", r"is a file\.$"), (tmp_path / "file" / "run", "cannot be written to: ")):
+        with pytest.raises(UsageError, match=rf"^--workdir is '{re.escape(str(path))}', but it {why}"):
             Workdir(str(path))
 
 

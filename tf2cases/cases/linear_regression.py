@@ -26,6 +26,7 @@ class Config(training.RunConfig):
     dataset: str = field("houses", "The data set to train on.", choices=("houses",))
     epochs: float | None = field(500, "Length of the run in epochs.", above=0, numeric=False)
     batch_size: int | None = field(None, "Rows a step; all of them by default.", minimum=1)
+    precision: str = field("float32", "What is computed in.", choices=("float32",))
     log_every: int = field(10, "Steps between reports of the training loss.", minimum=1, numeric=False)
     eval_every: int = field(10, "Steps between the lines that show the model.", minimum=0, numeric=False)
     checkpoint_every: int = field(100, "Steps between checkpoints; 0: once an epoch.", minimum=0, numeric=False)
@@ -102,7 +103,9 @@ class LinearRegression(training.Case):
     def progress_line(self, step, split, values):
         if split != "eval":
             return ""
-        return "Epoch %d \t Loss=%.4g \t Model: %s" % (step, values["loss"], _equation(values))
+        epochs, steps = self.config.epochs, self.config.steps
+        epoch = step * epochs / steps if epochs else step  # with all rows a step, the step itself
+        return "Epoch %d \t Loss=%.4g \t Model: %s" % (epoch, values["loss"], _equation(values))
 
     def conclude(self, source, values):
         x, y = (tensor.numpy() for tensor in self._normalised(source.train["features"], source.train["targets"]))

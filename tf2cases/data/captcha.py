@@ -45,7 +45,7 @@ def make_kind(charset, length, width, height, stream, seed):
 
 def default_workers():
     """As many processes as there are processors."""
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def generate(charset, length, width, height, seed, first, count, workers=1, stream=TRAIN_STREAM):
@@ -74,7 +74,7 @@ def load(
     width=160,
     height=60,
     seed=0,
-    train_count=40000,
+    train_count=50000,
     test_count=2000,
     workers=None,
 ):
@@ -100,20 +100,25 @@ def load(
       UsageError: as `make_kind`, or a count or workers below 1.
       RunError: the disk is full, or a worker failed.
     """
-    workers = default_workers() if workers is None else workers
-    for name, value in (("train_count", train_count), ("test_count", test_count), ("workers", workers)):
+    for name, value in (("train_count", train_count), ("test_count", test_count)):
         if value < 1:
             raise UsageError(f"--{name} is {value}, but must be at least 1.")
-    train = make_kind(charset, length, width, height, TRAIN_STREAM, seed)
-    test = make_kind(charset, length, width, height, TEST_STREAM, TEST_SEED)
-    folder = _folder(data_dir, train)
-    splits = []
-    for kind, count in ((train, train_count), (test, test_count)):
-        path = os.path.join(folder, f"{kind.stream}-seed{kind.seed}.u8")
-        _complete(path, kind, count, workers)
-        images = np.memmap(path, np.uint8, "r", shape=(count, height, width, 1))
-        splits.append({"images": images, "labels": _labels(kind, 0, count)})
-    return Source("captcha", *splits, captcha_folder.info(**splits[0], charset=Charset(charset)))
+    form = dict(charset=charset, length=length, width=width, height=height, workers=workers)
+    train = load_split(data_dir, TRAIN_STREAM, seed, train_count, **form)
+    test = load_split(data_dir, TEST_STREAM, TEST_SEED, test_count, **form)
+    return Source("captcha", train, test, captcha_folder.info(**train, charset=Charset(charset)))
+
+
+def load_split(data_dir, stream, seed, count, charset="digits", length=4, width=160, height=60, workers=None):
+    """The first `count` pictures of a stream, drawn if they are not there yet: arrays as in `load`, with its errors."""
+    workers = default_workers() if workers is None else workers
+    if workers < 1:
+        raise UsageError(f"--workers is {workers}, but must be at least 1.")
+    kind = make_kind(charset, length, width, height, stream, seed)
+    path = os.path.join(_folder(data_dir, kind), f"{stream}-seed{seed}.u8")
+    _complete(path, kind, count, workers)
+    images = np.memmap(path, np.uint8, "r", shape=(count, height, width, 1))
+    return {"images": images, "labels": _labels(kind, 0, count)}
 
 
 def _labels(kind, first, count):

@@ -15,7 +15,7 @@ import unicodedata
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from tf2cases.data import captcha_text
@@ -177,7 +177,8 @@ def read(path, charset=None, length=None, width=None, height=None, max_bad_image
             try:
                 picture = decode(read_bytes(), size)
             except (ValueError, OSError) as error:
-                why = getattr(error, "strerror", None) or str(error)
+                why = "not a picture" if isinstance(error, UnidentifiedImageError) else str(error)
+                why = getattr(error, "strerror", None) or why
                 skipped.append((name, why))
                 if len(skipped) > max_bad_images:
                     raise UsageError(

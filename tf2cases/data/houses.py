@@ -110,11 +110,12 @@ def _split_header(path, rows, header):
 
 
 def _is_number(text):
+    """Whether a field is a number as people write it: no 1_000, no digits of other scripts."""
     try:
         float(text)
     except ValueError:
         return False
-    return True
+    return text.isascii() and "_" not in text
 
 
 def _column(path, names, wanted, flag):

@@ -1,8 +1,11 @@
 """The contract of a case."""
 
+import json
 import types
 
 import tensorflow as tf
+
+from tf2cases.errors import UsageError
 
 
 class Case(tf.Module):
@@ -40,6 +43,22 @@ class Case(tf.Module):
     def load(cls, config):
         """The `data.Source` that a config names."""
         raise NotImplementedError
+
+    @classmethod
+    def load_test(cls, config, info):
+        """The data that a trained case is evaluated on, as a `data.Source` of which only `test` is meant.
+
+        Args:
+          config: the case's config, with another place to look for the data, say.
+          info: what the case was trained on (`Source.info`).
+
+        Raises:
+          UsageError: the data are of another kind than those.
+        """
+        source = cls.load(config)
+        if json.loads(json.dumps(dict(source.info))) != dict(info):
+            raise UsageError(f"--dataset={config.dataset} is of another kind now than what the case was trained on.")
+        return source
 
     @staticmethod
     def compile_on(device_type, config):

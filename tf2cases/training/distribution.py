@@ -1,6 +1,7 @@
 """Which `tf.distribute` strategy a run uses, and how a global batch is split among its replicas."""
 
 import functools
+import json
 import os
 
 import tensorflow as tf
@@ -27,6 +28,12 @@ def make(name):
             "--strategy is 'multi_worker', but the environment variable TF_CONFIG is not set; it must hold the "
             "cluster's addresses and this worker's task as JSON."
         )
+    try:
+        json.loads(os.environ["TF_CONFIG"])["cluster"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"TF_CONFIG is {os.environ['TF_CONFIG']!r}, but must be JSON with the cluster's addresses and a task."
+        ) from error
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 

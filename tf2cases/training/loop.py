@@ -9,7 +9,9 @@ import contextlib
 import dataclasses
 import os
 import signal
+import zlib
 
+import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, viz
@@ -156,18 +158,31 @@ def train(case_class, config):
         tf.config.experimental.enable_op_determinism()
     path = config.workdir or os.path.join("runs", config.name)
     clock = Clock()
-    source = case_class.load(config)
-    clock.loaded()
-    config = config.with_examples(len(next(iter(source.train.values()))))
     strategy = distribution.make(config.strategy)
-    distribution.check_batch_size(config.batch_size, strategy)
     workdir = Workdir(path)
     try:
-        with strategy.scope():
-            case = case_class(config, source.info)
+        workdir.check(config)  # before the data, which may take minutes to get
+        source = case_class.load(config)
+        clock.loaded()
+        config = config.with_examples(len(next(iter(source.train.values()))))
+        distribution.check_batch_size(config.batch_size, strategy)
+        try:
+            with strategy.scope():
+                case = case_class(config, source.info)
+        except ValueError as error:  # from a layer, say of pictures that are smaller than a window
+            raise UsageError(f"a {config.name} cannot be made for this data: {error}") from error
         return _Run(case, source, workdir, strategy, clock).run()
     finally:
         workdir.close()
+
+
+def _fingerprint(arrays):
+    """What tells a training set from another, cheaply: how many examples, and a checksum of all but the pictures."""
+    small = [np.ascontiguousarray(array) for name, array in sorted(arrays.items()) if name != "images"]
+    checksum = 0
+    for array in small:
+        checksum = zlib.crc32(array.tobytes(), checksum)
+    return {"examples": len(next(iter(arrays.values()))), "crc32": checksum}
 
 
 class _Run:
@@ -180,7 +195,7 @@ class _Run:
         self.batches = pipeline.Batches(source.train, self.config.batch_size, seed, case.shuffle)
         self.trainer = Trainer(case, self.batches, strategy)
         # Not before the case and its trainer took the config: a mistake that they find leaves the folder as it was.
-        workdir.claim(self.config, source.info)
+        workdir.claim(self.config, source.info, _fingerprint(source.train))
         restored = checkpoints.restore(workdir.file(CHECKPOINTS), **self._saved())
         self.step = restored or 0
         workdir.cut_back(self.step)
@@ -208,7 +223,7 @@ class _Run:
         reporter.close()
         if values:
             print(self.case.conclude(self.source, values))
-            print(self.clock.shares())
+        print(self.clock.shares())
         if stopper.received:
             name = signal.Signals(stopper.received).name
             anew = " (without --overwrite)" if config.overwrite else ""
@@ -255,9 +270,10 @@ class _Run:
         if not finite:
             kept = checkpoints.steps(self.workdir.file(CHECKPOINTS))
             saved = f"the last checkpoint is of step {kept[-1]}" if kept else "no checkpoint was saved yet"
+            clip = " or a --clip_norm" if hasattr(self.config, "clip_norm") else ""
             raise RunError(
-                f"the metrics became infinite or NaN at step {step}; {saved}. A lower --learning_rate or a --clip_norm "
-                "may help, with --overwrite to start anew."
+                f"the metrics became infinite or NaN at step {step}; {saved}, and a lower "
+                f"--learning_rate{clip} may help, with --overwrite to start anew."
             )
 
     def _evaluate(self):

@@ -27,6 +27,8 @@ CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
     "pictures",
 )
 
+_ADVICE = "use another --workdir, or --overwrite to start anew"
+
 
 def write_text(path, text):
     """Writes a file that is complete or absent: to a neighbour first, then renamed."""
@@ -59,7 +61,8 @@ class Workdir:
             # The operating system drops the lock when the process ends, however it ends.
             self._lock = open(os.path.join(path, ".lock"), "a+")
         except OSError as error:
-            raise UsageError(f"--workdir is {path!r}, but it cannot be written to: {error.strerror}.") from error
+            why = "is a file" if os.path.isfile(path) else f"cannot be written to: {error.strerror}"
+            raise UsageError(f"--workdir is {path!r}, but it {why}.") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -85,12 +88,22 @@ class Workdir:
             elif os.path.exists(path):
                 os.remove(path)
 
-    def claim(self, config, info):
+    def check(self, config):
+        """Refuses a run that a config does not fit, as far as that shows before the data are there.
+
+        Raises:
+          UsageError: the folder holds a run of another case, or with other values of the fields that were given.
+        """
+        if not config.overwrite and os.path.exists(self.file(CONFIG)):
+            self._check_config(config, [n for n, v in dataclasses.asdict(config).items() if v is None or n == "steps"])
+
+    def claim(self, config, info, examples=None):
         """Writes `config.json`, after checking that a run already here is this one.
 
         Args:
           config: the run's config, with `steps` worked out.
           info: the data source's info.
+          examples: what tells its training examples from others, JSON-able.
 
         Raises:
           UsageError: the folder holds a run whose config would give other numbers.
@@ -99,11 +112,12 @@ class Workdir:
         if config.overwrite:
             self.clear()
         elif os.path.exists(self.file(CONFIG)):
-            self._check_same(config, info)
+            self._check_same(config, info, examples)
         record = {
             "case": config.case,
             "config": dataclasses.asdict(config),
             "info": dict(info),
+            "examples": examples,
             "versions": {
                 "tf2cases": tf2cases.__version__,
                 "tensorflow": tf.__version__,
@@ -116,25 +130,29 @@ class Workdir:
         with writing(self.file(CONFIG)):
             write_text(self.file(CONFIG), json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
-    def _check_same(self, config, info):
+    def _check_config(self, config, unknown=()):
+        """Compares all fields but the `unknown` ones; returns the record that is there."""
         record = read_record(self.path)
-        advice = "use another --workdir, or --overwrite to start anew"
         if record["case"] != config.case:
             raise UsageError(
                 f"--workdir is {self.path!r}, but it holds a run of the case {record['case']!r}, not "
-                f"{config.case!r}; {advice}."
+                f"{config.case!r}; {_ADVICE}."
             )
         old = config.from_record(record["config"])
-        differing = configs.differences(config, old)
+        differing = [name for name in configs.differences(config, old) if name not in unknown]
         if differing:
             name = differing[0]
             raise UsageError(
                 f"--{name} is {getattr(config, name)!r}, but the run in --workdir={self.path} was started with "
-                f"{getattr(old, name)!r}; {advice}."
+                f"{getattr(old, name)!r}; {_ADVICE}."
             )
-        if json.loads(json.dumps(dict(info))) != record["info"]:
+        return record
+
+    def _check_same(self, config, info, examples):
+        record = self._check_config(config)
+        if json.loads(json.dumps([dict(info), examples])) != [record["info"], record.get("examples")]:
             raise UsageError(
-                f"--dataset={config.dataset} has changed since the run in --workdir={self.path} was started; {advice}."
+                f"--dataset={config.dataset} has changed since the run in --workdir={self.path} was started; {_ADVICE}."
             )
 
     def cut_back(self, step):
