@@ -291,6 +291,108 @@ def test_an_option_that_a_case_does_not_have_is_refused(capsys):
     assert "--test_dir is 'pictures', but the case linear_regression has no such option." in sentence(capsys)
 
 
+PROGRAMS = sorted(
+    name[:-3] for name in os.listdir(os.path.dirname(common.__file__))
+    if name.endswith(".py") and name[:-3] not in ("__init__", "common", "quiet", "case_programs")
+)  # fmt: skip
+
+
+def start(name, *flags):
+    """Runs a program as `python -m bin.NAME` would; returns its exit status."""
+    import importlib
+
+    module = importlib.import_module(f"bin.{name}")
+    if name.startswith("train_"):
+        return ended(module.main, *flags, program=f"{name}.py")
+    return ended(
+        lambda argv: common.run(module.__doc__, module.define, module.main, argv), *flags, program=f"{name}.py"
+    )
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_program_explains_itself_without_other_flags(name, capsys):
+    assert start(name, "--help") == 0
+    assert f"usage: python -m bin.{name} [flags]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [("evaluate", "workdir"), ("export", "workdir"), ("make_captchas", "out"), ("predict", "model")],
+)
+def test_a_flag_without_a_default_is_asked_for(name, flag, capsys):
+    assert start(name) == 2
+    assert re.match(rf"{name}: --{flag} is missing: ", sentence(capsys))
+
+
+def test_an_interrupt_ends_with_status_130_and_says_what_is_kept(capsys, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(case_programs.training, "train", interrupted)
+    assert train_digits("--steps=1") == 130
+    assert "train_mnist: interrupted; what was saved is kept, and the same command goes on" in sentence(capsys)
+
+
+def test_an_interrupted_export_is_told_how_to_be_made(capsys, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(case_programs.export, "export", interrupted)
+    assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 130
+    assert "the run is complete, and `python -m bin.export --workdir=w` makes its export." in sentence(capsys)
+
+
+def test_a_data_set_that_changed_is_refused_on_resume(capsys):
+    flags = ("--data_dir=d", "--model=mlp", "--batch_size=2", "--export_dir=", "--workdir=w")
+    write_idx("d")
+    assert train_digits(*flags, "--steps=1") == 0
+    write_idx("d", labels=np.array([0, 1, 2, 9], np.uint8))
+    capsys.readouterr()
+    assert train_digits(*flags, "--steps=2") == 2
+    assert re.match(r"train_mnist: --dataset=mnist has changed since the run in --workdir=w", sentence(capsys))
+
+
+def test_a_workdir_of_another_case_is_refused_before_anything_is_drawn(capsys):
+    from bin import train_captcha
+
+    assert train_houses("--epochs=1", "--export_dir=", "--workdir=w") == 0
+    capsys.readouterr()
+    assert ended(train_captcha.main, "--workdir=w", "--cache_dir=drawn") == 2
+    assert "it holds a run of the case 'linear_regression', not 'captcha_reader'" in sentence(capsys)
+    assert not os.path.exists("drawn")
+
+
+def test_pictures_with_other_characters_than_the_readers_are_refused(capsys):
+    from bin import make_captchas, train_captcha
+
+    kind = ("--length=2", "--width=60", "--height=40", "--workers=1")
+    assert ask(make_captchas, "--out=letters", "--count=3", "--charset=ab", *kind) == 0
+    small = ("--train_count=10", "--test_count=10", "--steps=1", "--batch_size=10", "--workdir=w", "--export_dir=")
+    assert ended(train_captcha.main, "--charset=01", *kind, *small) == 0
+    capsys.readouterr()
+    assert ask(evaluate, "--workdir=w", "--test_dir=letters") == 2
+    assert re.search(r"letters.*'[ab]'", sentence(capsys))
+
+
+def test_a_damaged_picture_among_several_is_named(unchecked, capsys):
+    from bin import predict
+
+    assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 0
+    viz.write_png("good.png", np.zeros([28, 28], np.uint8))
+    data = bytearray(open("good.png", "rb").read())
+    data[data.index(b"IDAT") + 6] ^= 0xFF
+    open("bad.png", "wb").write(bytes(data))
+    capsys.readouterr()
+    assert ask(predict, "--model=exports/mnist_mlp", "good.png", "bad.png") == 2
+    assert "bad.png: " in sentence(capsys)
+
+
+def test_a_broken_tf_config_is_shown(capsys, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{bad")
+    assert train_digits("--dataset=mnist_sample", "--strategy=multi_worker", "--steps=1") == 2
+    assert "TF_CONFIG is '{bad', but must be JSON" in sentence(capsys)
+
+
 def test_case_programs_share_one_set_of_flags():
     from absl import flags
 
