@@ -64,7 +64,14 @@ def test_names_stay_apart_where_case_is_not_told():
 
 
 def test_reads_flat_and_nested_in_the_order_of_names(tmp_path):
-    files = {"x/30-1.png": _png(30), "12.png": _png(12), "y/z/21.png": _png(21), "notes.txt": b"", ".00.png": b"x"}
+    files = {
+        "x/30-1.png": _png(30),
+        "12.png": _png(12),
+        "y/z/21.png": _png(21),
+        "notes.txt": b"",
+        ".00.png": b"x",
+        ".hid/31.png": _png(31),
+    }
     pictures = captcha_folder.read(_fill(tmp_path, files))
     assert pictures.names == ["12.png", "21.png", "30-1.png"]
     assert pictures.images.shape == (3, 6, 16, 1)
@@ -149,6 +156,12 @@ def test_manifest_gives_the_defaults(tmp_path, folder):
 def test_manifests_of_others_are_passed_over(tmp_path):
     for i, data in enumerate([b"\xff", b"[]", b'{"length": 3}']):
         assert len(captcha_folder.read(_fill(tmp_path / str(i), {"11.png": _png(), "manifest.json": data})).names) == 1
+
+
+def test_says_that_a_folder_is_incomplete_as_its_manifest_does(tmp_path, capsys):
+    files = {"11.png": _png(), "manifest.json": _manifest(complete=False)}
+    captcha_folder.read(_fill(tmp_path, files))
+    assert "is incomplete, as manifest.json says: 1 of 3 captchas are there." in capsys.readouterr().out
 
 
 def test_refuses_a_damaged_manifest(tmp_path):

@@ -278,12 +278,14 @@ def _listed(path, files):
             manifest = parse_manifest(files[name](), f"{path}: {name}") or {}
         except OSError as error:
             raise UsageError(f"{path}: {name} cannot be read ({error}).") from error
+    if manifest and not manifest["complete"]:
+        print(f"{path} is incomplete, as {name} says: {len(pictures):,} of {manifest['count']:,} captchas are there.")
     return sorted(pictures.items(), key=lambda item: (os.path.basename(item[0]), item[0])), manifest
 
 
 def _is_picture(name):
     base = os.path.basename(name)
-    hidden = base.startswith(".") or "__MACOSX" in name
+    hidden = "__MACOSX" in name or any(part.startswith(".") for part in name.split("/") if part != ".")
     return base.lower().endswith(_EXTENSIONS) and not hidden and base != CONTACT_SHEET
 
 
