@@ -285,7 +285,7 @@ def _listed(path, files):
 
 def _is_picture(name):
     base = os.path.basename(name)
-    hidden = "__MACOSX" in name or any(part.startswith(".") for part in name.split("/") if part != ".")
+    hidden = "__MACOSX" in name or any(part.startswith(".") and part.strip(".") for part in name.split("/"))
     return base.lower().endswith(_EXTENSIONS) and not hidden and base != CONTACT_SHEET
 
 
