@@ -5,6 +5,7 @@ import types
 
 import tensorflow as tf
 
+from tf2cases import viz
 from tf2cases.errors import UsageError
 
 
@@ -38,6 +39,9 @@ class Case(tf.Module):
     metric_names = ("loss",)
     # Whether the training examples are visited in a new random order each epoch.
     shuffle = True
+    # Steps between calls of `samples`; 0: never. And how fast the GIF of them goes, in frames a second.
+    sample_every = 0
+    frames_per_second = 10
 
     @classmethod
     def load(cls, config):
@@ -92,6 +96,26 @@ class Case(tf.Module):
     def pictures(self, source):
         """What the case shows while it learns: {name: uint8 [H, W, C]}."""
         raise NotImplementedError
+
+    def samples(self):
+        """One picture of how far the case has come, on the same inputs each time: {name: uint8 [H, W, C]}.
+
+        They are drawn every `sample_every` steps and at the end, numbered by the step; at the end all of them make the
+        film `NAMEs.gif`.
+        """
+        return {}
+
+    def curves(self, history):
+        """What is drawn of the whole run's reports (see `workdir.read_metrics`): {name: uint8 [H, W, C]}."""
+        return {"curves": viz.training_curves(history)}
+
+    def embedding(self, source):
+        """What TensorBoard's projector shows at the end of a run, or None.
+
+        Returns:
+          (vectors float32 [N, n], labels [N], pictures uint8 [N, H, W, C]).
+        """
+        del source
 
     def signatures(self):
         """What it can be asked once it is served: {name: tf.function with an input signature}."""

@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tf2cases import nn, viz
+from tf2cases import nn
 from tf2cases.data import pipeline
 from tf2cases.errors import RunError, UsageError
 from tf2cases.training import checkpoints, distribution
@@ -239,7 +239,10 @@ class _Run:
         if self.step >= last:
             return self._evaluate()
         values = {}
-        cadences = (config.log_every, config.eval_every, config.checkpoint_every, config.pictures_every or last)
+        sample_every = self.case.sample_every or last
+        cadences = (
+            config.log_every, config.eval_every, config.checkpoint_every, config.pictures_every or last, sample_every
+        )  # fmt: skip
         first = True
         while self.step < last and not stopper.received:
             end = min([last] + [self._next_due(self.step, every) for every in cadences])
@@ -254,8 +257,12 @@ class _Run:
             if done or self._due(config.eval_every):
                 values = self._evaluate()
                 self.reporter.metrics(self.step, "eval", values)
+            if done or self._due(sample_every):
+                self.reporter.pictures(self.step, self.case.samples(), numbered=True)
             if done or (config.pictures_every and self._due(config.pictures_every)):
-                self._draw(done)
+                self.reporter.pictures(self.step, self.case.pictures(self.source), numbered=bool(config.pictures_every))
+            if done:
+                self._finish()
             if done or stopper.received or self._due(config.checkpoint_every):
                 self._save()
         return {} if self.step < last else values
@@ -280,12 +287,15 @@ class _Run:
         values = self.case.evaluate(pipeline.in_order(self.source.test, EVALUATION_BATCH))
         return {name: float(value) for name, value in values.items()}
 
-    def _draw(self, done):
-        pictures = self.case.pictures(self.source)
-        self.reporter.pictures(self.step, pictures, numbered=bool(self.config.pictures_every))
-        if done:
-            curves = viz.training_curves(read_metrics(self.workdir.path))
-            self.reporter.pictures(self.step, {"curves": curves}, numbered=False)
+    def _finish(self):
+        """What is drawn of the whole run."""
+        case, reporter = self.case, self.reporter
+        reporter.pictures(self.step, case.curves(read_metrics(self.workdir.path)), numbered=False)
+        for name in case.samples():
+            reporter.film(name, case.frames_per_second)
+        embedding = case.embedding(self.source)
+        if embedding is not None:
+            reporter.projector(*embedding)
 
     def _save(self):
         self.reporter.flush()

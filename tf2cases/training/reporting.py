@@ -8,6 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf2cases import viz
+from tf2cases.training import projector
 from tf2cases.training import workdir as workdirs
 from tf2cases.training.clock import duration
 from tf2cases.training.disk import writing
@@ -87,9 +88,20 @@ class Reporter:
         """Writes {name: uint8 [H, W, C]} as PNG files, `numbered` by the step or not, and to TensorBoard."""
         with self._writing(), self._writer.as_default(step=step):
             for name, image in pictures.items():
-                file = f"{name}_{step:06d}.png" if numbered else f"{name}.png"
+                file = workdirs.numbered_picture(name, step) if numbered else f"{name}.png"
                 viz.write_png(self._workdir.file(workdirs.PICTURES, file), image)
                 tf.summary.image(name, image[None])
+
+    def film(self, name, frames_per_second):
+        """Writes the numbered pictures of a name as one GIF, `NAMEs.gif`."""
+        with self._writing():
+            frames = [viz.read_png(file) for _, file in self._workdir.numbered_pictures(name)]
+            viz.write_gif(self._workdir.file(workdirs.PICTURES, f"{name}s.gif"), frames, frames_per_second)
+
+    def projector(self, vectors, labels, pictures):
+        """Shows points in TensorBoard's projector (see `projector.write`)."""
+        with self._writing():
+            projector.write(self._workdir.file(workdirs.TENSORBOARD), vectors, labels, pictures)
 
     def graph(self, graph):
         """Shows the traced step in TensorBoard, with its name scopes."""

@@ -5,6 +5,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,11 @@ CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
 )
 
 _ADVICE = "use another --workdir, or --overwrite to start anew"
+
+
+def numbered_picture(name, step):
+    """The file name of a picture of a step."""
+    return f"{name}_{step:06d}.png"
 
 
 def write_text(path, text):
@@ -155,6 +161,16 @@ class Workdir:
                 f"--dataset={config.dataset} has changed since the run in --workdir={self.path} was started; {_ADVICE}."
             )
 
+    def numbered_pictures(self, name=None):
+        """[(step, path)] of the pictures of a name, or of all, that were numbered by the step; in that order."""
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            for file in os.listdir(self.file(PICTURES)):
+                match = re.fullmatch(r"(.+)_(\d{6,})\.png", file)
+                if match and name in (None, match[1]):
+                    found.append((int(match[2]), self.file(PICTURES, file)))
+        return sorted(found)
+
     def cut_back(self, step):
         """Removes what was reported after `step`, so that a resumed run reports it once.
 
@@ -168,6 +184,9 @@ class Workdir:
         if os.path.exists(self.file(METRICS)):
             kept = [json.dumps(r) + "\n" for r in read_metrics(self.path) if r["step"] <= step]
             write_text(self.file(METRICS), "".join(kept))
+        for at, file in self.numbered_pictures():
+            if at > step:
+                os.remove(file)
         for folder, _, names in os.walk(self.file(TENSORBOARD)):
             for name in names:
                 if name.endswith(".tmp"):  # left by a kill in the middle of this

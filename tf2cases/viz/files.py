@@ -26,6 +26,13 @@ def write_png(path: str | os.PathLike, image) -> None:
     _write(path, imageio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow"))
 
 
+def read_png(path: str | os.PathLike) -> np.ndarray:
+    """The pixels of a PNG file as `write_png` took them: uint8 [H, W] or [H, W, C]."""
+    import imageio.v3 as imageio
+
+    return imageio.imread(path, extension=".png", plugin="pillow")
+
+
 def write_gif(path: str | os.PathLike, frames: Sequence, frames_per_second: float) -> None:
     """Writes an animated GIF that repeats for ever; an existing one is replaced, missing folders are made.
 
