@@ -13,7 +13,9 @@ from tf2cases.errors import UsageError
 
 
 def test_names():
-    assert set(sources.NAMES) == {"captcha", "captcha_folder", "houses", "mnist", "fashion_mnist", "mnist_sample"}
+    pictures = {"folder", "celeba", "lfw", "toy_faces"}
+    captchas = {"captcha", "captcha_folder"}
+    assert set(sources.NAMES) == {"houses", "mnist", "fashion_mnist", "mnist_sample"} | captchas | pictures
 
 
 @pytest.mark.parametrize("name", ["houses", "mnist_sample"])

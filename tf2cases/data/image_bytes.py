@@ -74,6 +74,20 @@ def decode_batch(image_bytes, to_image, shape):
         )
 
 
+def encode_batch(images):
+    """Pictures to PNG files.
+
+    Args:
+      images: float32 [N, H, W, C] in [0, 1] (clipped), C in {1, 3}.
+
+    Returns:
+      string [N].
+    """
+    pixels = tf.cast(tf.round(tf.clip_by_value(images, 0.0, 1.0) * 255), tf.uint8)
+    with tf.device("/cpu:0"):  # as in `decode_batch`
+        return tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec([], tf.string))
+
+
 def composite_on_white(rgba):
     """What RGBA pictures look like on white paper.
 

@@ -2,7 +2,7 @@
 
 import inspect
 
-from tf2cases.data import captcha, captcha_folder, houses, mnist
+from tf2cases.data import captcha, captcha_folder, faces, houses, mnist, picture_set, toy_faces
 from tf2cases.errors import UsageError
 
 
@@ -18,6 +18,10 @@ _LOADERS = {
     "mnist_sample": lambda data_dir: mnist.load_sample(),
     "captcha": captcha.load,
     "captcha_folder": captcha_folder.load,
+    "folder": picture_set.load_folder,
+    "celeba": faces.load_celeba,
+    "lfw": faces.load_lfw,
+    "toy_faces": toy_faces.load,
 }
 NAMES = tuple(_LOADERS)
 

@@ -3,19 +3,53 @@
 import os
 import re
 import threading
+import typing
+import urllib.error
 import urllib.request
 
 from tf2cases.errors import RunError, UsageError
 
-# name -> (a file that TFDS would download, the embedded set that does the same job).
+
+class Download(typing.NamedTuple):
+    """Where a data set comes from.
+
+    Attributes:
+      url: a file that TFDS would download.
+      embedded: the set that does the same job and needs no download.
+      builder: the set's name in TFDS.
+      advice: what to do where TFDS cannot get it.
+    """
+
+    url: str
+    embedded: str
+    builder: str
+    advice: str
+
+
+_BESIDE = "download the files beside that one and pass their folder as --data_dir"
 DOWNLOADS = {
-    "mnist": (
-        "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz",
-        "mnist_sample",
+    "mnist": Download(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz", "mnist_sample", "mnist", _BESIDE
     ),
-    "fashion_mnist": (
+    "fashion_mnist": Download(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz",
         "mnist_sample",
+        "fashion_mnist",
+        _BESIDE,
+    ),
+    "celeba": Download(
+        "https://drive.google.com/uc?export=download&id=0B7EVK8r0v71pY0NSMzRuSXJEVkk",
+        "toy_faces",
+        "celeb_a",
+        "get img_align_celeba.zip with a browser by way of https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and pass "
+        "its folder, or that of its unpacked pictures, as --data_dir",
+    ),
+    "lfw": Download(
+        "https://ndownloader.figshare.com/files/5976018",
+        "toy_faces",
+        "lfw",
+        "get lfw.tgz or lfw-deepfunneled.tgz with a browser, by way of http://vis-www.cs.umass.edu/lfw/ or a copy of "
+        "it, and pass its folder, or that of the unpacked pictures, as --data_dir",
     ),
 }
 
@@ -41,10 +75,48 @@ def load_prepared(name, dirs):
     Raises:
       UsageError: a prepared set is there but cannot be read.
     """
-    for folder in (_newest_version(os.path.join(d, name)) for d in dirs):
-        if folder:
-            return _read(folder)
-    return None
+    folder = find_prepared(name, dirs)
+    return folder and _read(folder)
+
+
+def find_prepared(name, dirs):
+    """The folder of what `load_prepared` would load, or None."""
+    folders = (_newest_version(os.path.join(d, name)) for d in dirs)
+    return next(filter(None, folders), None)
+
+
+def encoded_pictures(folder):
+    """The pictures of a prepared set as it stores them, in a fixed order.
+
+    Args:
+      folder: from `find_prepared` or `download_folder`.
+
+    Returns:
+      count, and an iterator of encoded pictures as bytes: of all splits, one after the other.
+
+    Raises:
+      UsageError: the set cannot be read; also while iterating.
+    """
+    import tensorflow_datasets as tfds
+
+    def read(builder):
+        one_by_one = tfds.ReadConfig(interleave_cycle_length=1)
+        for split in sorted(builder.info.splits):
+            undecoded = {"image": tfds.decode.SkipDecoding()}
+            for example in builder.as_dataset(split=split, decoders=undecoded, read_config=one_by_one):
+                yield example["image"].numpy()
+
+    def reported(builder):
+        try:
+            yield from read(builder)
+        except Exception as error:
+            raise _unreadable(folder, error) from error
+
+    try:
+        builder = tfds.builder_from_directory(folder)
+        return sum(split.num_examples for split in builder.info.splits.values()), reported(builder)
+    except Exception as error:
+        raise _unreadable(folder, error) from error
 
 
 def _newest_version(folder):
@@ -67,10 +139,14 @@ def _read(folder):
     try:
         return _arrays(tfds, tfds.builder_from_directory(folder))
     except Exception as error:  # TFDS and its readers raise anything for a damaged set
-        raise UsageError(
-            f"{folder} looks like a prepared TFDS set but cannot be read ({_brief(error)}): expected "
-            "a complete one, so remove the folder to have it prepared again."
-        ) from error
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder, error):
+    return UsageError(
+        f"{folder} looks like a prepared TFDS set but cannot be read ({_brief(error)}): expected "
+        "a complete one, so remove the folder to have it prepared again."
+    )
 
 
 def _arrays(tfds, builder):
@@ -95,24 +171,34 @@ def download(name, data_dir="", looked_for=""):
       UsageError: the network cannot be reached; after 10 seconds at most.
       RunError: the download or the preparation failed.
     """
-    url, embedded = DOWNLOADS[name]
-    reason = unreachable(url)
+    return _downloaded(name, data_dir, looked_for, _arrays)
+
+
+def download_folder(name, data_dir="", looked_for=""):
+    """Downloads and prepares a set as `download` does, with its errors; returns its folder and reads nothing."""
+    return _downloaded(name, data_dir, looked_for, lambda _, builder: str(builder.data_dir))
+
+
+def _downloaded(name, data_dir, looked_for, use):
+    """What `use(tfds, builder)` gives of a set that was downloaded and prepared."""
+    wanted = DOWNLOADS[name]
+    reason = unreachable(wanted.url)
     if reason:
         raise UsageError(
             f"--dataset={name}: {looked_for or 'not prepared'}, and it cannot be downloaded because "
-            f"{url} is out of reach ({reason}); download the files beside that one and pass their "
-            f"folder as --data_dir, or use --dataset={embedded}, which needs no download."
+            f"{wanted.url} is out of reach ({reason}); {wanted.advice}, or use --dataset={wanted.embedded}, which "
+            "needs no download."
         )
     import tensorflow_datasets as tfds
 
     try:
-        builder = tfds.builder(name, data_dir=data_dir or None)
+        builder = tfds.builder(wanted.builder, data_dir=data_dir or None)
         builder.download_and_prepare()
-        return _arrays(tfds, builder)
+        return use(tfds, builder)
     except Exception as error:  # requests', TFDS' and the file system's own errors
         raise RunError(
             f"--dataset={name}: TFDS could not download and prepare it in "
-            f"{data_dir or default_dir()} ({_brief(error)})."
+            f"{data_dir or default_dir()} ({_brief(error)}); {wanted.advice}, or use --dataset={wanted.embedded}."
         ) from error
 
 
@@ -130,6 +216,11 @@ def unreachable(url):
             # An opener of its own: urlopen keeps the proxies of its first call.
             with urllib.request.build_opener().open(request, timeout=_TIMEOUT):
                 reason[0] = None
+        except urllib.error.HTTPError as error:
+            # A link made for one download answers GET but not HEAD, and the host that says so is there. Without TLS it
+            # may be a proxy that says it.
+            there = error.code in (403, 405) and url.startswith("https:")
+            reason[0] = None if there else _brief(error)
         except Exception as error:  # urllib's, or http.client's for an answer that is not HTTP
             reason[0] = _brief(getattr(error, "reason", None) or error)
 

@@ -1,0 +1,164 @@
+"""CelebA and LFW, photographs of faces: the publisher's archive, its unpacked folder, or a TFDS set."""
+
+import contextlib
+import dataclasses
+import fnmatch
+import hashlib
+import os
+import re
+
+from tf2cases.data import picture_set, tfds
+from tf2cases.data.picture_archive import ENDINGS
+from tf2cases.data.picture_folder import PictureFolder
+from tf2cases.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class Faces:
+    """How to recognise one of the sets.
+
+    Attributes:
+      whole: pictures of the publisher's archive.
+      archives: what the publisher calls it.
+      stems: patterns of archives and folders, without their endings, the likeliest first.
+      picture: regular expression of pictures' base names.
+    """
+
+    whole: int
+    archives: str
+    stems: tuple
+    picture: str
+
+
+SETS = {
+    # https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html: 178 x 218 pixels, 000001.jpg to 202599.jpg.
+    "celeba": Faces(
+        202599,
+        "img_align_celeba.zip",
+        ("img_align_celeba", "img_align_celeba*", "celeba", "celeba*"),
+        r"\d{6}\.(jpg|png)",
+    ),
+    # http://vis-www.cs.umass.edu/lfw: 250 x 250 pixels, NAME/NAME_0001.jpg.
+    "lfw": Faces(
+        13233,
+        "lfw.tgz or lfw-deepfunneled.tgz",
+        ("lfw", "lfw[-_]deepfunneled", "lfw[-_]funneled", "lfw*"),
+        r"\D+_\d{4}\.(jpg|png)",
+    ),
+}
+
+
+def load_celeba(data_dir, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0):
+    """CelebA; see `load`."""
+    return load("celeba", data_dir, size, channels, crop, cache_dir, max_bad_images)
+
+
+def load_lfw(data_dir, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0):
+    """Labeled Faces in the Wild; see `load`."""
+    return load("lfw", data_dir, size, channels, crop, cache_dir, max_bad_images)
+
+
+def load(name, data_dir, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0):
+    """Loads "celeba" or "lfw".
+
+    Looks for, in this order: DATA_DIR itself as an archive; in DATA_DIR/NAME, DATA_DIR and a folder Img in either, the
+    publisher's archive (also one of a subset, such as celeba_10000.tgz), or a folder called like it; DATA_DIR/NAME or
+    DATA_DIR as the folder of the pictures; a prepared TFDS set in DATA_DIR, then in TFDS' default directory; a download
+    with TFDS. A subset, or pictures of another size, will do.
+
+    Returns:
+      Source, as `picture_set.load`.
+
+    Raises:
+      UsageError: as `picture_set.load`, or nothing was found and the network is out of reach.
+      RunError: the download failed, or the disk is full.
+    """
+    pictures = find(name, data_dir)
+    return picture_set.load(name, pictures, size, channels, crop, cache_dir, max_bad_images, SETS[name].whole)
+
+
+def find(name, data_dir):
+    """The collection of pictures that `load` prepares, with its errors."""
+    data_dir = os.path.expanduser(data_dir)
+    if data_dir and os.path.isfile(data_dir):
+        return picture_set.collection(data_dir)
+    inside = [os.path.join(data_dir, name), data_dir] if data_dir else []
+    for folder in [deeper for f in inside for deeper in (f, os.path.join(f, "Img"))]:
+        path = _archive_or_folder(folder, SETS[name])
+        if path:
+            return picture_set.collection(path)
+    for folder in inside:
+        if _holds(folder, SETS[name]):
+            return PictureFolder(folder)
+    builder = tfds.DOWNLOADS[name].builder
+    dirs = ([data_dir] if data_dir else []) + [tfds.default_dir()]
+    folder = tfds.find_prepared(builder, dirs)
+    if folder is None:
+        where = f"in {' or '.join(inside)}" if inside else "because --data_dir is empty"
+        folder = tfds.download_folder(
+            name,
+            data_dir,
+            f"found neither {SETS[name].archives} nor its unpacked pictures {where}, nor a prepared TFDS set in "
+            + " or ".join(os.path.join(d, builder) for d in dirs),
+        )
+    return TfdsPictures(folder)
+
+
+def _archive_or_folder(folder, faces):
+    """The path of the likeliest archive in a folder, else of the likeliest folder with such pictures, else None."""
+    if not os.path.isdir(folder):
+        return None
+    entries = sorted(os.listdir(folder))
+    for stem in faces.stems:
+        for entry in entries:
+            path, name = os.path.join(folder, entry), entry.lower()
+            if any(fnmatch.fnmatch(name, stem + ending) for ending in ENDINGS) and os.path.isfile(path):
+                return path
+    for stem in faces.stems:
+        for entry in entries:
+            path = os.path.join(folder, entry)
+            if fnmatch.fnmatch(entry.lower(), stem) and _holds(path, faces):
+                return path
+    return None
+
+
+def _holds(folder, faces):
+    """Whether such pictures lie in a folder, or in folders of it that are called like the set or like the pictures."""
+
+    def any_in(path, prefix=""):
+        names = os.listdir(path) if os.path.isdir(path) else []
+        return any(n.startswith(prefix) and re.fullmatch(faces.picture, n, re.IGNORECASE) for n in names)
+
+    if any_in(folder):
+        return True
+    inside = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    stems = re.compile("|".join(map(fnmatch.translate, faces.stems)))
+    return any(any_in(os.path.join(folder, n), "" if stems.match(n.lower()) else f"{n}_") for n in inside)
+
+
+class TfdsPictures:
+    """The pictures of a prepared TFDS set, of all its splits; their names are checksums of their content.
+
+    Attributes:
+      path: the folder of the set.
+    """
+
+    def __init__(self, path):
+        self.path = path
+
+    def fingerprint(self):
+        """What tells these files from others, JSON-able: [[name, bytes, time of change in ns]]."""
+        with os.scandir(self.path) as entries:
+            return sorted([e.name, e.stat().st_size, e.stat().st_mtime_ns] for e in entries if e.is_file())
+
+    @contextlib.contextmanager
+    def open(self):
+        """Gives the number of pictures and an iterable of (name, read); read() returns bytes.
+
+        Raises:
+          UsageError: there are no pictures, or the set cannot be read; also while iterating.
+        """
+        count, encoded = tfds.encoded_pictures(self.path)
+        if not count:
+            raise UsageError(f"{self.path} has no pictures: expected a complete TFDS set.")
+        yield count, ((hashlib.sha256(data).hexdigest(), lambda data=data: data) for data in encoded)

@@ -1,0 +1,29 @@
+"""Work shared among threads, for what lets other threads run while it computes: Pillow and NumPy do."""
+
+import collections
+import concurrent.futures
+
+from tf2cases.data.captcha import default_workers
+
+
+def in_order(work, items):
+    """Yields (item, work(item)) for each item, in their order.
+
+    There is a thread for each processor; a few items are under way at once, so that neither items nor results pile up.
+    Items are taken from their iterable by the thread that iterates over this.
+
+    Raises:
+      Whatever `work` or `items` raise.
+    """
+    workers = default_workers()
+    pool, under_way = concurrent.futures.ThreadPoolExecutor(workers), collections.deque()
+    try:
+        for item in items:
+            under_way.append((item, pool.submit(work, item)))
+            if len(under_way) >= workers + 2:
+                item, future = under_way.popleft()
+                yield item, future.result()
+        for item, future in under_way:
+            yield item, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
