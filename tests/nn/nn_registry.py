@@ -44,7 +44,7 @@ class LayerCase:
 
 def call(layer, inputs, is_training=False, seed=STEP_SEED):
     """Calls a layer with those arguments that it takes."""
-    arguments = {"is_training": is_training, "seed": tf.convert_to_tensor(seed)}
+    arguments = {"is_training": is_training, "seed": tf.convert_to_tensor(seed), "update_statistics": True}
     return layer(inputs, **{name: arguments[name] for name in layer.call_arguments})
 
 
@@ -138,6 +138,20 @@ LAYERS = [
     LayerCase("max_pool_same", lambda: nn.MaxPool2D(3, 2, "SAME"), (5, 6, 2)),
     LayerCase("up_sampling", lambda: nn.UpSampling2D(3), (2, 3, 2)),
     LayerCase("flatten", lambda: nn.Flatten(), (2, 3, 4)),
+    LayerCase("reshape", lambda: nn.Reshape([3, 2, 4]), (6, 4)),
+    LayerCase(
+        "spectral_norm",
+        # With one filter the power iteration is at its end after a step, so that every call has the same answer.
+        lambda: nn.SpectralNorm(nn.Conv2D(1, 3, 2, bias_init=_bias, name="c")),
+        (6, 4, 2),
+        ("c/c/kernel", "c/c/bias", "c/right"),
+    ),
+    LayerCase(
+        "skip",
+        lambda: nn.Skip([nn.Conv2D(3, 3, 2, bias_init=_bias, name="down"), nn.UpSampling2D(), nn.Dropout(0.3)]),
+        (4, 6, 2),
+        ("skip/down/kernel", "skip/down/bias"),
+    ),
     LayerCase(
         "sequential",
         _network,

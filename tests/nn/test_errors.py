@@ -90,7 +90,13 @@ ERRORS = [
             rf"^{layer.name} got inputs of shape \[None, 4, 3\], but needs rank 4: "
             r"\[batch, height, width, channels\]\.$",
         )
-        for layer in (nn.Conv2D(1, 1), nn.Conv2DTranspose(1, 1, name="up"), nn.MaxPool2D(), nn.UpSampling2D())
+        for layer in (
+            nn.Conv2D(1, 1),
+            nn.Conv2DTranspose(1, 1, name="up"),
+            nn.MaxPool2D(),
+            nn.UpSampling2D(),
+            nn.Skip([]),
+        )
     ),
     (
         lambda: create(nn.BatchNorm(), None, 4, 3),
@@ -112,6 +118,31 @@ ERRORS = [
     (
         lambda: create(nn.Flatten(), None, None, 3),
         r"^flatten got inputs of shape \[None, None, 3\], but only the batch may be unknown\.$",
+    ),
+    (
+        lambda: create(nn.Skip([nn.MaxPool2D()]), None, 4, 4, 1),
+        r"^skip: its layers make \[None, 2, 2, 1\] of inputs of shape \[None, 4, 4, 1\], but must keep height and "
+        r"width\.$",
+    ),
+    (
+        lambda: create(nn.Reshape([2, 2]), None, 5),
+        r"^reshape got inputs of shape \[None, 5\], but needs 4 elements a row for the shape \[2, 2\]\.$",
+    ),
+    (
+        lambda: nn.distances.Gaussian.fit(tf.eye(3, 2)).distance(nn.distances.Gaussian.fit(tf.eye(3))),
+        r"^the Gaussians have 2 and 3 dimensions, but must agree\.$",
+    ),
+    (
+        lambda: nn.distances.frechet_distance(tf.eye(1, 2), tf.eye(3, 2)),
+        r"^a has the shape \[1, 2\], but must be \[N, d\] with N >= 2 and d >= 1\.$",
+    ),
+    (
+        lambda: nn.distances.frechet_distance(tf.eye(3, 2), tf.eye(3, 2) / 0.0),
+        r"^b holds values that are not finite, but all must be\.$",
+    ),
+    (
+        lambda: nn.distances.kernel_distance(tf.eye(3, 2), tf.eye(3)),
+        r"^a has 2 features a row and b has 3, but they must agree\.$",
     ),
     (lambda: nn.initializers.glorot_uniform((3,), 0), r"^shape is \[3\], but fans need a kernel of rank 2 or more\.$"),
     (

@@ -186,10 +186,10 @@ def test_low_precision_in_is_low_precision_out(case, dtype, tolerance, is_traini
 def test_gradients_are_the_finite_differences(case):
     """Along random directions, in training, for the inputs and every trainable variable.
 
-    In float64, but where the fused batch norm allows no more than float32.
+    In float64, but where the fused batch norm or a power iteration has no more than float32.
     """
     layer = case.create()
-    single = has(layer, nn.BatchNorm)
+    single = has(layer, (nn.BatchNorm, nn.SpectralNorm))
     dtype, step, tolerance = (np.float32, 2.0**-9, 2e-2) if single else (np.float64, 2.0**-12, 1e-6)
     x = tf.cast(case.inputs(), dtype)
     draws = np.random.default_rng(3)

@@ -299,6 +299,40 @@ def test_initial_values_do_not_depend_on_the_layers_before():
     np.testing.assert_array_equal(short.layers[0].kernel, longer.layers[1].kernel)
 
 
+def test_a_skip_puts_the_inputs_before_what_its_layers_make_of_them():
+    skip = nn.Skip([nn.MaxPool2D(2), nn.UpSampling2D(2)])
+    assert skip.create((None, 2, 2, 1), 0) == (None, 2, 2, 2)
+    inputs = np.float32([[[[1], [2]], [[3], [4]]]])
+    expected = [[[[1, 4], [2, 4]], [[3, 4], [4, 4]]]]  # the largest is 4
+    np.testing.assert_array_equal(skip(tf.constant(inputs)), expected)
+
+
+def test_batch_norm_normalises_by_the_batch_and_leaves_its_statistics_when_told_to():
+    norm, x = nn.BatchNorm(), tf.constant(draw(6, 3))
+    norm.create((None, 3), 0)
+    kept = norm(x, is_training=True, update_statistics=False)
+    np.testing.assert_array_equal(norm.moving_mean, np.zeros(3))
+    np.testing.assert_array_equal(norm.moving_variance, np.ones(3))
+    np.testing.assert_array_equal(norm(x, is_training=True), kept)
+    assert np.abs(norm.moving_mean.numpy()).min() > 0
+
+
+@pytest.mark.parametrize("layer", [lambda: nn.Dense(4), lambda: nn.Conv2D(4, 3)])
+def test_spectral_norm_divides_the_kernel_by_its_largest_singular_value(layer):
+    layer = layer()
+    inputs = tf.constant(draw(2, 5, 5, 3))
+    norm = nn.SpectralNorm(layer)
+    norm.create((None, 5, 5, 3), 1)
+    for _ in range(60):  # the power iteration goes on from call to call
+        norm(inputs, is_training=True)
+    kernel = layer.kernel.numpy()
+    largest = np.linalg.svd(kernel.reshape(-1, 4), compute_uv=False)[0]
+    np.testing.assert_allclose(norm(inputs, is_training=False), layer.compute(inputs, kernel / largest), atol=1e-5)
+    kept = norm.right.numpy()
+    norm(inputs, is_training=True, update_statistics=False)
+    np.testing.assert_array_equal(norm.right, kept)
+
+
 def test_networks_logits_equal_keras():
     """Several layers in line, as a case has them."""
     network = nn.Sequential(

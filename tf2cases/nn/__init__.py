@@ -1,6 +1,6 @@
 """The low-level kit: layers, losses, optimizers and what goes with them, on TensorFlow alone."""
 
-from tf2cases.nn import initializers, losses, metrics, optimizers, precision, random, schedules
+from tf2cases.nn import adversarial, distances, initializers, losses, metrics, optimizers, precision, random, schedules
 from tf2cases.nn.ema import ExponentialMovingAverage
 from tf2cases.nn.layers import (
     BatchNorm,
@@ -11,7 +11,10 @@ from tf2cases.nn.layers import (
     Flatten,
     Layer,
     MaxPool2D,
+    Reshape,
     Sequential,
+    Skip,
+    SpectralNorm,
     UpSampling2D,
 )
 from tf2cases.nn.optimizers import SGD, Adadelta, Adam, Optimizer, RMSprop
@@ -32,8 +35,13 @@ __all__ = [
     "MaxPool2D",
     "Optimizer",
     "RMSprop",
+    "Reshape",
     "Sequential",
+    "Skip",
+    "SpectralNorm",
     "UpSampling2D",
+    "adversarial",
+    "distances",
     "initializers",
     "losses",
     "metrics",

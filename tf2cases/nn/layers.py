@@ -7,8 +7,8 @@ The contract, which `Sequential` and `summary` rely on:
     batch; `seed` is an int, from which each variable's initial value is drawn statelessly.
   * `__call__(inputs)` computes in the dtype of its inputs: variables are float32, and are cast to it. So a network fed
     with bfloat16 runs in bfloat16, and the same network fed with float32 (an export, say) runs in float32.
-  * A layer that behaves differently in training names its further arguments in `call_arguments`: `is_training` (bool)
-    and `seed` (int64 [2], that of the step).
+  * A layer that behaves differently in training names its further arguments in `call_arguments`: `is_training` (bool),
+    `seed` (int64 [2], that of the step) and `update_statistics` (bool, whether moving statistics follow).
 """
 
 import math
@@ -96,7 +96,11 @@ class Dense(Layer):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs):
-        outputs = tf.matmul(inputs, tf.cast(self.kernel, inputs.dtype))
+        return self.compute(inputs, self.kernel)
+
+    def compute(self, inputs, kernel):
+        """The layer with another kernel than its own, of the same shape (see `SpectralNorm`)."""
+        outputs = tf.matmul(inputs, tf.cast(kernel, inputs.dtype))
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, inputs.dtype))
         return self.activation(outputs) if self.activation else outputs
@@ -183,7 +187,11 @@ class Conv2D(_Convolution):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs):
-        kernel = tf.cast(self.kernel, inputs.dtype)
+        return self.compute(inputs, self.kernel)
+
+    def compute(self, inputs, kernel):
+        """The layer with another kernel than its own, of the same shape (see `SpectralNorm`)."""
+        kernel = tf.cast(kernel, inputs.dtype)
         return self._finish(tf.nn.conv2d(inputs, kernel, self.strides, self.padding))
 
 
@@ -224,14 +232,15 @@ class BatchNorm(Layer):
 
     In training, mean and variance are the batch's, and the moving ones follow:
     moving = momentum * moving + (1 - momentum) * batch's, where the variance is the unbiased estimate, as the fused
-    kernel gives it. Otherwise they are the moving ones, so that a row's answer does not depend on its batch.
+    kernel gives it; `update_statistics=False` leaves them as they are. Otherwise they are the moving ones, so that a
+    row's answer does not depend on its batch.
     Ioffe and Szegedy 2015, arXiv 1502.03167, algorithm 1. Inputs [N, C] or [N, H, W, C].
 
     Under `tf.distribute` each replica normalizes with its own rows' statistics; what is saved is the replicas' mean.
     Saved in checkpoints: `moving_mean`, `moving_variance`, and `scale` and `offset` if asked for; float32 [C] each.
     """
 
-    call_arguments = ("is_training",)
+    call_arguments = ("is_training", "update_statistics")
 
     def __init__(self, momentum=0.99, epsilon=1e-3, scale=True, offset=True, activation=None, name="batch_norm"):
         super().__init__(name)
@@ -266,7 +275,7 @@ class BatchNorm(Layer):
         return input_shape
 
     @tf.Module.with_name_scope
-    def __call__(self, inputs, is_training):
+    def __call__(self, inputs, is_training, update_statistics=True):
         shape = self.moving_mean.shape
         x = inputs if inputs.shape.rank == 4 else inputs[:, tf.newaxis, tf.newaxis, :]
         statistics = {}
@@ -283,7 +292,7 @@ class BatchNorm(Layer):
             is_training=is_training,
             **statistics,
         )
-        if is_training:
+        if is_training and update_statistics:
             self.moving_mean.assign_sub((1 - self.momentum) * (self.moving_mean - mean))
             self.moving_variance.assign_sub((1 - self.momentum) * (self.moving_variance - variance))
         outputs = outputs if inputs.shape.rank == 4 else outputs[:, 0, 0, :]
@@ -385,6 +394,68 @@ class Flatten(Layer):
         return tf.reshape(inputs, [-1, math.prod(inputs.shape[1:])])
 
 
+class Reshape(Layer):
+    """[N, ...] -> [N, *shape], in row-major order."""
+
+    def __init__(self, shape, name="reshape"):
+        super().__init__(name)
+        _require_positive(name, **{f"shape[{i}]": size for i, size in enumerate(shape)})
+        self.shape = list(shape)
+
+    def _create(self, input_shape, seed):
+        del seed
+        if None in input_shape[1:] or math.prod(input_shape[1:]) != math.prod(self.shape):
+            raise ValueError(
+                f"{self.name} got inputs of shape {list(input_shape)}, but needs {math.prod(self.shape)} elements a "
+                f"row for the shape {list(self.shape)}."
+            )
+        return (input_shape[0], *self.shape)
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs):
+        return tf.reshape(inputs, [-1, *self.shape])
+
+
+class SpectralNorm(Layer):
+    """A `Dense` or `Conv2D` layer whose kernel is divided by its largest singular value, as an [.., out] matrix.
+
+    The singular value comes from one power iteration for each call in training with `update_statistics`, which goes on
+    from the last one's vector. Miyato et al. 2018, arXiv 1802.05957, algorithm 1.
+
+    Saved in checkpoints: the layer's own variables, and `right`, the singular vector, float32 [1, out].
+    """
+
+    call_arguments = ("is_training", "update_statistics")
+
+    def __init__(self, layer):
+        super().__init__(layer.name)
+        self.layer = layer
+
+    def _create(self, input_shape, seed):
+        shape = self.layer.create(input_shape, seed)
+        start = random.normal([1, self.layer.kernel.shape[-1]], tf.constant([random.fold(seed, "right"), 0], tf.int64))
+        self.right = tf.Variable(
+            tf.math.l2_normalize(start),
+            trainable=False,
+            name="right",
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        return shape
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs, is_training, update_statistics=True):
+        kernel = tf.convert_to_tensor(self.layer.kernel)
+        matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
+        left = tf.math.l2_normalize(tf.matmul(self.right, matrix, transpose_b=True))
+        right = tf.math.l2_normalize(tf.matmul(left, matrix))
+        left, right = tf.stop_gradient(left), tf.stop_gradient(right)
+        if is_training and update_statistics:
+            self.right.assign(right)
+        largest = tf.matmul(tf.matmul(left, matrix), right, transpose_b=True)
+        return self.layer.compute(inputs, kernel / largest[0, 0])
+
+
 class Sequential(Layer):
     """Layers one after the other, each given what its `call_arguments` name.
 
@@ -393,7 +464,7 @@ class Sequential(Layer):
       name: the scope of their variables.
     """
 
-    call_arguments = ("is_training", "seed")
+    call_arguments = ("is_training", "seed", "update_statistics")
 
     def __init__(self, layers, name="sequential"):
         super().__init__(name)
@@ -410,9 +481,34 @@ class Sequential(Layer):
         return shape
 
     @tf.Module.with_name_scope
-    def __call__(self, inputs, is_training=False, seed=None):
-        """Args: inputs; is_training: Python bool; seed: int64 [2], needed by dropout in training."""
-        arguments = {"is_training": is_training, "seed": seed}
+    def __call__(self, inputs, is_training=False, seed=None, update_statistics=True):
+        """Args: inputs; is_training, update_statistics: Python bools; seed: int64 [2], for dropout in training."""
+        arguments = {"is_training": is_training, "seed": seed, "update_statistics": update_statistics}
         for layer in self.layers:
             inputs = layer(inputs, **{name: arguments[name] for name in layer.call_arguments})
         return inputs
+
+
+class Skip(Sequential):
+    """Inputs, and after them in the channels what the layers make of them: [N, H, W, C] -> [N, H, W, C + C'].
+
+    The layers must give back the height and width that they were given. One inside another, they are a U-Net
+    (Ronneberger et al. 2015, arXiv 1505.04597).
+    """
+
+    def __init__(self, layers, name="skip"):
+        super().__init__(layers, name)
+
+    def _create(self, input_shape, seed):
+        self._require_rank(input_shape, 4, "[batch, height, width, channels]")
+        shape = super()._create(input_shape, seed)
+        if shape[:-1] != input_shape[:-1]:
+            raise ValueError(
+                f"{self.name}: its layers make {list(shape)} of inputs of shape {list(input_shape)}, but must keep "
+                "height and width."
+            )
+        return (*shape[:-1], input_shape[-1] + shape[-1])
+
+    def __call__(self, inputs, is_training=False, seed=None, update_statistics=True):
+        """As `Sequential` does."""
+        return tf.concat([inputs, super().__call__(inputs, is_training, seed, update_statistics)], axis=-1)

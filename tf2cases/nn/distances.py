@@ -1,0 +1,150 @@
+"""How far apart two sets of feature vectors lie, as two numbers, in float64.
+
+Both compare what a network makes of generated pictures with what it makes of real ones. They are 0 for sets of one and
+the same distribution: the Frechet distance only in the limit of many rows (it is never negative, and of two finite
+samples always positive), the kernel distance on average for any number of rows (and so at times below 0).
+"""
+
+import math
+
+import tensorflow as tf
+
+# Elements of the kernel matrix that are held at a time: 64 MB.
+_BLOCK_ELEMENTS = 2**23
+
+
+class Gaussian:
+    """A normal distribution given by its mean and a factor of its covariance.
+
+    Args:
+      mean: [d].
+      factor: [k, d], any k; the covariance is factor^T factor, which may be singular.
+    """
+
+    def __init__(self, mean, factor):
+        self.mean, self.factor = tf.constant(mean, tf.float64), tf.constant(factor, tf.float64)
+
+    @classmethod
+    def fit(cls, features):
+        """The Gaussian with the mean and the unbiased covariance of features [N, d], N >= 2.
+
+        Raises:
+          ValueError: another shape, or values that are not finite.
+        """
+        features = _checked("features", features, 2)
+        mean = tf.reduce_mean(features, axis=0)
+        # The triangle of a QR decomposition: a factor of at most d rows, made without forming the covariance.
+        return cls(mean, tf.linalg.qr((features - mean) / math.sqrt(len(features) - 1)).r)
+
+    def distance(self, other):
+        """The squared Frechet (2-Wasserstein) distance to another Gaussian: float >= 0.
+
+        |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)); Dowson and Landau 1982, J. Multivariate Analysis 12, equation 4.
+        The trace of the root is the sum of the singular values of F1 F2^T, with C = F^T F: no root of a matrix is
+        taken, so that covariances without full rank lose no digits.
+        """
+        if self.mean.shape != other.mean.shape:
+            raise ValueError(
+                f"the Gaussians have {self.mean.shape[0]} and {other.mean.shape[0]} dimensions, but must agree."
+            )
+        across = tf.matmul(self.factor, other.factor, transpose_b=True)
+        shared = tf.reduce_sum(tf.linalg.svd(across, compute_uv=False))
+        spread = tf.reduce_sum(self.factor**2) + tf.reduce_sum(other.factor**2) - 2 * shared
+        return float(tf.reduce_sum((self.mean - other.mean) ** 2) + tf.maximum(spread, 0.0))
+
+
+def frechet_distance(a, b):
+    """The squared Frechet distance between Gaussians fitted to two sets of features (see `Gaussian`).
+
+    With the features of Inception-v3 this is the FID of Heusel et al. 2017, arXiv 1706.08500, section 4. It grows as
+    the sets become smaller, so compare only distances between sets of equal sizes.
+
+    Args:
+      a: features [N, d], N >= 2, of any float or integer dtype.
+      b: features [M, d], M >= 2.
+
+    Returns:
+      float >= 0.
+
+    Raises:
+      ValueError: another shape, or values that are not finite.
+    """
+    a, b = _check_pair(a, b, 2)
+    return Gaussian.fit(a).distance(Gaussian.fit(b))
+
+
+def kernel_distance(a, b):
+    """The squared maximum mean discrepancy with the kernel (x . y / d + 1)^3, unbiased, and its standard error.
+
+    Binkowski et al. 2018, arXiv 1801.01401, section 4 (KID), over all pairs of rows instead of subsets: the mean of the
+    kernel over pairs of different rows of `a`, plus that of `b`, minus twice that over all pairs of one of each.
+
+    The standard error is the jackknife's: from the values that remain when each row in turn is left out, which follow
+    from the sums of the kernel matrix. It is too large rather than too small on average (Efron and Stein 1981, Annals
+    of Statistics 9): right where the sets differ, and up to sqrt(2) times too large where they do not.
+
+    Time grows with (N + M)^2 d; memory does not grow with N M.
+
+    Args:
+      a: features [N, d], N >= 3, of any float or integer dtype.
+      b: features [M, d], M >= 3.
+
+    Returns:
+      (float, float): the value, which may be below 0, and its standard error.
+
+    Raises:
+      ValueError: another shape, or values that are not finite.
+    """
+    a, b = _check_pair(a, b, 3)
+    n, m = len(a), len(b)
+    within_a, within_b = _row_sums(a, a, same=True)[0], _row_sums(b, b, same=True)[0]
+    across_a, across_b = _row_sums(a, b, same=False)
+    value = _total(within_a) / (n * (n - 1)) + _total(within_b) / (m * (m - 1)) - 2 * _total(across_a) / (n * m)
+    variance = 0.0
+    for within, across, count, others in ((within_a, across_a, n, m), (within_b, across_b, m, n)):
+        # What the value is without row i, up to a constant.
+        left = (_total(within) - 2 * within) / ((count - 1) * (count - 2))
+        left -= 2 * (_total(across) - across) / ((count - 1) * others)
+        variance += (count - 1) * float(tf.math.reduce_variance(left))
+    return value, math.sqrt(variance)
+
+
+def _row_sums(a, b, same):
+    """Sums over the rows and the columns of the kernel matrix [N, M], of which a block of rows is held at a time.
+
+    The matrix of one set with itself (`same`) counts without its diagonal.
+    """
+    rows, columns = [], tf.zeros([len(b)], tf.float64)
+    step = max(1, _BLOCK_ELEMENTS // len(b))
+    for first in range(0, len(a), step):
+        block = tf.matmul(a[first : first + step], b, transpose_b=True) / a.shape[1] + 1
+        block *= block * block  # ten times as fast as a power
+        if same:
+            block = tf.linalg.set_diag(block, tf.zeros([len(block)], tf.float64), k=first)
+        rows.append(tf.reduce_sum(block, axis=1))
+        columns += tf.reduce_sum(block, axis=0)
+    return tf.concat(rows, axis=0), columns
+
+
+def _total(sums):
+    return float(tf.reduce_sum(sums))
+
+
+def _checked(name, features, least):
+    """features as a float64 tensor [N, d]."""
+    features = tf.convert_to_tensor(features)
+    if len(features.shape) != 2 or features.shape[0] < least or not features.shape[1]:
+        raise ValueError(
+            f"{name} has the shape {list(features.shape)}, but must be [N, d] with N >= {least} and d >= 1."
+        )
+    features = tf.cast(features, tf.float64)
+    if not tf.reduce_all(tf.math.is_finite(features)):
+        raise ValueError(f"{name} holds values that are not finite, but all must be.")
+    return features
+
+
+def _check_pair(a, b, least):
+    a, b = _checked("a", a, least), _checked("b", b, least)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"a has {a.shape[1]} features a row and b has {b.shape[1]}, but they must agree.")
+    return a, b
