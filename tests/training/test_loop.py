@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf2cases.cases import MNIST, LinearRegression
+from tf2cases.cases import MNIST, VAE, LinearRegression
 from tf2cases.data import pipeline, sources
 from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
@@ -45,7 +45,8 @@ def few_digits(monkeypatch):
     """The embedded digits, 300 of them to train on and 100 to test."""
     full = sources.load("mnist_sample")
     few = {name: {k: a[:n] for k, a in getattr(full, name).items()} for name, n in (("train", 300), ("test", 100))}
-    monkeypatch.setattr(MNIST, "load", lambda config: Source("mnist_sample", few["train"], few["test"], full.info))
+    for case in (MNIST, VAE):
+        monkeypatch.setattr(case, "load", lambda config: Source("mnist_sample", few["train"], few["test"], full.info))
 
 
 # Resuming
@@ -77,8 +78,9 @@ def test_a_run_that_was_stopped_at_any_step_ends_like_an_uninterrupted_one(runs,
         (LinearRegression, dict(steps=20, batch_size=10, log_every=5, eval_every=5, checkpoint_every=6)),
         (MNIST, dict(steps=14, model="mlp", batch_size=50, schedule="cosine", warmup_steps=3, ema=0.9)),
         (MNIST, dict(steps=10, model="cnn", batch_size=40, augment=True, clip_norm=1.0)),
+        (VAE, dict(steps=10, batch_size=40, recipe="best", binarize="dynamic", iwae=2, dataset="mnist_sample")),
     ],
-    ids=["linear regression", "linear regression in batches", "mlp", "cnn"],
+    ids=["linear regression", "linear regression in batches", "mlp", "cnn", "vae"],
 )
 def test_every_case_that_was_killed_ends_like_an_uninterrupted_run(
     runs, few_digits, at_step, deterministic, case, given

@@ -105,8 +105,13 @@ class Case(tf.Module):
         """
         return {}
 
+    def warning(self, history):
+        """A sentence of advice after a report of training metrics, "" for none; `history` as in `curves`."""
+        del history
+        return ""
+
     def curves(self, history):
-        """What is drawn of the whole run's reports (see `workdir.read_metrics`): {name: uint8 [H, W, C]}."""
+        """What is drawn of all reports of a run (see `workdir.read_metrics`): {name: uint8 [H, W, C]}."""
         return {"curves": viz.training_curves(history)}
 
     def embedding(self, source):

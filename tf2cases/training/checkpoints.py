@@ -19,7 +19,8 @@ def steps(directory):
     return sorted(int(m[1]) for m in map(_NAME.match, os.listdir(directory)) if m)
 
 
-def _path(directory, step):
+def path_of(directory, step):
+    """The folder of a step's checkpoint, there or not."""
     return os.path.join(directory, f"step_{step:08d}")
 
 
@@ -41,7 +42,7 @@ def save(directory, step, keep=None, **roots):
     Raises:
       RunError: writing failed (a full disk, say); the checkpoints before it are untouched.
     """
-    final, temporary = _path(directory, step), os.path.join(directory, f".tmp-{step}-{os.getpid()}")
+    final, temporary = path_of(directory, step), os.path.join(directory, f".tmp-{step}-{os.getpid()}")
     try:
         os.makedirs(directory, exist_ok=True)
         for leftover in os.listdir(directory):
@@ -70,7 +71,7 @@ def save(directory, step, keep=None, **roots):
 def _remove(directory, step):
     """Removes a checkpoint that a kill in the middle does not leave half."""
     leftover = os.path.join(directory, f".tmp-{step}-removed")
-    os.rename(_path(directory, step), leftover)
+    os.rename(path_of(directory, step), leftover)
     shutil.rmtree(leftover)
 
 
@@ -100,7 +101,7 @@ def restore(directory, step=None, expect_partial=False, **roots):
     problem = None
     for candidate in reversed(wanted):
         try:
-            status = tf.train.Checkpoint(**roots).read(os.path.join(_path(directory, candidate), "variables"))
+            status = tf.train.Checkpoint(**roots).read(os.path.join(path_of(directory, candidate), "variables"))
             status.assert_existing_objects_matched()
             if expect_partial:
                 status.expect_partial()

@@ -59,7 +59,7 @@ class RunConfig:
     log_every: int = field(100, "Steps between reports of the training metrics.", minimum=1, numeric=False)
     eval_every: int = field(0, "Steps between evaluations; 0: once an epoch.", minimum=0, numeric=False)
     checkpoint_every: int = field(0, "Steps between checkpoints; 0: once an epoch.", minimum=0, numeric=False)
-    keep_checkpoints: int = field(3, "How many of the newest checkpoints are kept.", minimum=1, numeric=False)
+    keep_checkpoints: str = field("3", "How many of the newest checkpoints are kept, or all.", numeric=False)
     pictures_every: int = field(0, "Steps between pictures; 0: at the end.", minimum=0, numeric=False)
     deterministic: bool = field(False, "Make every operation deterministic (bit-identical reruns).", numeric=False)
     overwrite: bool = field(False, "Start anew in a workdir that holds another run.", numeric=False)
@@ -70,6 +70,14 @@ class RunConfig:
     def __post_init__(self):
         for f in dataclasses.fields(self):
             _check(f, getattr(self, f.name))
+        kept = str(self.keep_checkpoints)
+        if kept != "all" and not (kept.isdecimal() and int(kept)):
+            raise UsageError(f"--keep_checkpoints is {kept!r}, but must be a number of at least 1, or all.")
+
+    @property
+    def checkpoints_kept(self):
+        """How many of the newest checkpoints are kept; None: all."""
+        return None if self.keep_checkpoints == "all" else int(self.keep_checkpoints)
 
     @property
     def name(self):

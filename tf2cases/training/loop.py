@@ -199,6 +199,7 @@ class _Run:
         restored = checkpoints.restore(workdir.file(CHECKPOINTS), **self._saved())
         self.step = restored or 0
         workdir.cut_back(self.step)
+        self.history = read_metrics(workdir.path)
         self.reporter = Reporter(workdir, case, self.config.steps, self.step, self.config.batch_size, self.clock)
 
     def _saved(self):
@@ -253,10 +254,13 @@ class _Run:
                     self.reporter.graph(graph)
             first, done = False, self.step == last
             if done or self._due(config.log_every):
-                self.reporter.metrics(self.step, "train", self.trainer.progress.take())
+                self._report("train", self.trainer.progress.take())
+                warning = self.case.warning(self.history)
+                if warning:
+                    self.reporter.print(f"warning: at step {self.step}, {warning}")
             if done or self._due(config.eval_every):
                 values = self._evaluate()
-                self.reporter.metrics(self.step, "eval", values)
+                self._report("eval", values)
             if done or self._due(sample_every):
                 self.reporter.pictures(self.step, self.case.samples(), numbered=True)
             if done or (config.pictures_every and self._due(config.pictures_every)):
@@ -266,6 +270,10 @@ class _Run:
             if done or stopper.received or self._due(config.checkpoint_every):
                 self._save()
         return {} if self.step < last else values
+
+    def _report(self, split, values):
+        self.history.append({"step": self.step, "split": split, "values": values})
+        self.reporter.metrics(self.step, split, values)
 
     def _run_steps(self, count, first):
         before = self.clock.now()
@@ -290,7 +298,7 @@ class _Run:
     def _finish(self):
         """What is drawn of the whole run."""
         case, reporter = self.case, self.reporter
-        reporter.pictures(self.step, case.curves(read_metrics(self.workdir.path)), numbered=False)
+        reporter.pictures(self.step, case.curves(self.history), numbered=False)
         for name in case.samples():
             reporter.film(name, case.frames_per_second)
         embedding = case.embedding(self.source)
@@ -300,7 +308,7 @@ class _Run:
     def _save(self):
         self.reporter.flush()
         checkpoints.save(
-            self.workdir.file(CHECKPOINTS), self.step, self.config.keep_checkpoints, **self._saved()
+            self.workdir.file(CHECKPOINTS), self.step, self.config.checkpoints_kept, **self._saved()
         )  # fmt: skip
 
     def _next_due(self, step, every):

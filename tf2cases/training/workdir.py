@@ -27,6 +27,8 @@ CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
     "tensorboard",
     "pictures",
 )
+# What an evaluation of a GAN adds.
+DISTANCES, BEST = "distances.jsonl", "best"
 
 _ADVICE = "use another --workdir, or --overwrite to start anew"
 
@@ -87,7 +89,7 @@ class Workdir:
 
     def clear(self):
         """Removes what a run writes, and nothing else."""
-        for name in (CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES):
+        for name in (CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES, DISTANCES, BEST):
             path = self.file(name)
             if os.path.isdir(path):
                 shutil.rmtree(path)

@@ -1,0 +1,111 @@
+"""Samples while learning: numbered pictures, and a film of all of them."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf2cases.errors import RunError
+from tf2cases.training import loop
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+def kill():
+    raise Killed
+
+
+@pytest.fixture
+def sampling(toy):
+    """Draws the step as a grey level, at every fourth of 18 steps."""
+
+    class Sampling(toy):
+        sample_every = 4
+        frames_per_second = 5
+
+        def samples(self):
+            return {"shade": np.full([4, 6, 1], 10 * int(self.step), np.uint8)}
+
+    return Sampling
+
+
+TOY = dict(epochs=4, checkpoint_every=5, pictures_every=0)  # 18 steps
+SHADES = [4, 8, 12, 16, 18]
+
+
+def shades(folder):
+    """The steps of the numbered pictures."""
+    return sorted(int(n[6:12]) for n in os.listdir(folder / "pictures") if n.startswith("shade_"))
+
+
+def frames(folder):
+    """(grey levels, seconds a frame) of the film."""
+    with Image.open(folder / "pictures" / "shades.gif") as film:
+        found = []
+        for i in range(film.n_frames):
+            film.seek(i)
+            found.append(int(np.asarray(film.convert("L")).mean()))
+        return found, film.info["duration"] / 1000
+
+
+def test_samples_are_numbered_by_their_step_and_end_in_a_film(runs, sampling):
+    runs.train(sampling, **TOY)
+    assert shades(runs.path / "run") == SHADES
+    assert frames(runs.path / "run") == ([10 * step for step in SHADES], 1 / 5)
+    picture = np.asarray(Image.open(runs.path / "run" / "pictures" / "shade_000008.png"))
+    assert picture.shape == (4, 6)
+    assert np.all(picture == 80)
+
+
+@pytest.mark.parametrize("step", [9, 13])
+def test_on_resume_pictures_after_the_checkpoint_are_removed_and_the_film_has_all(runs, sampling, at_step, step):
+    at_step(step, kill)
+    with pytest.raises(Killed):
+        runs.train(sampling, **TOY)
+    kept = runs.checkpoints()[-1]  # 5 or 10
+    before = shades(runs.path / "run")
+    assert before[-1] > kept
+
+    def look():
+        assert shades(runs.path / "run") == [s for s in SHADES if s <= kept]
+        kill()
+
+    at_step(kept + 1, look)
+    with pytest.raises(Killed):
+        runs.train(sampling, **TOY)
+    at_step()
+    runs.train(sampling, **TOY)
+    assert shades(runs.path / "run") == SHADES
+    assert frames(runs.path / "run")[0] == [10 * s for s in SHADES]
+
+
+def test_a_run_that_goes_on_after_its_end_films_both_parts(runs, sampling):
+    runs.train(sampling, steps=6)
+    assert frames(runs.path / "run")[0] == [40, 60]
+    runs.train(sampling, steps=9)
+    assert frames(runs.path / "run")[0] == [40, 60, 80, 90]
+
+
+def test_without_a_cadence_there_is_one_sample_at_the_end(runs, sampling):
+    sampling.sample_every = 0
+    runs.train(sampling, steps=6)
+    assert shades(runs.path / "run") == [6]
+    assert frames(runs.path / "run")[0] == [60]
+
+
+def test_a_case_without_samples_makes_no_film(runs, toy):
+    runs.train(toy, steps=6)
+    assert not [name for name in os.listdir(runs.path / "run" / "pictures") if name.endswith(".gif")]
+
+
+def test_a_full_disk_while_filming_is_one_sentence(runs, sampling, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop.Reporter, "flush", lambda self: None)
+    monkeypatch.setattr("tf2cases.viz.write_gif", full)
+    with pytest.raises(RunError, match=r"run could not be written: No space left on device; the checkpoints"):
+        runs.train(sampling, steps=6)
