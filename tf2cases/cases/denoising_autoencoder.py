@@ -1,0 +1,280 @@
+"""Denoising: an autoencoder that is shown noisy pictures and learns to give back the clean ones."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tf2cases import nn, training, viz
+from tf2cases.data import sources
+from tf2cases.data.image_bytes import composite_on_white, decode_batch, encode_batch, to_grey
+from tf2cases.data.source import Source
+from tf2cases.errors import UsageError
+from tf2cases.training import field
+
+# Every run is evaluated with the same noise, whatever its seed.
+_TEST_NOISE = nn.random.fold(0, "test noise")
+_TRAIN_NOISE = "train noise"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(training.OptimizerConfig):
+    """`--recipe=tutorial` has the tutorial's numbers: its network, Adadelta at 1.0, noise drawn once, 100 epochs."""
+
+    case = "denoising_autoencoder"
+
+    dataset: str = field("mnist", "The data set to train on.",
+                         choices=("mnist", "fashion_mnist", "mnist_sample", "folder"))  # fmt: skip
+    size: int = field(
+        28, "Side of the pictures, in pixels; those of a folder are cropped and resized to it.", minimum=12
+    )
+    cache_dir: str = field("data", "Where the resized pictures of a folder are kept.", numeric=False)
+    max_bad_images: int = field(0, "How many unreadable pictures of a folder to skip.", minimum=0)
+    epochs: float | None = field(20, "Length of the run in epochs.", above=0, numeric=False)
+    model: str = field("skip", "The network.", choices=("skip", "tutorial"))
+    recipe: str = field(
+        "default", "Defaults of the other flags; tutorial: the tutorial's.", choices=("default", "tutorial"),
+        numeric=False,
+    )  # fmt: skip
+    noise: float = field(0.5, "Standard deviation of the noise, in units of the brightest pixel.", above=0)
+    fixed_noise: bool = field(False, "Draw each training picture's noise once, not anew in each epoch.")
+    optimizer: str = field("adam", "The optimizer.", choices=("adam", "adadelta"))
+    learning_rate: float = field(0.005, "The largest learning rate.", above=0)
+    schedule: str = field(
+        "cosine", "How the learning rate goes; cosine: to 0 at the last step.", choices=nn.schedules.NAMES
+    )
+
+    @property
+    def name(self):
+        return self.case if self.model == "skip" else f"{self.case}_tutorial"
+
+    @classmethod
+    def recipe_defaults(cls, given):
+        if given.get("recipe") != "tutorial":
+            return {}
+        return dict(model="tutorial", epochs=100, fixed_noise=True, optimizer="adadelta", learning_rate=1.0,
+                    schedule="constant")  # fmt: skip
+
+
+def tutorial(channels):
+    """Down to a quarter of the side and up again; 28,353 parameters for grey pictures."""
+    relu = tf.nn.relu
+    return nn.Sequential(
+        [
+            nn.Conv2D(32, 3, activation=relu, name="encode_1"),
+            nn.MaxPool2D(2, name="pool_1"),
+            nn.Conv2D(32, 3, activation=relu, name="encode_2"),
+            nn.MaxPool2D(2, name="pool_2"),
+            nn.Conv2D(32, 3, activation=relu, name="decode_1"),
+            nn.UpSampling2D(2, name="up_1"),
+            nn.Conv2D(32, 3, activation=relu, name="decode_2"),
+            nn.UpSampling2D(2, name="up_2"),
+            nn.Conv2D(channels, 3, name="logits"),
+        ],
+        name="tutorial",
+    )
+
+
+def skip(channels):
+    """A small U-Net: what is found at a half and a quarter of the side, beside what it was found in."""
+
+    def conv(filters, name, kernel_size=3, strides=1):
+        he_normal = nn.initializers.he_normal
+        return nn.Conv2D(filters, kernel_size, strides, activation=tf.nn.relu, kernel_init=he_normal, name=name)
+
+    quarter = nn.Skip([conv(96, "down_2", 3, 2), conv(96, "quarter"), conv(48, "up_2"), nn.UpSampling2D(2)], "quarters")
+    half = nn.Skip(
+        [
+            conv(32, "down_1", 5, 2),
+            conv(48, "half_1"),
+            quarter,
+            conv(48, "half_2"),
+            conv(32, "half_3"),
+            nn.Conv2DTranspose(12, 5, 2, activation=tf.nn.relu, name="up_1"),
+        ],
+        "halves",
+    )
+    return nn.Sequential([half, nn.Conv2D(channels, 3, name="logits")], name="skip")
+
+
+def add_noise(images, seed, deviation):
+    """clip(images + deviation * N(0, 1), 0, 1).
+
+    Args:
+      images: uint8 [N, H, W, C].
+      seed: int64 [2].
+      deviation: float.
+
+    Returns:
+      float32 [N, H, W, C] in [0, 1].
+    """
+    images = tf.cast(images, tf.float32) / 255
+    return tf.clip_by_value(images + deviation * nn.random.normal(tf.shape(images), seed), 0.0, 1.0)
+
+
+def _with_noisy(arrays, seed, deviation):
+    """{"images", "noisy"}, both uint8 [N, H, W, C], the noise drawn here, once, and rounded to the bytes of a file."""
+    images = arrays["images"]
+    noisy = np.empty(images.shape, np.uint8)
+    for first in range(0, len(images), 1000):
+        some = add_noise(images[first : first + 1000], nn.random.at_step(seed, first), deviation)
+        noisy[first : first + 1000] = viz.to_uint8(some.numpy())
+    return {"images": images, "noisy": noisy}
+
+
+def _measures(clean, restored, cross_entropy):
+    """{name: float32 [N]} of pictures against the clean ones, float32 [N, H, W, C] in [0, 1]."""
+    squares = nn.losses.mean_squared_error(clean, restored)
+    return {
+        "bce": cross_entropy,
+        "mse": squares,
+        "psnr": -10 * tf.math.log(tf.maximum(squares, 1e-10)) / tf.math.log(10.0),
+        "ssim": tf.image.ssim(clean, restored, max_val=1.0),
+    }
+
+
+class DenoisingAutoencoder(training.Case):
+    """The autoencoder.
+
+    Attributes:
+      network: noisy pictures in [0, 1] -> logits of the clean ones.
+    """
+
+    Config = Config
+
+    def __init__(self, config, info):
+        super().__init__(config, info)
+        height, width, channels = info["image_shape"]
+        if height % 4 or width % 4:
+            raise UsageError(f"--size is {height}, but must be a multiple of 4: the network halves it twice.")
+        self._input_shape = (None, height, width, channels)
+        self.network = tutorial(channels) if config.model == "tutorial" else skip(channels)
+        self.network.create(self._input_shape, nn.random.fold(config.seed, "weights"))
+        variables, options = self.network.trainable_variables, config.optimizer_options()
+        if config.optimizer == "adam":
+            self.optimizer = nn.Adam(variables, epsilon=1e-7, **options)
+        else:
+            self.optimizer = nn.Adadelta(variables, rho=0.95, epsilon=1e-7, **options)
+        self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.float32)])
+
+    @classmethod
+    def load(cls, config):
+        if config.dataset == "folder":
+            options = dict(size=config.size, channels=None, cache_dir=config.cache_dir)
+            found = sources.load("folder", config.data_dir, max_bad_images=config.max_bad_images, **options)
+        elif config.size != 28:
+            raise UsageError(f"--size is {config.size}, but must be 28 for --dataset={config.dataset}.")
+        else:
+            found = sources.load(config.dataset, config.data_dir)
+        train, test = {"images": found.train["images"]}, _with_noisy(found.test, _TEST_NOISE, config.noise)
+        if config.fixed_noise:
+            train = _with_noisy(train, nn.random.fold(config.seed, _TRAIN_NOISE), config.noise)
+        return Source(found.name, train, test, {"image_shape": found.info["image_shape"]})
+
+    def describe(self, source):
+        return nn.summary(self.network)
+
+    def prepare(self, batch):
+        if self.config.fixed_noise:
+            return batch
+        seed = nn.random.at_step(nn.random.fold(self.config.seed, _TRAIN_NOISE), self.step)
+        return batch | {"noisy": add_noise(batch["images"], seed, self.config.noise)}
+
+    def train_step(self, batch):
+        clean, noisy = _scaled(batch["images"]), _scaled(batch["noisy"])
+        with tf.GradientTape() as tape:
+            logits = self._logits(noisy, nn.precision.compute_dtype(self.config.precision))
+            with tf.name_scope("loss"):
+                loss = tf.reduce_mean(nn.losses.sigmoid_cross_entropy(clean, logits))
+        self.optimizer.minimize(loss, tape)
+        return {"loss": loss}
+
+    def _logits(self, noisy, dtype=tf.float32):
+        """float32 [N, H, W, C] -> float32 [N, H, W, C], computed in `dtype`."""
+        return tf.cast(self.network(tf.cast(noisy, dtype)), tf.float32)
+
+    def evaluate(self, dataset):
+        means = {}
+        for batch in dataset:
+            clean, noisy = _scaled(batch["images"]), _scaled(batch["noisy"])
+            logits = self._infer(noisy)
+            # Of a pixel that is quite black or white it would be infinite: off by 1e-7, as Keras has it.
+            p = tf.clip_by_value(noisy, 1e-7, 1 - 1e-7)
+            noisy_entropy = -tf.reduce_mean(clean * tf.math.log(p) + (1 - clean) * tf.math.log(1 - p), axis=[1, 2, 3])
+            measured = _measures(clean, tf.sigmoid(logits), nn.losses.sigmoid_cross_entropy(clean, logits))
+            for name, values in _measures(clean, noisy, noisy_entropy).items():
+                measured[f"noisy_{name}"] = values
+            for name, values in measured.items():
+                means.setdefault(name, nn.metrics.Mean()).update(values)
+        return {name: mean.result() for name, mean in means.items()}
+
+    def conclude(self, source, values):
+        v = values
+        return (
+            f"Test pictures, denoised (and noisy): PSNR {v['psnr']:.2f} dB ({v['noisy_psnr']:.2f}), SSIM "
+            f"{v['ssim']:.3f} ({v['noisy_ssim']:.3f}), squared error {v['mse']:.5f} ({v['noisy_mse']:.4f}), "
+            f"cross-entropy {v['bce']:.4f} ({v['noisy_bce']:.3f})."
+        )
+
+    def pictures(self, source):
+        clean, noisy = source.test["images"][:10], source.test["noisy"][:10]
+        denoised = self._denoised(noisy)
+        rows = np.concatenate([noisy, denoised, clean])
+        texts = [f"noisy {_psnr(c, n):.1f} dB" for c, n in zip(clean, noisy, strict=True)]
+        texts += [f"{_psnr(c, d):.1f} dB" for c, d in zip(clean, denoised, strict=True)]
+        drawn = {"denoised": viz.labelled(rows, texts + ["clean"] * len(clean), columns=len(clean))}
+
+        deviations, rows, texts = np.arange(1, 10) / 10, [], []
+        for i, picture in enumerate(clean[:3]):
+            seed = nn.random.at_step(_TEST_NOISE, i)
+            swept = [viz.to_uint8(add_noise(picture[None], seed, d).numpy()) for d in deviations]
+            noisy = np.concatenate(swept)
+            restored = self._denoised(noisy)
+            rows += [noisy, restored]
+            texts += [f"noise {d:.1f}" for d in deviations] + [f"{_psnr(picture, r):.1f} dB" for r in restored]
+        return drawn | {"noise_sweep": viz.labelled(np.concatenate(rows), texts, columns=len(deviations))}
+
+    def _denoised(self, noisy):
+        """uint8 [N, H, W, C] -> likewise."""
+        return viz.to_uint8(tf.sigmoid(self._infer(_scaled(noisy))).numpy())
+
+    def signatures(self):
+        @tf.function(input_signature=[tf.TensorSpec(self._input_shape, tf.float32, "images")])
+        def serving_default(images):
+            """Noisy pictures in [0, 1] to clean ones."""
+            return {"images": tf.sigmoid(self.network(images))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def denoise_bytes(image_bytes):
+            """Noisy picture files, resized and made grey or coloured as the network needs, to clean PNG files."""
+            return {"image_bytes": encode_batch(tf.sigmoid(self.network(self._decoded(image_bytes))))}
+
+        return {"serving_default": serving_default, "denoise_bytes": denoise_bytes}
+
+    def _decoded(self, files):
+        height, width, channels = self.info["image_shape"]
+
+        def to_image(rgba):
+            rgb = composite_on_white(rgba)
+            return tf.image.resize(rgb if channels == 3 else to_grey(rgb), [height, width], antialias=True)
+
+        return decode_batch(files, to_image, self.info["image_shape"])
+
+    def requests(self):
+        height, width, channels = self.info["image_shape"]
+        ramp = np.linspace(0, 255, height * width).reshape(height, width, 1).astype(np.uint8)
+        images = np.stack([ramp, 255 - ramp, np.full_like(ramp, 128)]).repeat(channels, axis=-1)
+        return {
+            "serving_default": {"images": images.astype(np.float32) / 255},
+            "denoise_bytes": {"image_bytes": np.array([tf.io.encode_png(i).numpy() for i in images], object)},
+        }
+
+
+def _scaled(images):
+    """Bytes to [0, 1]; float32 as it is."""
+    return tf.cast(images, tf.float32) / 255 if images.dtype == tf.uint8 else images
+
+
+def _psnr(clean, restored):
+    """Of two uint8 pictures, in dB."""
+    return float(tf.image.psnr(clean, restored, max_val=255))
