@@ -1,0 +1,317 @@
+"""Variational autoencoder: pictures from a few numbers. Kingma and Welling 2013, arXiv 1312.6114."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tf2cases import nn, training, viz
+from tf2cases.data import image_bytes, sources
+from tf2cases.training import field
+
+# What `--recipe=best` sets, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
+_BEST = dict(epochs=100, schedule="cosine", learning_rate=0.005, input_dropout=0.1)
+_BLOCK = 500  # test examples whose noise is one draw
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(training.OptimizerConfig):
+    """The tutorial's numbers: RMSprop 0.001, batch 100, 50 epochs, two latent numbers."""
+
+    case = "vae"
+
+    dataset: str = field("mnist", "The data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
+    epochs: float | None = field(50, "Length of the run in epochs.", above=0, numeric=False)
+    batch_size: int | None = field(100, "Examples a step, over all replicas.", minimum=1)
+    recipe: str = field(
+        "tutorial",
+        "Defaults of the other flags; best: more epochs, a cosine schedule from a higher rate, and input dropout.",
+        choices=("tutorial", "best"),
+        numeric=False,
+    )
+    latent_dim: int = field(2, "How many numbers stand for a picture.", minimum=1)
+    binarize: str = field(
+        "none",
+        "none: learn grey levels; static: pixels are 1 from a grey of 0.5 on, else 0; dynamic: drawn anew each time, "
+        "1 with the grey level as probability.",
+        choices=("none", "static", "dynamic"),
+    )
+    beta: float = field(1.0, "Weight of the KL divergence in the loss.", minimum=0)
+    input_dropout: float = field(
+        0.0, "Share of the pixels that the encoder does not see while it learns.", minimum=0, maximum=0.9
+    )
+    iwae: int = field(0, "Evaluate the importance-weighted bound with so many draws an example, too; 0: do not.",
+                      minimum=0, numeric=False)  # fmt: skip
+    sample_every: int | None = field(
+        None, "Steps between pictures of the manifold, which make a GIF; default: 50 of them.", minimum=1, numeric=False
+    )
+
+    @property
+    def name(self):
+        return "vae_fashion_mnist" if self.dataset == "fashion_mnist" else "vae"
+
+    @classmethod
+    def recipe_defaults(cls, given):
+        return _BEST if given.get("recipe") == "best" else {}
+
+
+class Network(tf.Module):
+    """The encoder, 784-256 and from there the mean and the log variance of the latent, and the decoder back."""
+
+    def __init__(self, image_shape, latent_dim, input_dropout, seed, name="network"):
+        super().__init__(name)
+        self._shape, relu = tuple(image_shape), tf.nn.relu
+        self.encoder = nn.Sequential(
+            [nn.Flatten(), nn.Dropout(input_dropout), nn.Dense(256, relu, name="encoder_hidden")], name="encoder"
+        )
+        self.mean = nn.Dense(latent_dim, name="mean")
+        self.log_variance = nn.Dense(latent_dim, name="log_variance")
+        self.decoder = nn.Sequential(
+            [nn.Dense(256, relu, name="decoder_hidden"), nn.Dense(math.prod(image_shape), name="logits")],
+            name="decoder",
+        )
+        hidden = self.encoder.create((None, *image_shape), nn.random.fold(seed, "encoder"))
+        self.mean.create(hidden, nn.random.fold(seed, "mean"))
+        self.log_variance.create(hidden, nn.random.fold(seed, "log_variance"))
+        self.decoder.create((None, latent_dim), nn.random.fold(seed, "decoder"))
+
+    def encode(self, images, is_training=False, seed=None):
+        """[N, H, W, C] in [0, 1] -> mean and log variance of the latent, float32 [N, latent]."""
+        hidden = self.encoder(images, is_training, seed)
+        return tf.cast(self.mean(hidden), tf.float32), tf.cast(self.log_variance(hidden), tf.float32)
+
+    def decode(self, z):
+        """[N, latent] -> logits of the pixels, float32 [N, H, W, C]."""
+        return tf.reshape(tf.cast(self.decoder(z), tf.float32), [-1, *self._shape])
+
+
+def sample(mean, log_variance, noise):
+    """N(mean, exp(log_variance)) made of noise from N(0, 1): mean + exp(log_variance / 2) * noise, section 2.4.
+
+    The standard deviation is at most e^20, so that one can compute on with the z of an extreme log variance.
+    """
+    return mean + tf.exp(tf.minimum(log_variance / 2, 20.0)) * noise
+
+
+def grid(values, latent_dim):
+    """The z of a manifold's pictures: rows from the top, the second latent descending; columns, the first ascending.
+
+    Args:
+      values: [n], ascending, what both latents go through; the others are 0. A single latent gives a single row.
+
+    Returns:
+      float32 [n * n, latent_dim], or [n, 1].
+    """
+    values = np.asarray(values, np.float32)
+    if latent_dim == 1:
+        return values[:, np.newaxis]
+    z = np.zeros([len(values), len(values), latent_dim], np.float32)
+    z[..., 0], z[..., 1] = values, values[::-1, np.newaxis]
+    return z.reshape(-1, latent_dim)
+
+
+class VAE(training.Case):
+    """A variational autoencoder of 28x28 grey pictures.
+
+    Attributes:
+      network: the `Network`.
+    """
+
+    Config = Config
+    # The negative evidence lower bound and its two parts, in nats an example. --beta weights the loss and not these.
+    metric_names = ("negative_elbo", "reconstruction", "kl")
+
+    def __init__(self, config, info):
+        super().__init__(config, info)
+        self.sample_every = config.sample_every or max(1, config.steps // 50)
+        self._shape, self._dtype = tuple(info["image_shape"]), nn.precision.compute_dtype(config.precision)
+        seed = nn.random.fold(config.seed, "weights")
+        self.network = Network(self._shape, config.latent_dim, config.input_dropout, seed)
+        self.optimizer = nn.RMSprop(self.network.trainable_variables, **config.optimizer_options())
+        files = tf.TensorSpec((None, *self._shape), tf.uint8)
+        self._measured = tf.function(self._measures, input_signature=[files, tf.TensorSpec([], tf.int64)])
+        self._encoded = tf.function(lambda images: self._encode(self._scaled(images)), input_signature=[files])
+        self._decoded = tf.function(self._decode, input_signature=[tf.TensorSpec([None, config.latent_dim])])
+
+    @classmethod
+    def load(cls, config):
+        return sources.load(config.dataset, config.data_dir)
+
+    @staticmethod
+    def compile_on(device_type, config):
+        return device_type == "CPU"
+
+    def describe(self, source):
+        network = self.network
+        return nn.summary([network.encoder, network.mean, network.log_variance, network.decoder])
+
+    # Learning
+
+    def train_step(self, batch):
+        images = self._targets(batch["images"], self._seed("binarize", self.step))
+        noise_shape = [images.shape[0], self.config.latent_dim]
+        noise = nn.random.of_global_batch(nn.random.normal, noise_shape, self._seed("noise", self.step))
+        with tf.GradientTape() as tape:
+            mean, log_variance = self._encode(images, True, self._seed("dropout", self.step))
+            z = sample(mean, log_variance, noise)
+            with tf.name_scope("loss"):
+                reconstruction = tf.reduce_mean(self._reconstruction(images, z))
+                kl = tf.reduce_mean(nn.losses.kl_to_unit_gaussian(mean, log_variance))
+                loss = reconstruction + self.config.beta * kl
+        self.optimizer.minimize(loss, tape)
+        return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+
+    def _seed(self, stream, step):
+        return nn.random.at_step(nn.random.fold(self.config.seed, stream), step)
+
+    def _targets(self, images, seed):
+        """uint8 pictures -> float32 in [0, 1], what is learnt: grey levels or, binarised, zeros and ones."""
+        with tf.name_scope("input"):
+            images = self._scaled(images)
+            if self.config.binarize != "dynamic":
+                return images
+            shape = [tf.shape(images)[0], *self._shape]
+            return tf.cast(nn.random.of_global_batch(nn.random.uniform, shape, seed) < images, tf.float32)
+
+    def _scaled(self, images):
+        """uint8 pictures -> float32 in [0, 1], without a draw."""
+        return self._binary(tf.cast(images, tf.float32) / 255)
+
+    def _binary(self, images):
+        """The same, or with --binarize=static 1 from 0.5 on and else 0."""
+        return tf.cast(images >= 0.5, tf.float32) if self.config.binarize == "static" else images
+
+    def _encode(self, images, is_training=False, seed=None):
+        """float32 [N, H, W, C] -> mean and log variance of the latent, float32 [N, latent]."""
+        return self.network.encode(tf.cast(images, self._dtype), is_training, seed)
+
+    def _reconstruction(self, images, z):
+        """-log p(images | z), float32 [N]: the pixels' binary cross-entropy, in nats an example."""
+        return nn.losses.sigmoid_cross_entropy(
+            images, self.network.decode(tf.cast(z, self._dtype)), reduce=tf.reduce_sum
+        )
+
+    # Measuring
+
+    def evaluate(self, dataset):
+        means = {}
+        # In blocks of their own, each with its seed: so an example's noise does not depend on the batches it came in.
+        for block, batch in dataset.rebatch(_BLOCK).enumerate():
+            for name, values in self._measured(batch["images"], block).items():
+                means.setdefault(name, nn.metrics.Mean()).update(values)
+        return {name: mean.result() for name, mean in means.items()}
+
+    def _measures(self, images, block):
+        """{name: float32 [N]} of a block of test pictures, with one draw of z for each."""
+        draws = self.config.iwae
+        images = self._targets(images, self._seed("test_binarize", block))
+        mean, log_variance = self._encode(images)
+
+        def draw(stream, number):
+            noise = nn.random.normal(tf.shape(mean), self._seed(stream, number))
+            z = sample(mean, log_variance, noise)
+            return noise, z, self._reconstruction(images, z)
+
+        def log_weight(k):
+            """log p(x | z) + log p(z) - log q(z | x) of draw k, whose 2 pi cancel."""
+            noise, z, reconstruction = draw("iwae", block * draws + k)
+            return -reconstruction - tf.reduce_sum(tf.square(z) - tf.square(noise) - log_variance, axis=1) / 2
+
+        _, _, reconstruction = draw("test_noise", block)
+        kl = nn.losses.kl_to_unit_gaussian(mean, log_variance)
+        values = {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+        if draws:
+            # log of the mean weight: Burda et al. 2015, arXiv 1509.00519, equation 8.
+            weights = tf.map_fn(log_weight, tf.range(draws, dtype=tf.int64), fn_output_signature=tf.float32)
+            values["negative_iwae"] = math.log(draws) - tf.reduce_logsumexp(weights, axis=0)
+        return values
+
+    def conclude(self, source, values):
+        text = (
+            f"Test negative ELBO {values['negative_elbo']:.2f} nats an example: "
+            f"reconstruction {values['reconstruction']:.2f} + KL {values['kl']:.2f}."
+        )
+        if "negative_iwae" in values:
+            text += f" Importance-weighted bound of {self.config.iwae} draws: {values['negative_iwae']:.2f}."
+        return text
+
+    # Showing
+
+    def _latents(self, images):
+        """The latent's mean and log variance for uint8 pictures, arrays [N, latent]."""
+        parts = [self._encoded(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+    def _decode(self, z):
+        """float32 [N, latent] -> pictures [N, H, W, C] in [0, 1]."""
+        return tf.sigmoid(self.network.decode(z))
+
+    def pictures(self, source):
+        names, labels, images = self.info["class_names"], source.test["labels"], source.test["images"]
+        mean, log_variance = self._latents(images)
+        points, ylabel = mean[:, :2], "mean of the second latent"
+        if self.config.latent_dim == 1:
+            points, ylabel = np.concatenate([mean, log_variance], axis=1), "its log variance"
+        rebuilt = viz.to_uint8(self._decoded(mean[:50]).numpy())
+        noise = nn.random.normal([100, self.config.latent_dim], self._seed("pictures", 0))
+        return {
+            "latent_means": viz.scatter_classes(points, labels, "Test set", "mean of the first latent", ylabel, names),
+            **self.samples(),
+            "manifold_quantiles": self._manifold(tf.math.ndtri((np.arange(20) + 0.5) / 20)),
+            # Each over what is made of it.
+            "reconstructions": viz.montage(np.concatenate([images[:50], rebuilt], axis=1), 10),
+            "samples": viz.montage(self._decoded(noise).numpy(), 10),
+        }
+
+    def samples(self):
+        return {"manifold": self._manifold(np.linspace(-4, 4, 20))}
+
+    def _manifold(self, values):
+        return viz.montage(self._decoded(grid(values, self.config.latent_dim)).numpy(), len(values), border=0)
+
+    def embedding(self, source):
+        if self.config.latent_dim == 1:  # the projector shows points in two or three dimensions
+            return None
+        images, names = source.test["images"], self.info["class_names"]
+        return self._latents(images)[0], [names[label] for label in source.test["labels"]], images
+
+    # Serving
+
+    def signatures(self):
+        pictures = tf.TensorSpec((None, *self._shape), tf.float32, "images")
+        latent = tf.TensorSpec([None, self.config.latent_dim], tf.float32, "z")
+
+        def encoded(images):
+            return self.network.encode(self._binary(images))
+
+        @tf.function(input_signature=[pictures])
+        def serving_default(images):
+            """Pictures in [0, 1], digits light on dark -> what is left of them in the latent's mean."""
+            return {"images": self._decode(encoded(images)[0])}
+
+        @tf.function(input_signature=[pictures])
+        def encode(images):
+            """Pictures in [0, 1] -> the latent's distribution."""
+            mean, log_variance = encoded(images)
+            return {"mean": mean, "log_variance": log_variance}
+
+        @tf.function(input_signature=[latent])
+        def decode(z):
+            """Pictures in [0, 1]; N(0, 1) gives samples."""
+            return {"images": self._decode(z)}
+
+        @tf.function(input_signature=[latent])
+        def decode_bytes(z):
+            """The same as PNG files."""
+            return {"image_bytes": image_bytes.encode_batch(self._decode(z))}
+
+        return {
+            "serving_default": serving_default, "encode": encode, "decode": decode, "decode_bytes": decode_bytes
+        }  # fmt: skip
+
+    def requests(self):
+        ramp = np.linspace(0, 1, math.prod(self._shape), dtype=np.float32).reshape(self._shape)
+        images = {"images": np.stack([ramp, 1 - ramp, np.full_like(ramp, 0.2)])}
+        z = {"z": np.linspace(-2, 2, 3 * self.config.latent_dim, dtype=np.float32).reshape(3, -1)}
+        return {"serving_default": images, "encode": images, "decode": z, "decode_bytes": z}
