@@ -21,13 +21,11 @@ from absl import flags
 
 from bin import common
 from tf2cases import nn
-from tf2cases.cases import MNIST
+from tf2cases.cases import DCGAN, MNIST, VAE, DenoisingAutoencoder
 from tf2cases.data import pipeline
 from tf2cases.errors import UsageError
 from tf2cases.training import distribution
 from tf2cases.training.loop import Trainer
-
-_KERAS_STEPS_PER_CALL = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +38,9 @@ class Benchmark:
       arrays: makes the training arrays.
       info: the data source's info.
       keras_model: makes the Keras model with everything but `compile`'s speed settings: -> (model, compile arguments).
+      keras_data: makes of the arrays what `fit` is given: -> (x, y).
+      steps_per_call: of Keras; 1 where a step takes so long that a call's own cost is nothing.
+      xla: whether Keras runs with XLA as well; it makes a GAN's step on a CPU several times slower.
     """
 
     case_class: type
@@ -47,6 +48,13 @@ class Benchmark:
     arrays: Callable
     info: dict
     keras_model: Callable
+    keras_data: Callable = lambda arrays: (_scaled(arrays["images"]), arrays["labels"].astype(np.int32))
+    steps_per_call: int = 16
+    xla: bool = True
+
+
+def _scaled(images):
+    return images.astype(np.float32) / 255
 
 
 def _digits():
@@ -77,10 +85,150 @@ def _cnn(layers):
     ]  # fmt: skip
 
 
+def _keras_vae():
+    import keras
+    from keras import layers, ops
+
+    class VAE(keras.Model):
+        """The tutorial's network; its loss is of inputs and latents, so the model adds it itself."""
+
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.decoder_hidden = layers.Dense(256, "relu"), layers.Dense(256, "relu")
+            self.mean, self.log_variance, self.logits = layers.Dense(2), layers.Dense(2), layers.Dense(784)
+            self.seeds = keras.random.SeedGenerator(0)
+
+        def call(self, x):
+            hidden = self.hidden(x)
+            mean, log_variance = self.mean(hidden), self.log_variance(hidden)
+            z = mean + ops.exp(log_variance / 2) * keras.random.normal(ops.shape(mean), seed=self.seeds)
+            logits = self.logits(self.decoder_hidden(z))
+            reconstruction = ops.sum(ops.binary_crossentropy(x, logits, from_logits=True), axis=1)
+            kl = -0.5 * ops.sum(1 + log_variance - ops.square(mean) - ops.exp(log_variance), axis=1)
+            self.add_loss(ops.mean(reconstruction + kl))
+            return logits
+
+    model = VAE()
+    model(np.zeros([1, 784], np.float32))  # makes the weights
+    return model, dict(optimizer=keras.optimizers.RMSprop(0.001))
+
+
+def _flat_pictures(arrays):
+    return _scaled(arrays["images"]).reshape(-1, 784), None
+
+
+def _keras_autoencoder():
+    import keras
+    from keras import layers
+
+    def conv(filters, activation="relu"):
+        return layers.Conv2D(filters, 3, padding="same", activation=activation)
+
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            conv(32), layers.MaxPooling2D(), conv(32), layers.MaxPooling2D(),
+            conv(32), layers.UpSampling2D(), conv(32), layers.UpSampling2D(), conv(1, None),
+        ]
+    )  # fmt: skip
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    return model, dict(optimizer=keras.optimizers.Adam(0.005), loss=loss)
+
+
+def _noisy_and_clean(arrays):
+    clean = _scaled(arrays["images"])
+    noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32)
+    return np.clip(clean + np.float32(0.5) * noise, 0, 1), clean
+
+
+def _faces():
+    return {"images": np.random.default_rng(0).integers(0, 256, [2000, 64, 64, 3], np.uint8)}
+
+
+def _keras_gan(size, channels):
+    """How Keras has a GAN: a Model with a `train_step` of its own; D, G, G on one batch and one set of latents."""
+
+    def make():
+        import keras
+        from keras import layers
+
+        side, last = (3, dict(strides=1, padding="valid")) if size == 28 else (4, dict(strides=2, padding="same"))
+
+        def norm():
+            return layers.BatchNormalization(momentum=0.9, epsilon=0.001, scale=False)
+
+        generate = [keras.Input((100,)), layers.Dense(side * side * 512), layers.Reshape((side, side, 512))]
+        generate += [norm(), layers.ReLU()]
+        for filters in (256, 128, 64):
+            generate += [layers.Conv2DTranspose(filters, 5, 2, padding="same"), norm(), layers.ReLU()]
+        generate.append(layers.Conv2DTranspose(channels, 5, activation="tanh", **last))
+        judge = [keras.Input((size, size, channels))]
+        for filters in (64, 128, 256, 512):
+            judge.append(layers.Conv2D(filters, 5, 2, padding="same"))
+            judge += [norm()] if filters > 64 else []
+            judge.append(layers.LeakyReLU(0.2))
+        judge += [layers.Flatten(), layers.Dense(1, dtype="float32")]
+
+        class GAN(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.generator, self.discriminator = keras.Sequential(generate), keras.Sequential(judge)
+                self.g_optimizer, self.d_optimizer = (keras.optimizers.Adam(2e-4, 0.5, epsilon=1e-8) for _ in "gd")
+                self.cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+                self.seeds = keras.random.SeedGenerator(0)
+                self.built = True
+
+            def train_step(self, real):
+                z = keras.random.uniform((tf.shape(real)[0], 100), -1, 1, seed=self.seeds)
+                with tf.GradientTape() as tape:
+                    x = self.discriminator(real, training=True)
+                    y = self.discriminator(self.generator(z, training=True), training=True)
+                    loss = self.cross_entropy(tf.ones_like(x), x) + self.cross_entropy(tf.zeros_like(y), y)
+                weights = self.discriminator.trainable_weights
+                self.d_optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+                weights = self.generator.trainable_weights
+                for _ in range(2):
+                    with tf.GradientTape() as tape:
+                        y = self.discriminator(self.generator(z, training=True), training=True)
+                        g_loss = self.cross_entropy(tf.ones_like(y), y)
+                    self.g_optimizer.apply_gradients(zip(tape.gradient(g_loss, weights), weights, strict=True))
+                return {"loss": loss, "g_loss": g_loss}
+
+        return GAN(), {}
+
+    return make
+
+
+def _signed(arrays):
+    return _scaled(arrays["images"]) * 2 - 1, None
+
+
 _DIGITS_INFO = {"image_shape": [28, 28, 1], "class_names": list("0123456789")}
 BENCHMARKS = {
     "mnist_mlp": Benchmark(MNIST, {"model": "mlp"}, _digits, _DIGITS_INFO, _keras_mnist(_mlp)),
     "mnist_cnn": Benchmark(MNIST, {"model": "cnn"}, _digits, _DIGITS_INFO, _keras_mnist(_cnn)),
+    "vae": Benchmark(VAE, {}, _digits, _DIGITS_INFO, _keras_vae, _flat_pictures),
+    "autoencoder": Benchmark(
+        DenoisingAutoencoder,
+        {"model": "tutorial"},
+        _digits,
+        {"image_shape": [28, 28, 1]},
+        _keras_autoencoder,
+        _noisy_and_clean,
+    ),
+    "dcgan_digits": Benchmark(
+        DCGAN, {}, _digits, {"image_shape": [28, 28, 1]}, _keras_gan(28, 1), _signed, steps_per_call=1, xla=False
+    ),
+    "dcgan_faces": Benchmark(
+        DCGAN,
+        {"dataset": "celeba"},
+        _faces,
+        {"image_shape": [64, 64, 3]},
+        _keras_gan(64, 3),
+        _signed,
+        steps_per_call=1,
+        xla=False,
+    ),
 }
 
 
@@ -122,13 +270,13 @@ class Keras:
         keras.mixed_precision.set_global_policy("float32" if precision == "float32" else f"mixed_{precision}")
         keras.utils.set_random_seed(0)
         self._model, arguments = benchmark.keras_model()
-        self._model.compile(jit_compile=jit, steps_per_execution=_KERAS_STEPS_PER_CALL, **arguments)
+        self._model.compile(jit_compile=jit, steps_per_execution=benchmark.steps_per_call, **arguments)
         self._batch_size = benchmark.case_class.Config(**benchmark.flags).batch_size
         # Whole calls only, so that every call makes the same number of steps.
-        call = _KERAS_STEPS_PER_CALL * self._batch_size
+        self._steps_per_call = benchmark.steps_per_call
+        call = self._steps_per_call * self._batch_size
         whole = len(arrays["images"]) // call * call
-        self._x = arrays["images"][:whole].astype(np.float32) / 255
-        self._y = arrays["labels"][:whole].astype(np.int32)
+        self._x, self._y = benchmark.keras_data({name: array[:whole] for name, array in arrays.items()})
         self.measure(1.0)
 
     def measure(self, seconds):
@@ -147,7 +295,7 @@ class Keras:
         # An epoch of the whole set at a time, as people run it; fit has no way to end in the middle of one.
         with contextlib.suppress(_Enough):
             model.fit(self._x, self._y, batch_size=self._batch_size, epochs=10**6, verbose=0, callbacks=[Timer()])
-        steps = _KERAS_STEPS_PER_CALL * (len(marks) - 1)
+        steps = self._steps_per_call * (len(marks) - 1)
         return steps * self._batch_size / (marks[-1] - marks[0])
 
 
@@ -161,8 +309,9 @@ def compare(benchmark, rounds, seconds, precision, progress=print):
     contenders = {
         "tf2cases": Ours(benchmark, arrays, precision, "auto"),
         "keras": Keras(benchmark, arrays, precision, False),
-        "keras+xla": Keras(benchmark, arrays, precision, True),
     }
+    if benchmark.xla:
+        contenders["keras+xla"] = Keras(benchmark, arrays, precision, True)
     measured = {name: [] for name in contenders}
     for i in range(rounds):
         for name, contender in contenders.items():

@@ -28,6 +28,16 @@ SMALL = {
     "mnist_mlp": ("mnist", {"dataset": "mnist_sample", "model": "mlp", "batch_size": 16}),
     "mnist_cnn": ("mnist", {"dataset": "mnist_sample", "model": "cnn", "batch_size": 16, "augment": True}),
     "captcha_reader": ("captcha_reader", {**_CAPTCHAS, "model": "reader"}),
+    "denoising_autoencoder": ("denoising_autoencoder", {"dataset": "mnist_sample", "batch_size": 16}),
+    "denoising_autoencoder_tutorial": (
+        "denoising_autoencoder",
+        {"dataset": "mnist_sample", "recipe": "tutorial", "batch_size": 16},
+    ),
+    "dcgan_mnist_sample": ("dcgan", {"dataset": "mnist_sample", "batch_size": 4, "sample_every": 2, "eval_every": 3}),
+    "vae": (
+        "vae",
+        {"dataset": "mnist_sample", "binarize": "dynamic", "input_dropout": 0.1, "iwae": 2, "sample_every": 2},
+    ),
     "captcha_tutorial": ("captcha_reader", {**_CAPTCHAS, "model": "tutorial", "loss": "binary"}),
 }
 

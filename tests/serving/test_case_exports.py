@@ -26,6 +26,10 @@ EXPORTS = {
     "linear_regression": ("linear_regression", {}, HOUSES),
     "mnist_mlp": ("mnist", {"model": "mlp"}, DIGITS),
     "mnist_cnn": ("mnist", {"model": "cnn"}, DIGITS),
+    "denoising_autoencoder": ("denoising_autoencoder", {}, {"image_shape": [28, 28, 1]}),
+    "denoising_autoencoder_tutorial": ("denoising_autoencoder", {"model": "tutorial"}, {"image_shape": [32, 32, 3]}),
+    "dcgan_celeba": ("dcgan", {"dataset": "celeba"}, {"image_shape": [32, 32, 3]}),
+    "vae": ("vae", {}, {"image_shape": [28, 28, 1]}),
     "captcha_reader": ("captcha_reader", {}, {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}),
 }
 
@@ -113,7 +117,7 @@ def test_rule_11_no_nan_on_zeros_ones_and_random_inputs(exported):
         for make in (np.zeros, np.ones, lambda shape: rng.normal(size=shape)):
             inputs = {k: make([2, *s.shape[1:]]).astype(np.float32) for k, s in specs.items()}
             for value in model.call(name, **inputs).values():
-                assert np.isfinite(value).all()
+                assert value.dtype == object or np.isfinite(value).all()  # bytes are files of pictures
 
 
 def test_rule_12_openvino_agrees_to_1e_4(exported):
