@@ -23,7 +23,7 @@ def write_png(path: str | os.PathLike, image) -> None:
     import imageio.v3 as imageio
 
     pixels = _pixels("image", image, (1, 3, 4))
-    _write(path, imageio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow"))
+    write_bytes(path, imageio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow"))
 
 
 def write_gif(path: str | os.PathLike, frames: Sequence, frames_per_second: float) -> None:
@@ -64,7 +64,7 @@ def write_gif(path: str | os.PathLike, frames: Sequence, frames_per_second: floa
         duration=milliseconds if len(made) > 1 else milliseconds[0],  # Pillow takes no list for one frame
         loop=0,
     )
-    _write(path, encoded)
+    write_bytes(path, encoded)
 
 
 def _pixels(name, image, channels) -> np.ndarray:
@@ -80,8 +80,8 @@ def _pixels(name, image, channels) -> np.ndarray:
     return image[..., 0] if shape[2:] == (1,) else image
 
 
-def _write(path, content: bytes) -> None:
-    """Writes beside the target, then renames: nobody sees half a file."""
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Writes a file that is whole or absent: beside the target, then renamed. Errors as in `write_png`."""
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     partial = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.partial")
