@@ -12,7 +12,7 @@ from tf2cases.wordcloud.messages import both
 _RANGE = r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*"
 _HSL = re.compile(rf"hsl\({_RANGE},{_RANGE}%\s*,{_RANGE}%\s*\)")
 _WEIGHT = re.compile(r"weight(?::(\d{1,3}))?")
-_DARKEST, _LIGHTEST = 22, 78  # lightness in percent of the heaviest and the lightest word
+_DARKEST, _LIGHTEST = 22, 72  # lightness in percent of the heaviest and the lightest word
 _BLUE = 215
 
 FORMS = "image, weight, weight:HUE, hsl(H-H, S-S%, L-L%) or a matplotlib colormap such as viridis"

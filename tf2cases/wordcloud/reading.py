@@ -120,7 +120,7 @@ def _last_break(text) -> int:
 
 def _codec_of(file, name) -> str:
     start = _start(file)
-    if not start.strip():
+    if len(start) < _SAMPLE and not start.removeprefix(codecs.BOM_UTF8).strip():
         raise UsageError(both(f"{name}, but it is empty: expected some words.", "（文本为空，请给出有内容的文本。）"))
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UsageError(

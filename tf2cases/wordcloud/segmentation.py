@@ -1,7 +1,7 @@
 """Chinese text to words, by jieba, with its dictionary kept ready for the next time."""
 
 import contextlib
-import copy
+import functools
 import logging
 import os
 import pathlib
@@ -24,7 +24,7 @@ class Segmenter:
     """
 
     def __init__(self, user_dictionary: str | None = None, words: Iterable[str] = ()):
-        """Loads the dictionary (a second, half of it with the cache).
+        """Takes the dictionary, which the first in a process loads: a second, half of it with the cache.
 
         Args:
           user_dictionary: a file with a word a line, then optionally its frequency and part of speech, or None.
@@ -34,20 +34,21 @@ class Segmenter:
           UsageError: the file cannot be read or has a line that is not of that form, or a word is empty.
         """
         jieba = _jieba()
-        self._tokenizer = jieba.Tokenizer()
-        _load(self._tokenizer, jieba.__version__)
-        self._parts_of_speech = None
-        for word, frequency, tag in _entries(user_dictionary):
-            self._tokenizer.add_word(word, frequency, tag)
-        for word in words:
-            if not word.strip():
-                raise UsageError(
-                    both(
-                        "--add_words has an empty word: expected words with commas between.",
-                        "（--add_words 中有空词，请用逗号分隔各词。）",
-                    )
+        entries = [*_entries(user_dictionary), *((word.strip(), None, None) for word in words)]
+        if any(not word for word, _, _ in entries):
+            raise UsageError(
+                both(
+                    "--add_words has an empty word: expected words with commas between.",
+                    "（--add_words 中有空词，请用逗号分隔各词。）",
                 )
-            self._tokenizer.add_word(word.strip())
+            )
+        self._parts_of_speech = None
+        self._tokenizer = jieba.Tokenizer()
+        frequencies, self._tokenizer.total = _dictionary()
+        self._tokenizer.FREQ = dict(frequencies) if entries else frequencies
+        self._tokenizer.initialized = True
+        for entry in entries:
+            self._tokenizer.add_word(*entry)
 
     def cut(self, chunks: Iterable[str]) -> Iterator[list[str]]:
         """All that jieba cuts each chunk into, words, marks and spaces, in order."""
@@ -59,8 +60,8 @@ class Segmenter:
         if self._parts_of_speech is None:
             import jieba.posseg
 
-            # A copy: making another reads the whole dictionary again.
-            self._parts_of_speech = copy.copy(jieba.posseg.dt)
+            # Its constructor would read the whole dictionary again, as the import just did.
+            self._parts_of_speech = object.__new__(jieba.posseg.POSTokenizer)
             self._parts_of_speech.tokenizer = self._tokenizer
             self._parts_of_speech.word_tag_tab = dict(jieba.posseg.dt.word_tag_tab)
         seen = {}
@@ -96,16 +97,19 @@ def _jieba():
     return jieba
 
 
-def _load(tokenizer, version):
+@functools.cache
+def _dictionary() -> tuple[dict[str, int], int]:
+    """jieba's words and beginnings of words with their frequencies, and the sum of them; not to be changed."""
+    jieba = _jieba()
+    tokenizer = jieba.Tokenizer()
     folder = _private_folder()
-    if folder is None:  # nowhere to keep it; so it is built each time
-        tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
-        tokenizer.initialized = True
-        return
+    if folder is None:  # nowhere to keep it; so it is built for every process
+        return tokenizer.gen_pfdict(tokenizer.get_dict_file())
     tokenizer.tmp_dir = str(folder)
     # jieba does not look whether a cache is of the dictionary that it came with.
-    tokenizer.cache_file = f"jieba-{version}.cache"
+    tokenizer.cache_file = f"jieba-{jieba.__version__}.cache"
     tokenizer.initialize()
+    return tokenizer.FREQ, tokenizer.total
 
 
 def _private_folder():
