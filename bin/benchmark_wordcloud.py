@@ -2,8 +2,8 @@
 
     python -m bin.benchmark_wordcloud --text=novel.txt --mask=shape.png --rounds=5
 
-Each round runs both, taking turns in going first, so that a machine whose speed drifts treats them alike; the ratios are
-taken round by round. A first round, in which files are read and caches made, does not count.
+Each round runs both, taking turns in going first, so that a machine whose speed drifts treats them alike; the ratios
+are taken round by round. A first round, in which files are read and caches made, does not count.
 """
 
 import os

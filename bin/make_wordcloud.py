@@ -79,6 +79,8 @@ def define(values):
 
 def main(values):
     started = time.perf_counter()
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Chinese is no reason to stop
     table = values.frequencies
     if values.text is None and table is None:
         raise UsageError(
