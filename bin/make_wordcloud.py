@@ -67,7 +67,10 @@ def define(values):
         "image (the mask's), weight or weight:HUE (the more important the darker), 'hsl(0, 60-80%, 60-80%)' (at random "
         "from these ranges), or a matplotlib colormap. 上色方式。",
     )
-    text("background", "transparent or a colour; default transparent for Chinese, else black. 背景色。")
+    text(
+        "background",
+        "transparent or a colour; default transparent for Chinese, else black (white for --color=weight). 背景色。",
+    )
     number("outline", "Width of a line around the mask; default 0, none. 蒙版轮廓线宽。")
     text("outline_color", "Its colour; default black. 轮廓线颜色。")
     text("font", "A font file; by default one that has all characters is looked for. 字体文件。")

@@ -76,8 +76,7 @@ def draw(words: Words, options: Options) -> Cloud:
     Raises:
       UsageError: a mask, font or colour that will not do, or no room for any word.
     """
-    background = options.background if options.background is not None else BACKGROUNDS[words.language]
-    background = colors.parse("background", background)
+    background = colors.parse("background", options.background or _usual_background(words, options))
     outline_color = colors.parse("outline_color", options.outline_color)
     mask = masks.read(options.mask) if options.mask else None
     if mask:
@@ -93,6 +92,12 @@ def draw(words: Words, options: Options) -> Cloud:
     placed = layout.place(weights, font, height, width, mask.inside if mask else None, colouring, options)
     outline = outlines.around(mask.inside) if mask and options.outline else []
     return Cloud(width, height, background, placed, font, outline, options.outline, outline_color)
+
+
+def _usual_background(words, options) -> str:
+    usual = BACKGROUNDS[words.language]
+    dark_words = options.color.startswith("weight")  # the more important, the darker
+    return "white" if dark_words and usual == "black" else usual
 
 
 def check_target(flag: str, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:

@@ -32,7 +32,7 @@ class Options:
       mask: path of a picture whose shape is filled, or None.
       width, height: pixels of a cloud without a mask; 800 x 600 for Chinese, else 400 x 200.
       color: see `colors.make`.
-      background: see `colors.parse`; transparent for Chinese, else black.
+      background: see `colors.parse`; transparent for Chinese, else black, or white for dark words ("weight").
       outline: width in pixels of the line around the mask, 0 for none.
       outline_color: its colour.
       font: a font file, or None to look for one.
