@@ -54,7 +54,10 @@ def define(values):
     text("user_dict", "A jieba dictionary of your own. 自定义词典。")
     flags.DEFINE_list("add_words", None, "Words jieba must keep whole: one,two. 补充词语。", flag_values=values)
     text("stopwords", "A file of further words to leave out, one a line. 停用词文件。")
-    choice("own_stopwords", "Leave out the package's own list, too. 是否使用自带停用词。")
+    choice(
+        "own_stopwords",
+        "Leave out the package's own list, too; default: not in english and keywords. 是否使用自带停用词。",
+    )
     number("min_word_length", "Leave out shorter words; default 2 for Chinese, else 0. 词的最少字数。")
     choice("collocations", "Count pairs of words that belong together as one; default: not for Chinese. 词组。")
     text("weights", "count, tfidf or textrank. 权重：次数、TF-IDF 或 TextRank。")
