@@ -1,0 +1,110 @@
+"""Draws the two embedded masks for word clouds: a black teapot on white, and a tree in autumn colours on nothing.
+
+    python -m bin.make_masks --out=testdata/masks
+
+Both are drawn from a few curves, four times as large as they become; the same program gives the same pixels.
+"""
+
+import os
+import random
+
+import numpy as np
+from absl import flags
+from PIL import Image, ImageDraw, ImageFilter
+
+from bin import common
+
+_FINER = 4
+
+
+def define(values):
+    flags.DEFINE_string("out", "testdata/masks", "Folder for teapot.png and tree.png.", flag_values=values)
+
+
+def main(values):
+    os.makedirs(values.out, exist_ok=True)
+    for name, picture in (("teapot", teapot()), ("tree", tree())):
+        path = os.path.join(values.out, f"{name}.png")
+        picture.save(path, optimize=True)
+        print(f"{path}: {picture.width} x {picture.height}, mode {picture.mode}, {os.path.getsize(path):,} bytes")
+
+
+def teapot() -> Image.Image:
+    """A teapot in black on white, mode L, 900 x 640: the smooth edge is grey."""
+    width, height = 900, 640
+    shape = Image.new("L", (width * _FINER, height * _FINER), 255)
+    pen = _Pen(shape)
+    pen.band(_curve((660, 210), (900, 150), (900, 450), (640, 480)), 62, 0)  # handle
+    spout = _curve((270, 470), (120, 430), (150, 250), (20, 200)) + _curve(
+        (75, 165), (210, 190), (210, 300), (300, 300)
+    )
+    pen.blob(spout, 0)
+    pen.disc(440, 375, 275, 220, 0)  # belly
+    pen.blob([(300, 570), (580, 570), (610, 625), (270, 625)], 0)  # foot
+    pen.disc(440, 185, 170, 62, 0)  # lid
+    pen.disc(440, 92, 52, 48, 0)  # knob
+    return shape.reduce(_FINER)
+
+
+def tree() -> Image.Image:
+    """A tree in autumn, mode RGBA, 700 x 760: opaque where it is, transparent elsewhere."""
+    width, height = 700, 760
+    size = (width * _FINER, height * _FINER)
+    crown, leaves, wood = Image.new("L", size), Image.new("RGB", size, (214, 96, 30)), Image.new("RGBA", size)
+    pen = _Pen(crown)
+    for disc in ((350, 270, 290, 230), (180, 340, 150, 120), (520, 340, 150, 120), (350, 140, 190, 110)):
+        pen.disc(*disc, 255)
+    # From yellow at the lit top left to dark red at the bottom right, in spots.
+    pen, draw = _Pen(leaves), random.Random(7)
+    for _ in range(420):
+        x, y, radius = draw.uniform(40, 660), draw.uniform(10, 500), draw.uniform(18, 48)
+        shade = min(1, max(0, (x / width + y / 500) / 2 + draw.gauss(0, 0.13)))
+        pen.disc(x, y, radius, radius, _between(shade))
+    leaves = leaves.filter(ImageFilter.GaussianBlur(6 * _FINER))
+    pen = _Pen(wood)
+    trunk = _curve((290, 430), (310, 560), (300, 640), (230, 705)) + _curve(
+        (470, 705), (400, 640), (390, 560), (410, 430)
+    )
+    pen.blob(trunk, (96, 58, 32, 255))
+    pen.blob([*_curve((60, 720), (200, 650), (500, 650), (640, 720)), (640, 752), (60, 752)], (74, 112, 46, 255))
+    wood.paste(leaves, mask=crown)
+    made = wood.reduce(_FINER)
+    edge = made.getchannel("A").point(lambda value: 255 if value >= 128 else 0)
+    made.putalpha(edge)
+    return Image.composite(made, Image.new("RGBA", made.size), edge)
+
+
+class _Pen:
+    """Draws on an image that is `_FINER` times as large as the coordinates say."""
+
+    def __init__(self, image):
+        self._draw = ImageDraw.Draw(image)
+
+    def disc(self, x, y, across, along, fill):
+        box = [(x - across) * _FINER, (y - along) * _FINER, (x + across) * _FINER, (y + along) * _FINER]
+        self._draw.ellipse(box, fill=fill)
+
+    def blob(self, points, fill):
+        self._draw.polygon([(x * _FINER, y * _FINER) for x, y in points], fill=fill)
+
+    def band(self, points, width, fill):
+        for x, y in points:
+            self.disc(x, y, width / 2, width / 2, fill)
+
+
+def _curve(start, first, second, end, count=120):
+    """Points of a cubic Bezier curve."""
+    t = np.linspace(0, 1, count)[:, None]
+    parts = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
+    points = sum(part * np.array(point) for part, point in zip(parts, (start, first, second, end), strict=True))
+    return [tuple(point) for point in points]
+
+
+def _between(shade):
+    """Yellow, orange, red, dark red for 0 to 1."""
+    stops = np.array([(240, 190, 40), (232, 122, 28), (200, 56, 32), (120, 24, 36)])
+    return tuple(int(np.interp(shade, np.linspace(0, 1, 4), stops[:, channel])) for channel in range(3))
+
+
+if __name__ == "__main__":
+    common.run(__doc__, define, main)

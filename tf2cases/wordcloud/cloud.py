@@ -1,0 +1,143 @@
+"""Words with weights to a picture."""
+
+import dataclasses
+import io
+import os
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud import colors, drawing, fonts, layout, masks, outlines
+from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.options import BACKGROUNDS, SIZES, Options
+from tf2cases.wordcloud.svg import svg
+from tf2cases.wordcloud.weighing import Words
+
+SUFFIXES = (".png", ".svg")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cloud:
+    """A drawn cloud.
+
+    Attributes:
+      width, height: pixels.
+      background: red, green, blue, opacity, 0-255.
+      words: [layout.Placed], those that found room, the heaviest first.
+      font: the path of its font.
+      outline: [float [N, 2]], see `outlines.around`; empty without a mask or an outline.
+      outline_width: pixels.
+      outline_color: like the background.
+    """
+
+    width: int
+    height: int
+    background: tuple[int, int, int, int]
+    words: list[layout.Placed]
+    font: str
+    outline: list[np.ndarray]
+    outline_width: int
+    outline_color: tuple[int, int, int, int]
+
+    def image(self) -> Image.Image:
+        """The cloud as pixels: mode RGB on a solid background, else RGBA."""
+        return drawing.image(self)
+
+    def svg(self) -> str:
+        """The cloud as an SVG file's text."""
+        return svg(self)
+
+    def save(self, path: str) -> None:
+        """Writes a .png or .svg file; it is there whole or not at all.
+
+        Raises:
+          UsageError: another ending.
+          OSError: the file cannot be written.
+        """
+        from tf2cases import viz
+
+        if _suffix(path) == ".svg":
+            viz.write_bytes(path, self.svg().encode())
+        else:
+            buffer = io.BytesIO()
+            self.image().save(buffer, "PNG", optimize=True)
+            viz.write_bytes(path, buffer.getvalue())
+
+
+def draw(words: Words, options: Options) -> Cloud:
+    """Draws a cloud.
+
+    Args:
+      words: from `weigh`, or made of a table's.
+      options: what is about shape, colours, font and sizes is looked at.
+
+    Raises:
+      UsageError: a mask, font or colour that will not do, or no room for any word.
+    """
+    background = colors.parse("background", options.background or _usual_background(words, options))
+    outline_color = colors.parse("outline_color", options.outline_color)
+    mask = masks.read(options.mask) if options.mask else None
+    if mask:
+        height, width = mask.inside.shape
+    else:
+        usual = SIZES[words.language]
+        width, height = options.width or usual[0], options.height or usual[1]
+    colouring = colors.make(
+        options.color, words.weights, mask.picture if mask else None, layout.scale_of(height, width)
+    )
+    weights = dict(list(words.weights.items())[: options.max_words])
+    font = fonts.find("".join(weights), options.font)
+    placed = layout.place(weights, font, height, width, mask.inside if mask else None, colouring, options)
+    outline = outlines.around(mask.inside) if mask and options.outline else []
+    return Cloud(width, height, background, placed, font, outline, options.outline, outline_color)
+
+
+def _usual_background(words, options) -> str:
+    usual = BACKGROUNDS[words.language]
+    dark_words = options.color.startswith("weight")  # the more important, the darker
+    return "white" if dark_words and usual == "black" else usual
+
+
+def check_target(flag: str, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:
+    """Finds out before the work whether a file can be written.
+
+    Raises:
+      UsageError: another ending, a folder that is not there or not writable, or a folder of that name.
+    """
+    _suffix(path, flag, suffixes)
+    folder = os.path.dirname(path) or "."
+    name = f"--{flag} is {path!r}"
+    if not os.path.isdir(folder):
+        raise UsageError(
+            both(
+                f"{name}, but the folder {folder!r} is not there: expected a file in a folder that is.",
+                "（输出文件夹不存在，请先建立。）",
+            )
+        )
+    if os.path.isdir(path):
+        raise UsageError(
+            both(f"{name}, which is a folder: expected the name of a file.", "（这是文件夹，应给出文件名。）")
+        )
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UsageError(
+            both(
+                f"{name}, but the folder {folder!r} cannot be written to ({error.strerror}): expected one that can.",
+                "（输出文件夹不可写，请换一个。）",
+            )
+        ) from error
+
+
+def _suffix(path, flag="out", suffixes=SUFFIXES) -> str:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in suffixes:
+        raise UsageError(
+            both(
+                f"--{flag} is {path!r}, but must end in {' or '.join(suffixes)}.",
+                f"（文件名应以 {'、'.join(suffixes)} 结尾。）",
+            )
+        )
+    return suffix

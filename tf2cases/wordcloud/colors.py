@@ -1,0 +1,143 @@
+"""How words get their colours: by functions of word, place and size, called as the wordcloud package does."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+from PIL import ImageColor, ImageFont
+
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud.messages import both
+
+_RANGE = r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*"
+_HSL = re.compile(rf"hsl\({_RANGE},{_RANGE}%\s*,{_RANGE}%\s*\)")
+_WEIGHT = re.compile(r"weight(?::(\d{1,3}))?")
+_DARKEST, _LIGHTEST = 22, 72  # lightness in percent of the heaviest and the lightest word
+_BLUE = 215
+
+FORMS = "image, weight, weight:HUE, hsl(H-H, S-S%, L-L%) or a matplotlib colormap such as viridis"
+
+Colouring = Callable[..., str]
+
+
+def make(color: str, weights: dict[str, float], picture: np.ndarray | None, scale: int) -> Colouring:
+    """The colouring that a person asked for.
+
+    Args:
+      color: "image" takes the mask's mean colour under the strokes of each word. "weight" and "weight:HUE" draw the
+        more important the darker, in one hue of 0-360 degrees. "hsl(0, 60-80%, 60-80%)" draws whole numbers from the
+        ranges at random; a part may be one number. Else, a random place in the matplotlib colormap of that name.
+      weights: {word: weight above 0} of all words.
+      picture: uint8 [H, W, 3], the mask's colours, or None.
+      scale: pixels of the picture for each pixel of the layout.
+
+    Raises:
+      UsageError: another form, a number out of its range, or "image" without a mask.
+    """
+    if color == "image":
+        if picture is None:
+            raise UsageError(
+                both(
+                    "--color is 'image', but there is no --mask whose colours could be taken: expected one.",
+                    "（--color=image 需要用 --mask 给出彩色蒙版。）",
+                )
+            )
+        return _from_picture(picture, scale)
+    if match := _WEIGHT.fullmatch(color):
+        return _by_weight(weights, _checked(color, match[1] or _BLUE, 360))
+    if match := _HSL.fullmatch(color):
+        ranges = [(match[i], match[i + 1] or match[i], most) for i, most in ((1, 360), (3, 100), (5, 100))]
+        return _from_ranges(color, [tuple(_checked(color, end, most) for end in ends) for *ends, most in ranges])
+    return _from_colormap(color)
+
+
+def parse(name: str, color: str) -> tuple[int, int, int, int]:
+    """Red, green, blue and opacity, 0-255, of a colour by name ("white"), "#rrggbb" or "hsl(...)"; or "transparent".
+
+    Raises:
+      UsageError: no colour.
+    """
+    if color == "transparent":
+        return 0, 0, 0, 0
+    try:
+        return ImageColor.getcolor(color, "RGBA")
+    except ValueError as error:
+        raise UsageError(
+            both(
+                f"--{name} is {color!r}, but must be transparent or a colour: white, #ffcc00 or hsl(30, 80%, 50%).",
+                "（颜色有误，例如 transparent、white、#ffcc00。）",
+            )
+        ) from error
+
+
+def _from_picture(picture, scale):
+    def colour(word, font_size, position, orientation, font_path, random_state):
+        top, left = (int(place) * scale for place in position)
+        strokes = ink(font_path, font_size * scale, word, orientation)
+        patch = picture[top : top + strokes.shape[0], left : left + strokes.shape[1]]
+        strokes = strokes[: patch.shape[0], : patch.shape[1]].astype(np.float64)
+        if not strokes.any():  # white space alone
+            return "rgb(0, 0, 0)"
+        red, green, blue = np.rint(np.tensordot(strokes, patch, 2) / strokes.sum()).astype(int)
+        return f"rgb({red}, {green}, {blue})"
+
+    return colour
+
+
+def _by_weight(weights, hue):
+    logs = {word: np.log(weight) for word, weight in weights.items()}
+    low, high = min(logs.values()), max(logs.values())
+
+    def colour(word, font_size, position, orientation, font_path, random_state):
+        importance = (logs[word] - low) / (high - low) if high > low else 1.0
+        return f"hsl({hue}, 70%, {_LIGHTEST + importance * (_DARKEST - _LIGHTEST):.1f}%)"
+
+    return colour
+
+
+def _from_ranges(color, ranges):
+    if any(low > high for low, high in ranges):
+        raise _no_colouring(color)
+
+    def colour(word, font_size, position, orientation, font_path, random_state):
+        hue, saturation, lightness = (random_state.randint(low, high) for low, high in ranges)
+        return f"hsl({hue}, {saturation}%, {lightness}%)"
+
+    return colour
+
+
+def _from_colormap(color):
+    from matplotlib import colormaps
+
+    if color not in colormaps:
+        raise _no_colouring(color)
+    chosen = colormaps[color]
+
+    def colour(word, font_size, position, orientation, font_path, random_state):
+        red, green, blue, _ = (255 * part for part in chosen(random_state.uniform(0, 1)))
+        return f"rgb({red:.0f}, {green:.0f}, {blue:.0f})"
+
+    return colour
+
+
+def ink(font_path: str, size: int, word: str, orientation) -> np.ndarray:
+    """How a word is drawn: opacity, uint8 [h, w], of just the box that has its strokes in it."""
+    font = ImageFont.TransposedFont(ImageFont.truetype(font_path, size), orientation)
+    mask = font.getmask(word, "L")
+    return np.array(mask, np.uint8).reshape(mask.size[::-1])
+
+
+def _checked(color, number, most) -> int:
+    number = int(number)
+    if number > most:
+        raise _no_colouring(color)
+    return number
+
+
+def _no_colouring(color):
+    return UsageError(
+        both(
+            f"--color is {color!r}, but must be {FORMS}; hues go to 360, the rest to 100.",
+            "（上色方式有误，可用 image、weight、hsl(…) 或 matplotlib 色图名。）",
+        )
+    )

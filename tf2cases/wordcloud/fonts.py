@@ -1,0 +1,153 @@
+"""A font that has every character of a cloud: a missing one would be drawn as an empty box."""
+
+import itertools
+import os
+import pathlib
+import sys
+from collections.abc import Iterable, Iterator
+
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud.messages import both
+
+_SUFFIXES = (".ttf", ".otf", ".ttc")
+# How file names of the usual Chinese fonts begin, those made for screens first. Lower case, no spaces or hyphens.
+_USUAL = (
+    "notosanscjk", "notosanssc", "sourcehansans", "pingfang", "hiraginosansgb", "msyh", "wqymicrohei", "wqyzenhei",
+    "simhei", "stheiti", "droidsansfallback", "notoserifcjk", "notoserifsc", "sourcehanserif", "simsun", "songti",
+    "stsong", "uming", "ukai", "arialunicode",
+)  # fmt: skip
+_NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # have a picture, or a box, for everything
+
+
+def find(characters: Iterable[str], font: str | None = None) -> str:
+    """The path of a font that has all the characters.
+
+    Looked at in this order: `font` and nothing else, if given; the wordcloud package's own (Latin, Greek, Cyrillic);
+    Noto Sans SC of the extra `[zh]`; the system's fonts, the usual Chinese ones by name first.
+
+    Args:
+      characters: what will be drawn; white space does not matter.
+      font: the path of a font file, or the name of one in the system's folders ("simhei"), or None.
+
+    Raises:
+      UsageError: `font` is not there, is no font or lacks characters; or nothing has them all.
+    """
+    wanted = {ord(character) for character in characters if not character.isspace()}
+    if font is not None:
+        path = _named(font)
+        lacking = _lacking(path, wanted)
+        if lacking is None:
+            raise UsageError(
+                both(
+                    f"--font is {font!r}, but it is no font that can be read: expected a .ttf, .otf or .ttc file.",
+                    "（不是可用的字体文件，请给出 .ttf、.otf 或 .ttc 文件。）",
+                )
+            )
+        if lacking:
+            raise UsageError(
+                both(
+                    f"--font is {font!r}, but it has no {_shown(lacking)}: expected a font with all characters of the "
+                    "text; without --font, one is looked for.",
+                    f"（该字体缺少“{_some(lacking)}”等 {len(lacking)} 个字，请换中文字体，或去掉 --font 自动查找。）",
+                )
+            )
+        return path
+    best, fewest = None, wanted
+    for path in _candidates():
+        lacking = _lacking(path, wanted)
+        if lacking is not None and not lacking:
+            return path
+        if lacking is not None and len(lacking) < len(fewest):
+            best, fewest = path, lacking
+    nearest = f" ({os.path.basename(best)} lacks only {_shown(fewest)})" if best and len(fewest) < len(wanted) else ""
+    raise UsageError(
+        both(
+            f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
+            "one with --font=FILE.",
+            "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
+        )
+    )
+
+
+def _candidates() -> Iterator[str]:
+    import wordcloud
+
+    yield os.path.join(os.path.dirname(wordcloud.__file__), "DroidSansMono.ttf")
+    try:
+        import pylopdf_fonts_zh_cn
+    except ImportError:
+        pass
+    else:
+        yield str(pylopdf_fonts_zh_cn.sans_path())
+    installed = [path for path in _system_fonts() if not any(word in _plain(path) for word in _NO_LETTERS)]
+    ranks = {path: _rank(path) for path in installed}
+    yield from sorted(installed, key=lambda path: (ranks[path], path))
+
+
+def _named(font) -> str:
+    if os.path.isfile(font):
+        return font
+    wanted = {_plain(font), _plain(os.path.splitext(font)[0])}
+    for path in _system_fonts():
+        if _plain(path) in wanted:
+            return path
+    raise UsageError(
+        both(
+            f"--font is {font!r}, but there is no such file, nor a font of that name in the system's folders: expected "
+            "a .ttf, .otf or .ttc file.",
+            "（找不到该字体文件，请给出 .ttf、.otf 或 .ttc 文件的路径。）",
+        )
+    )
+
+
+def _system_fonts() -> list[str]:
+    found = []
+    for folder in _folders():
+        for root, _, names in os.walk(folder):
+            found += [os.path.join(root, name) for name in names if name.lower().endswith(_SUFFIXES)]
+    return sorted(found)
+
+
+def _folders() -> list[str]:
+    """Where the system and the person keep fonts."""
+    try:
+        home = pathlib.Path.home()
+    except RuntimeError:
+        home = pathlib.Path()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA", "")
+        return [os.path.join(os.environ.get("WINDIR", "C:\\Windows"), "Fonts"), local + "\\Microsoft\\Windows\\Fonts"]
+    if sys.platform == "darwin":
+        return ["/System/Library/Fonts", "/Library/Fonts", str(home / "Library" / "Fonts")]
+    return ["/usr/share/fonts", "/usr/local/share/fonts", str(home / ".local/share/fonts"), str(home / ".fonts")]
+
+
+def _plain(path) -> str:
+    """A font file's name as `_USUAL` writes it."""
+    name = os.path.basename(path).lower()
+    stem, suffix = os.path.splitext(name)
+    return (stem if suffix in _SUFFIXES else name).translate({ord(mark): None for mark in " -_"})
+
+
+def _rank(path) -> int:
+    return next((i for i, name in enumerate(_USUAL) if _plain(path).startswith(name)), len(_USUAL))
+
+
+def _lacking(path, wanted: set[int]) -> set[int] | None:
+    """The code points that a font has no glyph for; None for what is no font."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return wanted - FT2Font(path).get_charmap().keys()
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def _some(code_points) -> str:
+    """A few of them, those that can be printed."""
+    return "".join(itertools.islice((chr(c) for c in sorted(code_points) if chr(c).isprintable()), 5))
+
+
+def _shown(code_points) -> str:
+    some = ", ".join(f"{chr(c)!r}" for c in sorted(code_points)[:5])
+    return some if len(code_points) <= 5 else f"{some} and {len(code_points) - 5} more"

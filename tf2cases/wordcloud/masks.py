@@ -1,0 +1,63 @@
+"""The shape that a cloud fills, and its colours: white or transparent is outside."""
+
+import dataclasses
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from tf2cases.data import picture_files
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud.messages import both
+
+WHITE = 250  # from here on in all three channels a pixel is white: JPEG files have no exact white
+OPAQUE = 128  # from here on a pixel is no longer transparent
+
+
+@dataclasses.dataclass(frozen=True)
+class Mask:
+    """A shape.
+
+    Attributes:
+      inside: bool [H, W].
+      picture: uint8 [H, W, 3], its colours.
+    """
+
+    inside: np.ndarray
+    picture: np.ndarray
+
+
+def read(path: str) -> Mask:
+    """Reads a mask from a picture of any size and mode.
+
+    Raises:
+      UsageError: no picture, damaged, above 50 megapixels, or white or transparent all over.
+    """
+    try:
+        data = picture_files.read(path)
+    except UsageError as error:
+        raise UsageError(
+            both(f"--mask: {error}", "（无法读取蒙版图片，请给出 PNG、JPEG 等格式的完好图片。）")
+        ) from error
+    pixels = _rgba(Image.open(io.BytesIO(data)))
+    picture, opacity = pixels[..., :3], pixels[..., 3]
+    inside = (picture < WHITE).any(axis=2) & (opacity >= OPAQUE)
+    if not inside.any():
+        raise UsageError(
+            both(
+                f"--mask is {path!r}, but all of it is white or transparent, which is outside: expected a dark or "
+                "coloured shape to fill.",
+                "（蒙版全是白色或透明，没有可填的区域，请给出深色或彩色的图形。）",
+            )
+        )
+    return Mask(inside, picture)
+
+
+def _rgba(image) -> np.ndarray:
+    """uint8 [H, W, 4] of an image of any mode."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        image = image.convert("RGB")
+    return np.asarray(image.convert("RGBA"))

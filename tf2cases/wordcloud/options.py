@@ -1,0 +1,153 @@
+"""All that can be chosen about a cloud, and the tutorial's seven clouds as sets of choices."""
+
+import dataclasses
+
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud.messages import both
+
+LANGUAGES = ("auto", "en", "zh")
+METHODS = ("count", "tfidf", "textrank")
+MAX_PIXELS = 50_000_000
+
+# What None means for a language.
+SIZES = {"en": (400, 200), "zh": (800, 600)}
+BACKGROUNDS = {"en": "black", "zh": "transparent"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The choices. Each has the name of its flag; None stands for what suits the text's language.
+
+    Attributes:
+      language: "auto", "en" (any language with spaces between the words) or "zh".
+      segment: whether jieba cuts the text into words; for Chinese, it does.
+      user_dict: path of a jieba dictionary of one's own, or None.
+      add_words: further words that jieba must keep whole.
+      stopwords: path of a list of words to leave out, or None.
+      own_stopwords: whether the package's own lists are left out as well.
+      min_word_length: words of fewer characters are left out; 2 for Chinese, else 0.
+      collocations: whether pairs of words that often stand together are counted as one; not for Chinese.
+      weights: "count", "tfidf" or "textrank".
+      max_words: how many words are drawn, the heaviest.
+      mask: path of a picture whose shape is filled, or None.
+      width, height: pixels of a cloud without a mask; 800 x 600 for Chinese, else 400 x 200.
+      color: see `colors.make`.
+      background: see `colors.parse`; transparent for Chinese, else black, or white for dark words ("weight").
+      outline: width in pixels of the line around the mask, 0 for none.
+      outline_color: its colour.
+      font: a font file, or None to look for one.
+      min_font_size: words that do not fit in this size, in pixels, are not drawn, nor any lighter ones.
+      max_font_size: of the heaviest word; None lets the picture decide.
+      prefer_horizontal: share of the words that are tried lying first.
+      seed: of places, directions and random colours.
+
+    Raises:
+      UsageError: a value is out of its range, or two contradict each other.
+    """
+
+    language: str = "auto"
+    segment: bool | None = None
+    user_dict: str | None = None
+    add_words: tuple[str, ...] = ()
+    stopwords: str | None = None
+    own_stopwords: bool = True
+    min_word_length: int | None = None
+    collocations: bool | None = None
+    weights: str = "count"
+    max_words: int = 200
+    mask: str | None = None
+    width: int | None = None
+    height: int | None = None
+    color: str = "viridis"
+    background: str | None = None
+    outline: int = 0
+    outline_color: str = "black"
+    font: str | None = None
+    min_font_size: int = 4
+    max_font_size: int | None = None
+    prefer_horizontal: float = 0.9
+    seed: int = 0
+
+    def __post_init__(self):
+        _one_of("language", self.language, LANGUAGES)
+        _one_of("weights", self.weights, METHODS)
+        _within("max_words", self.max_words, 1, 5000)
+        _within("min_word_length", self.min_word_length, 0, 100)
+        _within("width", self.width, 16, 20_000)
+        _within("height", self.height, 16, 20_000)
+        _within("outline", self.outline, 0, 100)
+        _within("min_font_size", self.min_font_size, 1, 1000)
+        _within("max_font_size", self.max_font_size, self.min_font_size, 20_000)
+        _within("prefer_horizontal", self.prefer_horizontal, 0, 1)
+        _within("seed", self.seed, 0, 2**63 - 1)
+        if self.mask and (self.width or self.height):
+            raise UsageError(
+                both(
+                    f"--mask is {self.mask!r}, and the picture takes its size: --width and --height must not be given.",
+                    "（使用蒙版时图片大小由蒙版决定，请不要给出 --width 或 --height。）",
+                )
+            )
+        if self.outline and not self.mask:
+            raise UsageError(
+                both(
+                    f"--outline is {self.outline}, but there is no --mask around which to draw it: expected one, or 0.",
+                    "（--outline 需要 --mask。）",
+                )
+            )
+        if (self.width or 0) * (self.height or 0) > MAX_PIXELS:
+            raise UsageError(
+                both(
+                    f"--width={self.width} and --height={self.height} make more than 50 megapixels, which is the most.",
+                    "（图片最多 5000 万像素。）",
+                )
+            )
+
+
+_CHINESE = dict(language="zh", width=800, height=600, background="transparent")
+
+# The tutorial's seven. The first and the last take words as the packages give them, and only those.
+PRESETS = {
+    "english": dict(language="en", own_stopwords=False, width=400, height=200, background="black"),
+    "chinese_raw": dict(**_CHINESE, segment=False),
+    "chinese": dict(**_CHINESE, segment=True),
+    "mask": dict(background="transparent"),
+    "mask_colors": dict(background="transparent", color="image"),
+    "custom_color": dict(background="transparent", color="hsl(0, 60-80%, 60-80%)"),
+    "keywords": dict(
+        language="zh", weights="tfidf", max_words=200, own_stopwords=False, background="transparent", color="image"
+    ),
+}
+
+
+def make_options(preset: str | None = None, **given) -> Options:
+    """The options of a preset, with changes.
+
+    Args:
+      preset: a key of `PRESETS`, or None for what suits the text.
+      given: fields of `Options` that take precedence. A mask takes the place of the preset's size.
+
+    Raises:
+      UsageError: an unknown preset, or as `Options` does.
+    """
+    if preset is not None:
+        _one_of("preset", preset, PRESETS)
+    made = {**PRESETS.get(preset, {})}
+    if given.get("mask"):
+        made = {name: value for name, value in made.items() if name not in ("width", "height")}
+    return Options(**{**made, **given})
+
+
+def _one_of(name, value, accepted):
+    if value not in accepted:
+        names = ", ".join(accepted)
+        raise UsageError(both(f"--{name} is {value!r}, but must be one of {names}.", f"（--{name} 可选：{names}。）"))
+
+
+def _within(name, value, least, most):
+    if value is not None and not least <= value <= most:
+        raise UsageError(
+            both(
+                f"--{name} is {value}, but must be from {least} to {most}.",
+                f"（--{name} 应在 {least} 到 {most} 之间。）",
+            )
+        )

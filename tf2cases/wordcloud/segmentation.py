@@ -1,0 +1,150 @@
+"""Chinese text to words, by jieba, with its dictionary kept ready for the next time."""
+
+import contextlib
+import functools
+import logging
+import os
+import pathlib
+import stat
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud import reading
+from tf2cases.wordcloud.messages import both
+
+
+class Segmenter:
+    """jieba's tokenizer with a person's own words added.
+
+    The prefix dictionary is built once and then loaded from a cache that belongs to the person: jieba's own place for
+    it is the temporary folder, where anybody may have laid a file of that name. The dictionary of other users of jieba
+    in this process is left alone.
+    """
+
+    def __init__(self, user_dictionary: str | None = None, words: Iterable[str] = ()):
+        """Takes the dictionary, which the first in a process loads: a second, half of it with the cache.
+
+        Args:
+          user_dictionary: a file with a word a line, then optionally its frequency and part of speech, or None.
+          words: further words that must be kept whole.
+
+        Raises:
+          UsageError: the file cannot be read or has a line that is not of that form, or a word is empty.
+        """
+        jieba = _jieba()
+        entries = [*_entries(user_dictionary), *((word.strip(), None, None) for word in words)]
+        if any(not word for word, _, _ in entries):
+            raise UsageError(
+                both(
+                    "--add_words has an empty word: expected words with commas between.",
+                    "（--add_words 中有空词，请用逗号分隔各词。）",
+                )
+            )
+        self._parts_of_speech = None
+        self._tokenizer = jieba.Tokenizer()
+        frequencies, self._tokenizer.total = _dictionary()
+        self._tokenizer.FREQ = dict(frequencies) if entries else frequencies
+        self._tokenizer.initialized = True
+        for entry in entries:
+            self._tokenizer.add_word(*entry)
+
+    def cut(self, chunks: Iterable[str]) -> Iterator[list[str]]:
+        """All that jieba cuts each chunk into, words, marks and spaces, in order."""
+        for chunk in chunks:
+            yield self._tokenizer.lcut(chunk)
+
+    def cut_with_tags(self, chunks: Iterable[str]) -> Iterator:
+        """jieba's pairs of word and part of speech, in order; equal ones are one object, so a list of them is small."""
+        if self._parts_of_speech is None:
+            import jieba.posseg
+
+            # Its constructor would read the whole dictionary again, as the import just did.
+            self._parts_of_speech = object.__new__(jieba.posseg.POSTokenizer)
+            self._parts_of_speech.tokenizer = self._tokenizer
+            self._parts_of_speech.word_tag_tab = dict(jieba.posseg.dt.word_tag_tab)
+        seen = {}
+        for chunk in chunks:
+            for pair in self._parts_of_speech.cut(chunk):
+                yield seen.setdefault((pair.word, pair.flag), pair)
+
+
+def cache_folder() -> pathlib.Path:
+    """The person's folder for what can be made again."""
+    if sys.platform == "win32":
+        place = os.environ.get("LOCALAPPDATA") or pathlib.Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        place = pathlib.Path.home() / "Library" / "Caches"
+    else:
+        place = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(place) / "tf2cases"
+
+
+def analyse():
+    """The module `jieba.analyse`; it reads its table of document frequencies while it is imported."""
+    _jieba()
+    import jieba.analyse
+
+    return jieba.analyse
+
+
+def _jieba():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # escapes in its patterns, and pkg_resources, which it can do without
+        import jieba
+    jieba.setLogLevel(logging.ERROR)  # it tells about its dictionary on standard error
+    return jieba
+
+
+@functools.cache
+def _dictionary() -> tuple[dict[str, int], int]:
+    """jieba's words and beginnings of words with their frequencies, and the sum of them; not to be changed."""
+    jieba = _jieba()
+    tokenizer = jieba.Tokenizer()
+    folder = _private_folder()
+    if folder is None:  # nowhere to keep it; so it is built for every process
+        return tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.tmp_dir = str(folder)
+    # jieba does not look whether a cache is of the dictionary that it came with.
+    tokenizer.cache_file = f"jieba-{jieba.__version__}.cache"
+    tokenizer.initialize()
+    return tokenizer.FREQ, tokenizer.total
+
+
+def _private_folder():
+    """`cache_folder()`, made if need be, or None where it is not this person's alone, or cannot be written."""
+    try:
+        folder = cache_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if hasattr(os, "getuid"):
+            status = folder.stat()
+            if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return None
+        return folder if os.access(folder, os.W_OK) else None
+    except (OSError, RuntimeError):  # RuntimeError: no home folder
+        return None
+
+
+def _entries(path) -> Iterator[tuple[str, int | None, str | None]]:
+    if path is None:
+        return
+    with reading.opened(path, "--user_dict") as text:
+        for number, line in enumerate(text.all().splitlines(), 1):
+            fields = line.split()
+            if not fields:
+                continue
+            word, rest = fields[0], fields[1:]
+            frequency = None
+            with contextlib.suppress(ValueError, IndexError):
+                frequency = int(rest[0])
+                rest = rest[1:]
+            if len(rest) > 1 or (frequency is not None and frequency < 0) or (rest and not rest[0].isalpha()):
+                raise UsageError(
+                    both(
+                        f"--user_dict is {path!r}, but its line {number} is {line.strip()!r}: expected a word, then "
+                        "optionally its frequency and its part of speech.",
+                        f"（词典第 {number} 行有误，每行应为：词 [词频] [词性]。）",
+                    )
+                )
+            yield word, frequency, rest[0] if rest else None

@@ -1,0 +1,87 @@
+"""A cloud as a drawing: SVG with the letters as outlines, so that it looks the same where the font is not installed."""
+
+import html
+
+from PIL import ImageColor, ImageFont
+
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud.messages import both
+
+
+def svg(cloud) -> str:
+    """Draws a cloud.
+
+    Each character's outline is written once; a word refers to them, and has its text as its title.
+
+    Raises:
+      UsageError: the font has no outlines.
+    """
+    glyphs = _Glyphs(cloud.font)
+    body = []
+    if cloud.background[3]:
+        body.append(f'<rect width="100%" height="100%" {_paint("fill", cloud.background)}/>')
+    if cloud.outline_width:
+        closed = "".join(f"M{' '.join(f'{x:.1f},{y:.1f}' for x, y in line[:-1])}Z" for line in cloud.outline)
+        stroke = f'{_paint("stroke", cloud.outline_color)} stroke-width="{cloud.outline_width}" stroke-linejoin="round"'
+        body.append(f'<path d="{closed}" fill="none" {stroke}/>')
+    body += [_word(item, glyphs) for item in cloud.words]
+    size = f'width="{cloud.width}" height="{cloud.height}" viewBox="0 0 {cloud.width} {cloud.height}"'
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', "<defs>", *glyphs.defined, "</defs>", *body, "</svg>"]
+    return "\n".join(lines) + "\n"
+
+
+class _Glyphs:
+    """The outlines of a font's characters, in the order in which they are first asked for."""
+
+    def __init__(self, path):
+        from fontTools import ttLib
+
+        self.path = path
+        self.defined = []
+        self._ids = {}
+        try:
+            font = ttLib.TTFont(path, fontNumber=0, lazy=True)
+            self._names, self._shapes = font.getBestCmap(), font.getGlyphSet()
+            self.units = font["head"].unitsPerEm
+        except (ttLib.TTLibError, KeyError) as error:
+            raise UsageError(
+                both(
+                    f"--font is {path!r}, but it has no outlines, as SVG needs: expected another font, or a .png file.",
+                    "（该字体没有轮廓，无法输出 SVG，请换字体或输出 PNG。）",
+                )
+            ) from error
+
+    def id_of(self, character) -> str:
+        if character not in self._ids:
+            from fontTools.pens.svgPathPen import SVGPathPen
+
+            pen = SVGPathPen(self._shapes, ntos=lambda number: f"{number:.0f}")
+            self._shapes[self._names.get(ord(character), ".notdef")].draw(pen)
+            name = f"g{len(self._ids)}"
+            self.defined.append(f'<path id="{name}" d="{pen.getCommands()}"/>')
+            self._ids[character] = name
+        return self._ids[character]
+
+
+def _word(item, glyphs) -> str:
+    font = ImageFont.truetype(glyphs.path, item.size)
+    left, top, right, _ = font.getbbox(item.word, anchor="ls")  # of the strokes, from the start of the baseline
+    if item.turned:
+        start = f"translate({item.left - top:g},{item.top + right:g})rotate(-90)"
+    else:
+        start = f"translate({item.left - left:g},{item.top - top:g})"
+    unit = item.size / glyphs.units
+    uses = []
+    for end, character in enumerate(item.word, 1):
+        if not character.isspace():
+            # Where Pillow puts the character: the length of the word so far, kerning included.
+            at = (font.getlength(item.word[:end]) - font.getlength(character)) / unit
+            uses.append(f'<use href="#{glyphs.id_of(character)}" x="{at:.0f}"/>')
+    fill = "#%02x%02x%02x" % ImageColor.getrgb(item.color)[:3]
+    place = f'transform="{start}scale({unit:.5g},{-unit:.5g})"'
+    return f'<g {place} fill="{fill}"><title>{html.escape(item.word)}</title>{"".join(uses)}</g>'
+
+
+def _paint(what, color) -> str:
+    red, green, blue, alpha = color
+    return f'{what}="#{red:02x}{green:02x}{blue:02x}" {what}-opacity="{alpha / 255:.3g}"'

@@ -1,0 +1,199 @@
+"""From a text to words with weights: counted, by TF-IDF, or by TextRank. Memory does not grow with the text."""
+
+import copy
+import dataclasses
+import itertools
+import re
+import types
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud import language, stopwords
+from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.options import Options
+from tf2cases.wordcloud.reading import Text
+from tf2cases.wordcloud.segmentation import Segmenter, analyse
+
+MAX_DIFFERENT = 500_000  # words, and pairs of words, that are counted at once; the rarest make room
+MAX_TEXTRANK_BYTES = 8_000_000  # it needs all words and all pairs of neighbours at once
+_WORD = re.compile(r"\w[\w']*")  # as the wordcloud package takes it
+
+
+@dataclasses.dataclass(frozen=True)
+class Words:
+    """What a cloud is made of.
+
+    Attributes:
+      weights: {word: weight above 0}, the heaviest first, at most `max_words` of them.
+      language: "en" or "zh".
+      different: how many different words the text has, those left out not counted.
+    """
+
+    weights: dict[str, float]
+    language: str
+    different: int
+
+
+def weigh(text: Text, options: Options, progress: Callable[[int], None] | None = None) -> Words:
+    """Weighs the words of a text as the options say.
+
+    Args:
+      text: from `reading.opened`.
+      options: `language`, `segment`, `weights`, `max_words`, `min_word_length`, `collocations`, `stopwords`,
+        `own_stopwords`, `user_dict` and `add_words` are looked at; None stands for the language's default.
+      progress: called with the bytes read since the last call.
+
+    Raises:
+      UsageError: no words are left, a bad list or dictionary, or a method that does not suit the text.
+    """
+    spoken = language.detect(text.sample()) if options.language == "auto" else options.language
+    chinese = spoken == "zh"
+    if options.weights != "count":
+        _check_method(text, options.weights, chinese)
+    stop = stopwords.chosen(options.stopwords, options.own_stopwords)
+    shortest = options.min_word_length if options.min_word_length is not None else 2 if chinese else 0
+    segment = options.segment if options.segment is not None else chinese
+    segmenter = None
+    if segment or options.weights != "count":
+        segmenter = Segmenter(options.user_dict, options.add_words)
+    chunks = text.chunks(progress)
+    if options.weights == "count":
+        if segment:
+            chunks = (" ".join(words) for words in segmenter.cut(chunks))
+        pairs = options.collocations if options.collocations is not None else not chinese
+        weights, seen = count(chunks, stop, shortest, pairs)
+    else:
+        ask = _tfidf if options.weights == "tfidf" else _textrank
+        tags, seen = ask(segmenter, chunks, stop)
+        weights = {word: weight for word, weight in tags if len(word) >= shortest and _is_word(word)}
+    if not weights:
+        raise UsageError(
+            both(
+                f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
+                f"--min_word_length={shortest}; expected other words, or --noown_stopwords.",
+                f"（文本的 {seen:,} 个词都是停用词、数字或过短，没有可画的词。）",
+            )
+        )
+    heaviest = sorted(weights.items(), key=lambda item: item[1], reverse=True)[: options.max_words]
+    return Words(dict(heaviest), spoken, len(weights))
+
+
+def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: bool) -> tuple[dict[str, int], int]:
+    """Counts words as `WordCloud.process_text` does, but a chunk at a time.
+
+    Words in several cases are counted as the most frequent one, plurals in -s as their singular, and numbers not at
+    all. With `pairs`, two words that stand together much more often than by chance are counted as one.
+
+    Args:
+      chunks: pieces of text, with white space between words.
+      stop: stop words in lower case.
+      shortest: words of fewer characters are left out.
+      pairs: whether to look for pairs.
+
+    Returns:
+      {word: times}, in the order of first appearance, and how many words there were before any was left out.
+    """
+    from wordcloud.tokenization import process_tokens
+
+    singles, doubles, seen = Counter(), Counter(), 0
+    before, before_kept = None, False  # the last word of the chunk before
+    for chunk in chunks:
+        words = _WORD.findall(chunk)
+        seen += len(words)
+        words = [word[:-2] if word.endswith(("'s", "'S")) else word for word in words]
+        words = [word for word in words if not word.isdigit() and len(word) >= shortest]
+        if not words:
+            continue
+        kept = [word.lower() not in stop for word in words]
+        singles.update(itertools.compress(words, kept))
+        if pairs:
+            words.insert(0, before)
+            kept.insert(0, before_kept)
+            both_kept = (first and second for first, second in itertools.pairwise(kept))
+            doubles.update(itertools.compress(itertools.pairwise(words), both_kept))
+            before, before_kept = words[-1], kept[-1]
+            _make_room(doubles)
+        _make_room(singles)
+    if pairs:
+        return _with_pairs(singles, doubles), seen
+    return process_tokens(singles.elements())[0], seen
+
+
+def _with_pairs(singles, doubles):
+    """Counts of words and of collocations, whose words are then counted that much less; as the wordcloud package."""
+    from wordcloud.tokenization import process_tokens, score
+
+    counts, written = process_tokens(singles.elements())
+    pair_counts, _ = process_tokens(" ".join(pair) for pair in doubles.elements())
+    alone, total = dict(counts), singles.total()
+    for pair, times in pair_counts.items():
+        first, second = (written.get(word.lower(), word) for word in pair.split(" "))
+        if first in alone and second in alone and score(times, alone[first], alone[second], total) > 30:
+            counts[first] -= times
+            counts[second] -= times
+            counts[pair] = times
+    return {word: times for word, times in counts.items() if times > 0}
+
+
+def _make_room(counter):
+    """Forgets the rarest where there are too many; only for texts with more different words than a language has."""
+    if len(counter) <= MAX_DIFFERENT:
+        return
+    least = 1
+    while True:
+        left = {word: times for word, times in counter.items() if times > least}
+        if len(left) <= MAX_DIFFERENT // 2:
+            break
+        least += 1
+    counter.clear()
+    counter.update(left)
+
+
+def _tfidf(segmenter, chunks, stop):
+    singles, seen = Counter(), 0
+    for words in segmenter.cut(chunks):
+        words = [word for word in words if len(word) >= 2]
+        seen += len(words)
+        singles.update(words)
+        _make_room(singles)
+    # jieba counts what it cuts; what is cut here is counted already, and only dealt out to it.
+    extractor = _extractor(analyse().default_tfidf, lambda words: words.elements(), stop)
+    return extractor.extract_tags(singles, topK=None, withWeight=True), seen
+
+
+def _textrank(segmenter, chunks, stop):
+    extractor = _extractor(analyse().default_textrank, segmenter.cut_with_tags, stop)
+    tags = extractor.extract_tags(chunks, topK=None, withWeight=True)
+    return tags, len(tags)
+
+
+def _extractor(default, cut, stop):
+    """A copy of one of jieba's extractors that cuts by `cut` and leaves out `stop`, too."""
+    made = copy.copy(default)
+    made.tokenizer = types.SimpleNamespace(cut=cut)
+    made.stop_words = default.stop_words | stop
+    return made
+
+
+def _is_word(word) -> bool:
+    return bool(_WORD.fullmatch(word)) and not word.isdigit()
+
+
+def _check_method(text, method, chinese):
+    if not chinese:
+        raise UsageError(
+            both(
+                f"--weights is {method!r}, but {text.name} is not Chinese, and jieba's tables are of Chinese words: "
+                "expected --weights=count, or --language=zh.",
+                "（该文本不是中文，tfidf 与 textrank 只适用于中文，请用 --weights=count。）",
+            )
+        )
+    if method == "textrank" and text.size > MAX_TEXTRANK_BYTES:
+        raise UsageError(
+            both(
+                f"--weights is 'textrank', which holds all neighbours at once, but {text.name} of {text.size:,} bytes: "
+                f"expected at most {MAX_TEXTRANK_BYTES:,} bytes, or --weights=tfidf.",
+                f"（文本过长，textrank 最多处理 {MAX_TEXTRANK_BYTES:,} 字节，请改用 --weights=tfidf。）",
+            )
+        )
