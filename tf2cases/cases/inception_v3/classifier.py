@@ -137,15 +137,6 @@ class InceptionV3(tf.Module):
             line = str(error).split("\n")[0]
             raise UsageError(f"{path}: the picture cannot be decoded ({line}).") from error
 
-    def best(self, probabilities):
-        """[(name, score)] of the `top_k` best classes of one picture, best first.
-
-        Args:
-          probabilities: float32 [classes].
-        """
-        order = np.argsort(-probabilities, kind="stable")[: self.top_k]
-        return [(self.class_names[i], float(probabilities[i])) for i in order]
-
     def signatures(self):
         """What it can be asked once it is served: {name: tf.function with an input signature}.
 
@@ -201,3 +192,18 @@ class InceptionV3(tf.Module):
             "features": {"image_bytes": files},
             "classify": {"inputs": np.array(examples, object)},
         }
+
+
+def best(probabilities, class_names, top_k):
+    """The best classes of one picture.
+
+    Args:
+      probabilities: float32 [classes].
+      class_names: [str], as many.
+      top_k: how many at most.
+
+    Returns:
+      [(name, score)], best first.
+    """
+    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    return [(class_names[i], float(probabilities[i])) for i in order]

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn
-from tf2cases.cases.inception_v3 import frozen_graph, keras_weights, slim_weights
+from tf2cases.cases.inception_v3 import frozen_graph, keras_weights, labels, slim_weights
 from tf2cases.cases.inception_v3.network import IMAGE_SHAPE, Network
 from tf2cases.cases.inception_v3.preprocessing import BY_NAME, GRAPH_2015, KERAS, SLIM, Preprocessing
 from tf2cases.data import download
@@ -48,10 +48,11 @@ PUBLISHED = {
     "slim": Published("inception_v3.ckpt", f"{_TENSORFLOW_URL}models/inception_v3_2016_08_28.tar.gz"),
 }
 CLASS_INDEX = Published(
-    "imagenet_class_index.json",
+    labels.CLASS_INDEX,
     f"{_TENSORFLOW_URL}data/imagenet_class_index.json",
     "c2c37ea517e94d9795004a39431a14cb",
 )
+LABEL_MAP = dataclasses.replace(PUBLISHED["2015"], file=labels.LABEL_MAP)
 NAMES = (*PUBLISHED, "random")
 _LARGEST = 1 << 30  # bytes of one file in an archive
 
