@@ -4,7 +4,8 @@
 
 Both compute 1,000 probabilities from float32 pictures in memory, with the same weights; the answers are compared first.
 Each round measures every contender for `--seconds` in turn, so that a machine whose speed drifts treats them alike; the
-ratio is taken round by round. Runs unchanged on a GPU.
+ratio is taken round by round. The CPU time of a picture, of all threads, is told beside it: what other programs of the
+machine take from the rates, they do not take from that. Runs unchanged on a GPU.
 """
 
 import os
@@ -39,9 +40,13 @@ def main(values):
     print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; float32; median [min .. max] of pictures/s")
     for size in map(int, sizes):
         measured = compare(contenders, size, values.rounds, values.seconds)
-        rates = "  ".join(f"{name} {common.spread(rates, '.2f')}" for name, rates in measured.items())
-        ratios = [ours / keras for ours, keras in zip(*measured.values(), strict=True)]
-        print(f"  batch {size:3}  {rates}  ratio {common.spread(ratios, '.2f')}")
+        print(f"  batch {size}")
+        for name, (rates, cpu) in measured.items():
+            print(f"    {name:8}  {common.spread(rates, '.2f')}  CPU ms a picture {common.spread(cpu, '.1f')}")
+        (ours, our_cpu), (keras, keras_cpu) = measured.values()
+        ratios = [a / b for a, b in zip(ours, keras, strict=True)]
+        cpu_ratios = [b / a for a, b in zip(our_cpu, keras_cpu, strict=True)]
+        print(f"    ratio     {common.spread(ratios, '.2f')}  by CPU time {common.spread(cpu_ratios, '.2f')}")
 
 
 def make_contenders():
@@ -76,19 +81,21 @@ def _images(count):
 
 
 def compare(contenders, batch_size, rounds, seconds):
-    """Measures the contenders in turn: {name: [pictures a second, one for each round]}."""
+    """Measures the contenders in turn: {name: ([pictures a second], [CPU ms a picture])}, one for each round."""
     images = _images(batch_size)
-    measured = {name: [] for name in contenders}
+    measured = {name: ([], []) for name in contenders}
     for contender in contenders.values():  # traced, and the allocator knows the size
         contender(images).numpy()
         contender(images).numpy()
     for _ in range(rounds):
         for name, contender in contenders.items():
-            calls, started = 0, time.perf_counter()
+            calls, started, cpu = 0, time.perf_counter(), time.process_time()
             while time.perf_counter() - started < seconds:
                 contender(images).numpy()  # waits for the device
                 calls += 1
-            measured[name].append(calls * batch_size / (time.perf_counter() - started))
+            pictures = calls * batch_size
+            measured[name][0].append(pictures / (time.perf_counter() - started))
+            measured[name][1].append(1000 * (time.process_time() - cpu) / pictures)
     return measured
 
 

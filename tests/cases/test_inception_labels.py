@@ -27,7 +27,7 @@ def test_the_real_files(shared):
     assert names[449] == "tench, Tinca tinca"
     assert names[169] == "giant panda, panda, panda bear, coon bear, Ailuropoda melanoleuca"
     assert [i for i, name in enumerate(names) if name.startswith("unused")] == [0, *range(1001, 1008)]
-    # Keras' and Slim's order is that of the synsets: ImageNet's classes begin with the tench and end with the toilet roll.
+    # Keras' and Slim's order is that of the synsets, from the tench to the toilet roll.
     keras = labels.class_names(path, 1000)
     assert keras[0] == "tench, Tinca tinca"
     assert keras[388] == names[169]
@@ -62,7 +62,7 @@ def test_every_way_to_write_an_entry(text, tmp_path):
         (MAP.replace('"n00000007"', '"n0000'), r"line 3: there is '\"', but must be a synset"),
         (MAP.replace(": 2", " 2"), r"line 2: there is '2', but must be a colon"),
         (MAP.replace("entry", "item"), r"line 1: there is 'item', but must be entry"),
-        (MAP[:-2], r"pbtxt: there is 'the end of the file', but must be \\}"),
+        (MAP[:-2], r"pbtxt: there is 'the end of the file', but must be \}"),
         (MAP + MAP, r"line 5: node 2 is there twice"),
         ("# nothing\n", r"has no entry"),
     ],
@@ -81,9 +81,7 @@ def test_a_malformed_human_map_is_named_with_its_line(line, tmp_path):
 
 def test_a_synset_without_a_human_name_is_named(tmp_path):
     path = write(tmp_path, human_map="n00000006\tdog\n")
-    with pytest.raises(
-        UsageError, match=r"has the synset n00000007 for node 2, but imagenet_synset.* has no name for it"
-    ):
+    with pytest.raises(UsageError, match=r"has the synset n00000007 for node 2, but imagenet_synset.* has no name"):
         labels.class_names(path, 1008)
 
 

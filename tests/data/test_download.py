@@ -77,7 +77,5 @@ def test_what_is_wrong_leaves_nothing_behind(name, md5, message, server, tmp_pat
 def test_out_of_reach_says_what_to_fetch_and_where_to_put_it(url, server, tmp_path):
     url = server + url if url.startswith("/") else url
     place = str(tmp_path / "a")
-    with pytest.raises(
-        UsageError, match=rf"^{url} is out of reach \(.*\); download it elsewhere and put it at {place}\. Hm"
-    ):
+    with pytest.raises(UsageError, match=rf"^{url} is out of reach \(.*\); download .* put it at {place}\. Hm"):
         download.fetch(url, place, help="Hm.")

@@ -90,7 +90,14 @@ ERRORS = [
             rf"^{layer.name} got inputs of shape \[None, 4, 3\], but needs rank 4: "
             r"\[batch, height, width, channels\]\.$",
         )
-        for layer in (nn.Conv2D(1, 1), nn.Conv2DTranspose(1, 1, name="up"), nn.MaxPool2D(), nn.UpSampling2D())
+        for layer in (
+            nn.Conv2D(1, 1),
+            nn.Conv2DTranspose(1, 1, name="up"),
+            nn.MaxPool2D(),
+            nn.AvgPool2D(),
+            nn.GlobalAvgPool2D(),
+            nn.UpSampling2D(),
+        )
     ),
     (
         lambda: create(nn.BatchNorm(), None, 4, 3),
@@ -108,6 +115,14 @@ ERRORS = [
     (
         lambda: create(nn.MaxPool2D(3), None, 2, 3, 1),
         r"^max_pool: inputs have height 2, but a VALID window of 3 needs at least 3\.$",
+    ),
+    (
+        lambda: nn.Branches([nn.Flatten(), nn.Flatten()]),
+        r"^branches: branch name 'flatten' is used twice, but must be unique\.$",
+    ),
+    (
+        lambda: create(nn.Branches([nn.MaxPool2D(1), nn.AvgPool2D(2)]), None, 4, 4, 1),
+        r"^branches: branches give \[\[None, 4, 4, 1\], \[None, 2, 2, 1\]\], but may differ in the last axis only\.$",
     ),
     (
         lambda: create(nn.Flatten(), None, None, 3),

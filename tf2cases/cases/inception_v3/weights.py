@@ -1,9 +1,11 @@
 """Trained weights, wherever they come from: found, downloaded, read, checked, put into a network."""
 
 import dataclasses
+import gzip
 import os
 import tarfile
 import uuid
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -144,8 +146,8 @@ def _unpack(archive, folder):
                 finally:
                     if os.path.exists(part):
                         os.remove(part)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise UsageError(f"{archive} cannot be unpacked ({error}); download it again.") from error
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UsageError(f"{archive} is not a whole tar archive; download it again.") from error
 
 
 def _load_checkpoint(path):
@@ -158,7 +160,7 @@ def _load_checkpoint(path):
     try:
         reader = tf.train.load_checkpoint(path)
         tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise UsageError(
             f"{path} is not a whole checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
         ) from error
