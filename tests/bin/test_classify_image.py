@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from bin.common import run
 from tf2cases.cases import inception_v3
 from tf2cases.cases.inception_v3 import labels, preprocessing, weights
 
+# A PNG of 20,000 x 20,000 pixels, of which only the header is there.
+HEADER = b"IHDR" + (20000).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0"
+HUGE = b"\x89PNG\r\n\x1a\n\0\0\0\r" + HEADER + zlib.crc32(HEADER).to_bytes(4, "big") + b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
 NAMES = ["cat", "dog", "火鸡", "newt", "owl", "pig", "quail"]
 
 
@@ -119,10 +123,7 @@ def test_a_name_that_is_not_utf_8_is_shown_as_it_can_be(checkpoint, photos, tmp_
     [
         (b"", "bad.jpg: the file is empty"),
         (b"GIF89a, not really", "bad.jpg: this is not a picture"),
-        (
-            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (20000).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0" + b"\x24\x4e\x21\x66",
-            "bad.jpg: .*(at most 50 megapixels|cut short|not a picture)",
-        ),
+        (HUGE, "bad.jpg: .* 50 megapixels"),
     ],
     ids=["empty", "no_picture", "huge"],
 )

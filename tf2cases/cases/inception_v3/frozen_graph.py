@@ -115,12 +115,14 @@ def _modernized(graph_def):
         if node.op != _OLD_NORM:
             new.node.add().CopyFrom(node)
             continue
-        inputs, mean, variance, beta, gamma = node.input
+        (inputs, mean, variance, beta, gamma), controls = node.input[:5], node.input[5:]
         if not node.attr["scale_after_normalization"].b:
             gamma = f"{node.name}/ones"
             ones = new.node.add(name=gamma, op="OnesLike", input=[beta])
             ones.attr["T"].type = node.attr["T"].type
-        fused = new.node.add(name=node.name, op="FusedBatchNormV3", input=[inputs, gamma, beta, mean, variance])
+        fused = new.node.add(
+            name=node.name, op="FusedBatchNormV3", input=[inputs, gamma, beta, mean, variance, *controls]
+        )
         fused.attr["T"].type = fused.attr["U"].type = node.attr["T"].type
         fused.attr["epsilon"].f = node.attr["variance_epsilon"].f
         fused.attr["is_training"].b = False
