@@ -72,6 +72,15 @@ def _network():
     )
 
 
+def _branches():
+    return nn.Branches(
+        [
+            nn.Conv2D(2, 1, activation=tf.nn.tanh, name="conv"),
+            nn.Sequential([nn.AvgPool2D(3, 1, "SAME"), nn.Dropout(0.25), nn.BatchNorm()], name="pooled"),
+        ]
+    )
+
+
 _BN = ("moving_mean", "moving_variance")
 
 LAYERS = [
@@ -136,6 +145,9 @@ LAYERS = [
     LayerCase("dropout", lambda: nn.Dropout(0.4), (6, 5)),
     LayerCase("max_pool", lambda: nn.MaxPool2D(), (5, 6, 2)),
     LayerCase("max_pool_same", lambda: nn.MaxPool2D(3, 2, "SAME"), (5, 6, 2)),
+    LayerCase("avg_pool", lambda: nn.AvgPool2D(2, 1), (5, 6, 2)),
+    LayerCase("avg_pool_same", lambda: nn.AvgPool2D(3, 2, "SAME"), (5, 6, 2)),
+    LayerCase("global_avg_pool", lambda: nn.GlobalAvgPool2D(), (3, 4, 2)),
     LayerCase("up_sampling", lambda: nn.UpSampling2D(3), (2, 3, 2)),
     LayerCase("flatten", lambda: nn.Flatten(), (2, 3, 4)),
     LayerCase("reshape", lambda: nn.Reshape([3, 2, 4]), (6, 4)),
@@ -150,7 +162,7 @@ LAYERS = [
         "skip",
         lambda: nn.Skip([nn.Conv2D(3, 3, 2, bias_init=_bias, name="down"), nn.UpSampling2D(), nn.Dropout(0.3)]),
         (4, 6, 2),
-        ("skip/down/kernel", "skip/down/bias"),
+        ("skip/layers/down/kernel", "skip/layers/down/bias"),
     ),
     LayerCase(
         "sequential",
@@ -163,6 +175,16 @@ LAYERS = [
             "network/block/up/kernel",
             "network/logits/kernel",
             "network/logits/bias",
+        ),
+    ),
+    LayerCase(
+        "branches",
+        _branches,
+        (4, 5, 2),
+        (
+            "branches/conv/kernel",
+            "branches/conv/bias",
+            *(f"branches/pooled/batch_norm/{v}" for v in (*_BN, "scale", "offset")),
         ),
     ),
 ]

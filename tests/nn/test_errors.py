@@ -94,8 +94,9 @@ ERRORS = [
             nn.Conv2D(1, 1),
             nn.Conv2DTranspose(1, 1, name="up"),
             nn.MaxPool2D(),
+            nn.AvgPool2D(),
+            nn.GlobalAvgPool2D(),
             nn.UpSampling2D(),
-            nn.Skip([]),
         )
     ),
     (
@@ -116,13 +117,16 @@ ERRORS = [
         r"^max_pool: inputs have height 2, but a VALID window of 3 needs at least 3\.$",
     ),
     (
-        lambda: create(nn.Flatten(), None, None, 3),
-        r"^flatten got inputs of shape \[None, None, 3\], but only the batch may be unknown\.$",
+        lambda: nn.Branches([nn.Flatten(), nn.Flatten()]),
+        r"^branches: branch name 'flatten' is used twice, but must be unique\.$",
     ),
     (
-        lambda: create(nn.Skip([nn.MaxPool2D()]), None, 4, 4, 1),
-        r"^skip: its layers make \[None, 2, 2, 1\] of inputs of shape \[None, 4, 4, 1\], but must keep height and "
-        r"width\.$",
+        lambda: create(nn.Branches([nn.MaxPool2D(1), nn.AvgPool2D(2)]), None, 4, 4, 1),
+        r"^branches: branches give \[\[None, 4, 4, 1\], \[None, 2, 2, 1\]\], but may differ in the last axis only\.$",
+    ),
+    (
+        lambda: create(nn.Flatten(), None, None, 3),
+        r"^flatten got inputs of shape \[None, None, 3\], but only the batch may be unknown\.$",
     ),
     (
         lambda: create(nn.Reshape([2, 2]), None, 5),

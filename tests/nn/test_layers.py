@@ -193,6 +193,37 @@ def test_max_pool_equals_keras(padding, strides, size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("strides", [None, 1, 2])
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_avg_pool_equals_keras(padding, strides, size):
+    x = draw(2, 7, 5, 3)
+    ours = nn.AvgPool2D(size, strides, padding)
+    shape = ours.create((None, 7, 5, 3), 0)
+    expected = keras.layers.AveragePooling2D(size, strides, padding)(x)
+    assert shape[1:] == expected.shape[1:]
+    np.testing.assert_allclose(ours(x), expected, **CLOSE)
+
+
+def test_avg_pool_leaves_the_padding_out():
+    # One row 1 2 4, windows of three: (1 + 2) / 2, (1 + 2 + 4) / 3, (2 + 4) / 2.
+    outputs = nn.AvgPool2D(3, 1, "SAME")(tf.constant([1.0, 2.0, 4.0], shape=[1, 1, 3, 1]))
+    np.testing.assert_allclose(outputs[0, 0, :, 0], [1.5, 7 / 3, 3], **CLOSE)
+
+
+def test_global_avg_pool_is_the_mean_over_places():
+    x = draw(2, 3, 4, 5)
+    np.testing.assert_allclose(nn.GlobalAvgPool2D()(tf.constant(x)), x.mean((1, 2)), **CLOSE)
+
+
+def test_branches_are_joined_in_their_order():
+    x = draw(2, 4, 4, 3)
+    branches = nn.Branches([nn.AvgPool2D(3, 1, "SAME"), nn.UpSampling2D(1), nn.MaxPool2D(1)])
+    assert branches.create((None, 4, 4, 3), 0) == (None, 4, 4, 9)
+    pooled = nn.AvgPool2D(3, 1, "SAME")(tf.constant(x))
+    np.testing.assert_array_equal(branches(tf.constant(x)), np.concatenate([pooled, x, x], axis=-1))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
 def test_up_sampling_equals_keras(size):
     x = draw(2, 3, 4, 5)
     ours = nn.UpSampling2D(size)

@@ -10,7 +10,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _HEAD_BYTES = 64
 
 
-def decode(image_bytes):
+def decode(image_bytes, dct_method="INTEGER_ACCURATE"):
     """One encoded picture to RGBA; PNG, JPEG, GIF (its first frame) and BMP, told apart by their first bytes.
 
     The header is read first: a picture of more than `MAX_PIXELS` pixels is refused before memory is taken for it.
@@ -19,6 +19,7 @@ def decode(image_bytes):
 
     Args:
       image_bytes: scalar string.
+      dct_method: how JPEG's transform is undone, see `tf.io.decode_jpeg`; by default as other decoders do.
 
     Returns:
       uint8 [height, width, 4], red, green, blue and straight (not premultiplied) alpha.
@@ -41,7 +42,7 @@ def decode(image_bytes):
         chosen,
         [
             lambda: _decode_png(image_bytes, head),
-            lambda: _decode_jpeg(image_bytes),
+            lambda: _decode_jpeg(image_bytes, dct_method),
             lambda: _decode_gif(image_bytes, head),
             lambda: _decode_bmp(image_bytes, head),
         ],
@@ -49,13 +50,14 @@ def decode(image_bytes):
     return tf.ensure_shape(rgba, [None, None, 4])
 
 
-def decode_batch(image_bytes, to_image, shape):
+def decode_batch(image_bytes, to_image, shape, dct_method="INTEGER_ACCURATE"):
     """Encoded pictures to a batch of arrays.
 
     Args:
       image_bytes: string [N].
       to_image: uint8 RGBA [height, width, 4] -> float32 [*shape], for example `to_digit`.
       shape: the static shape of one result.
+      dct_method: see `decode`.
 
     Returns:
       float32 [N, *shape].
@@ -67,7 +69,7 @@ def decode_batch(image_bytes, to_image, shape):
     # more bring no speed, and each may need memory for 50 megapixels.
     with tf.device("/cpu:0"):
         return tf.map_fn(
-            lambda one: tf.ensure_shape(to_image(decode(one)), shape),
+            lambda one: tf.ensure_shape(to_image(decode(one, dct_method)), shape),
             image_bytes,
             parallel_iterations=1,
             fn_output_signature=tf.TensorSpec(shape, tf.float32),
@@ -219,10 +221,10 @@ def _decode_png(image_bytes, head):
     return tf.cond(missing, lambda: _opaque(rgba[..., :3]), lambda: rgba)
 
 
-def _decode_jpeg(image_bytes):
+def _decode_jpeg(image_bytes, dct_method):
     height, width, _ = tf.unstack(tf.io.extract_jpeg_shape(image_bytes))
     with tf.control_dependencies(_require_size(width, height)):
-        rgb = tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE")
+        rgb = tf.io.decode_jpeg(image_bytes, channels=3, dct_method=dct_method)
     return _opaque(rgb)
 
 

@@ -330,10 +330,10 @@ class Dropout(Layer):
         return tf.where(keep, inputs * (1 / (1 - self.rate)), tf.zeros([], inputs.dtype))
 
 
-class MaxPool2D(Layer):
-    """The largest of each window: [N, H, W, C] -> [N, H', W', C]; strides equal the window by default."""
+class _Pool2D(Layer):
+    """What both kinds of pooling share; see the subclasses."""
 
-    def __init__(self, pool_size=2, strides=None, padding="VALID", name="max_pool"):
+    def __init__(self, pool_size=2, strides=None, padding="VALID", name="pool"):
         super().__init__(name)
         strides = pool_size if strides is None else strides
         _require_positive(name, pool_size=pool_size, strides=strides)
@@ -349,9 +349,46 @@ class MaxPool2D(Layer):
         )
         return (input_shape[0], *sides, input_shape[3])
 
+
+class MaxPool2D(_Pool2D):
+    """The largest of each window: [N, H, W, C] -> [N, H', W', C]; strides equal the window by default."""
+
+    def __init__(self, *arguments, name="max_pool", **options):
+        super().__init__(*arguments, name=name, **options)
+
     @tf.Module.with_name_scope
     def __call__(self, inputs):
         return tf.nn.max_pool2d(inputs, self.pool_size, self.strides, self.padding)
+
+
+class AvgPool2D(_Pool2D):
+    """The mean of each window: [N, H, W, C] -> [N, H', W', C]; strides equal the window by default.
+
+    With SAME padding a window at the edge is the mean of those of its pixels that lie inside.
+    """
+
+    def __init__(self, *arguments, name="avg_pool", **options):
+        super().__init__(*arguments, name=name, **options)
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs):
+        return tf.nn.avg_pool2d(inputs, self.pool_size, self.strides, self.padding)
+
+
+class GlobalAvgPool2D(Layer):
+    """The mean over all places: [N, H, W, C] -> [N, C]."""
+
+    def __init__(self, name="global_avg_pool"):
+        super().__init__(name)
+
+    def _create(self, input_shape, seed):
+        del seed
+        self._require_rank(input_shape, 4, "[batch, height, width, channels]")
+        return (input_shape[0], input_shape[3])
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs):
+        return tf.reduce_mean(inputs, axis=[1, 2])
 
 
 class UpSampling2D(Layer):
@@ -489,7 +526,43 @@ class Sequential(Layer):
         return inputs
 
 
-class Skip(Sequential):
+class Branches(Layer):
+    """The same inputs through several layers side by side, their outputs joined along the last axis.
+
+    Args:
+      branches: `Layer`s whose outputs differ in the last axis only.
+      name: the scope of their variables.
+    """
+
+    call_arguments = ("is_training", "seed", "update_statistics")
+
+    def __init__(self, branches, name="branches"):
+        super().__init__(name)
+        self.branches = list(branches)
+        names = [branch.name for branch in self.branches]
+        repeated = sorted({n for n in names if names.count(n) > 1})
+        if repeated:
+            raise ValueError(f"{name}: branch name {repeated[0]!r} is used twice, but must be unique.")
+
+    def _create(self, input_shape, seed):
+        shapes = [branch.create(input_shape, random.fold(seed, branch.name)) for branch in self.branches]
+        if len({shape[:-1] for shape in shapes}) != 1:
+            raise ValueError(
+                f"{self.name}: branches give {[list(shape) for shape in shapes]}, but may differ in the last axis only."
+            )
+        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs, is_training=False, seed=None, update_statistics=True):
+        """Args: as `Sequential`."""
+        arguments = {"is_training": is_training, "seed": seed, "update_statistics": update_statistics}
+        return tf.concat(
+            [branch(inputs, **{name: arguments[name] for name in branch.call_arguments}) for branch in self.branches],
+            axis=-1,
+        )
+
+
+class Skip(Branches):
     """Inputs, and after them in the channels what the layers make of them: [N, H, W, C] -> [N, H, W, C + C'].
 
     The layers must give back the height and width that they were given. One inside another, they are a U-Net
@@ -497,18 +570,4 @@ class Skip(Sequential):
     """
 
     def __init__(self, layers, name="skip"):
-        super().__init__(layers, name)
-
-    def _create(self, input_shape, seed):
-        self._require_rank(input_shape, 4, "[batch, height, width, channels]")
-        shape = super()._create(input_shape, seed)
-        if shape[:-1] != input_shape[:-1]:
-            raise ValueError(
-                f"{self.name}: its layers make {list(shape)} of inputs of shape {list(input_shape)}, but must keep "
-                "height and width."
-            )
-        return (*shape[:-1], input_shape[-1] + shape[-1])
-
-    def __call__(self, inputs, is_training=False, seed=None, update_statistics=True):
-        """As `Sequential` does."""
-        return tf.concat([inputs, super().__call__(inputs, is_training, seed, update_statistics)], axis=-1)
+        super().__init__([Sequential([], "inputs"), Sequential(layers, "layers")], name)

@@ -2,11 +2,11 @@
 
 import math
 
-from tf2cases.nn.layers import Sequential
+from tf2cases.nn.layers import Sequential, Skip
 
 
 def summary_rows(network):
-    """[(layer name, output shape, parameters)] of a created network, nested Sequentials flattened.
+    """[(layer name, output shape, parameters)] of a created network, nested Sequentials and Skips flattened.
 
     Args:
       network: a created `Layer`, or a list of them in the order they are to be shown.
@@ -15,6 +15,8 @@ def summary_rows(network):
         return [row for part in network for row in summary_rows(part)]
     if isinstance(network, Sequential):
         return [row for layer in network.layers for row in summary_rows(layer)]
+    if isinstance(network, Skip):
+        return summary_rows(network.branches)
     return [(network.name, network.output_shape, _count(network.variables))]
 
 

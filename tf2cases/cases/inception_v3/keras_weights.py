@@ -1,0 +1,96 @@
+"""Weights of Keras' InceptionV3 from its HDF5 files, without Keras."""
+
+import re
+
+import numpy as np
+
+from tf2cases.errors import UsageError
+
+_LEGACY = {"kernel": "kernel", "bias": "bias", "beta": "offset", "gamma": "scale",
+           "moving_mean": "moving_mean", "moving_variance": "moving_variance"}  # fmt: skip
+# Today's files number a layer's variables in the order of their making.
+_NUMBERED = {
+    kind: {tuple(map(str, range(len(names)))): {str(i): name for i, name in enumerate(names)} for names in choices}
+    for kind, choices in {
+        "conv2d": [("kernel",), ("kernel", "bias")],
+        "batch_normalization": [
+            ("offset", "moving_mean", "moving_variance"),
+            ("scale", "offset", "moving_mean", "moving_variance"),
+        ],
+        "predictions": [("kernel", "bias")],
+    }.items()
+}
+
+
+def read(path, unit_paths):
+    """Reads one of three layouts: the published one, the same under `model_weights` as `model.save("x.h5")` writes it,
+    and that of `model.save_weights("x.weights.h5")`.
+
+    Layers stand in none of them in the order of their making, so convolutions and batch norms are paired by the numbers
+    in their names, which count on from whatever the process had made before. Today's files say what a layer was called
+    in an attribute, and number it anew, in another order, in the file.
+
+    Args:
+      path: the file.
+      unit_paths: the units of the network, in order.
+
+    Returns:
+      tensors: {name in the file: array}.
+      names: {name in the network: name in the file}.
+
+    Raises:
+      UsageError: not a whole HDF5 file, or its layers are not those of Inception-v3.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            layers, tensors = _read_layers(path, file, h5py)
+    except OSError as error:
+        raise UsageError(f"{path} is not a whole HDF5 file ({error}); download or save it again.") from error
+
+    def numbered(kind):
+        found = [re.fullmatch(rf"{kind}(?:_(\d+))?", layer) for layer in layers]
+        ordered = sorted((int(match[1] or 0), match[0]) for match in found if match)
+        if len(ordered) != len(unit_paths):
+            raise UsageError(
+                f"{path} has {len(ordered)} layers {kind}, but Inception-v3 has {len(unit_paths)}: it is of another "
+                "network."
+            )
+        return [layer for _, layer in ordered]
+
+    names = {}
+    for unit, convolution, norm in zip(unit_paths, numbered("conv2d"), numbered("batch_normalization"), strict=True):
+        names |= {f"{unit}/{name}": place for name, place in {**layers[convolution], **layers[norm]}.items()}
+    names |= {f"logits/{name}": place for name, place in layers.get("predictions", {}).items()}
+    return tensors, names
+
+
+def _read_layers(path, file, h5py):
+    """({layer: {our name of a variable: its place}}, {place: array})."""
+    layers, tensors = {}, {}
+    prefix = "model_weights/" if "model_weights" in file else ""
+
+    def visit(place, item):
+        if not isinstance(item, h5py.Dataset):
+            return
+        tensors[place] = np.asarray(item)
+        parts = place.removeprefix(prefix).split("/")
+        if not place.startswith(prefix):  # the optimizer's
+            return
+        if parts[-2:-1] == ["vars"]:
+            layer = item.parent.attrs.get("name")
+            if layer is None and parts[1].startswith("conv2d"):
+                raise UsageError(
+                    f"{path} does not say what its layers were called ({place}), and their order does not tell: it was "
+                    'saved by an early Keras 3; load it there and save it with model.save("x.h5").'
+                )
+            kind = re.sub(r"_\d+$", "", layer or "")
+            meanings = _NUMBERED.get(kind, {}).get(tuple(sorted(item.parent)), {})
+            if parts[-1] in meanings:
+                layers.setdefault(layer, {})[meanings[parts[-1]]] = place
+        elif parts[-1].split(":")[0] in _LEGACY:
+            layers.setdefault(parts[0], {})[_LEGACY[parts[-1].split(":")[0]]] = place
+
+    file.visititems(visit)
+    return layers, tensors

@@ -1,0 +1,76 @@
+"""Files of a publisher, downloaded once: with a progress bar, checked, complete or absent."""
+
+import base64
+import hashlib
+import os
+import urllib.request
+
+from tf2cases.data import tfds
+from tf2cases.errors import RunError, UsageError
+
+_TIMEOUT = 10.0  # seconds without a byte
+_CHUNK = 1 << 18
+
+
+def fetch(url, path, md5=None, help=""):
+    """Downloads `url` to `path`.
+
+    Args:
+      url: where from.
+      path: where to; its folder is made.
+      md5: the publisher's checksum, hexadecimal. If there is none, the one that the server sends along (Google's do, in
+        `x-goog-hash`) is used, and the length in any case.
+      help: what is said besides if the network is out of reach: "--data_dir is ...".
+
+    Raises:
+      UsageError: the network is out of reach; after 10 seconds at most.
+      RunError: the download broke off, or its checksum is wrong; nothing is left at `path`.
+    """
+    reason = tfds.unreachable(url)
+    if reason:
+        raise UsageError(
+            f"{url} is out of reach ({reason}); download it elsewhere and put it at {path}. {help}".rstrip()
+        )
+    part = path + ".part"
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with urllib.request.build_opener().open(url, timeout=_TIMEOUT) as answer:
+            length = answer.headers.get("Content-Length")
+            wanted = md5 or _sent_md5(answer.headers)
+            size, found = _copy(answer, part, int(length) if length else None)
+        if length and size != int(length):
+            raise RunError(f"{url}: {size:,} bytes came, but must be {int(length):,}; try again.")
+        if wanted and found != wanted:
+            raise RunError(
+                f"{url}: the md5 checksum is {found}, but must be {wanted}; was it a page that was sent instead?"
+            )
+        os.replace(part, path)
+    except OSError as error:
+        raise RunError(f"{url} could not be downloaded to {path}: {error}.") from error
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+
+
+def _sent_md5(headers):
+    for value in headers.get_all("x-goog-hash", []):
+        for item in value.split(","):
+            kind, _, digest = item.strip().partition("=")
+            if kind == "md5":
+                return base64.b64decode(digest).hex()
+    return None
+
+
+def _copy(answer, part, length):
+    """Copies the answer's body to a file with a progress bar: (bytes, md5)."""
+    from tqdm import tqdm
+
+    digest, size = hashlib.md5(), 0
+    name = os.path.basename(part).removesuffix(".part")
+    with open(part, "wb") as file, tqdm(total=length, unit="B", unit_scale=True, desc=name) as bar:
+        while chunk := answer.read(_CHUNK):
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+            bar.update(len(chunk))
+    return size, digest.hexdigest()
