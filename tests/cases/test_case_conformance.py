@@ -28,7 +28,10 @@ SMALL = {
     "mnist_mlp": ("mnist", {"dataset": "mnist_sample", "model": "mlp", "batch_size": 16}),
     "mnist_cnn": ("mnist", {"dataset": "mnist_sample", "model": "cnn", "batch_size": 16, "augment": True}),
     "captcha_reader": ("captcha_reader", {**_CAPTCHAS, "model": "reader"}),
-    "denoising_autoencoder": ("denoising_autoencoder", {"dataset": "mnist_sample", "batch_size": 16}),
+    "denoising_autoencoder": (
+        "denoising_autoencoder",
+        {"dataset": "mnist_sample", "schedule": "constant", "batch_size": 16},
+    ),
     "denoising_autoencoder_tutorial": (
         "denoising_autoencoder",
         {"dataset": "mnist_sample", "recipe": "tutorial", "batch_size": 16},
