@@ -48,8 +48,9 @@ def kl_to_unit_gaussian(mean, log_variance):
     """KL(N(mean, exp(log_variance)) || N(0, 1)) summed over the latent: [N, latent] -> float32 [N], in nats.
 
     -1/2 sum(1 + log_variance - mean^2 - exp(log_variance)): Kingma and Welling 2013, arXiv 1312.6114, appendix B.
-    exp is taken of at most 80, so that an extreme log variance gives a huge and finite loss instead of infinity.
+    Above a log variance of 30 the variance goes on as a straight line, so that an extreme one gives a huge but finite
+    loss, whose slope still leads back and whose square an optimizer can hold.
     """
     mean, log_variance = tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
-    variance = tf.exp(tf.minimum(log_variance, 80.0))
+    variance = tf.exp(tf.minimum(log_variance, 30.0)) * (1 + tf.nn.relu(log_variance - 30.0))
     return -0.5 * tf.reduce_sum(1 + log_variance - tf.square(mean) - variance, axis=-1)
