@@ -407,11 +407,24 @@ class UpSampling2D(Layer):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs):
-        # A broadcast and a reshape: several times faster on CPU, forward and backward, than tf.repeat or a resize.
-        n, h, w, c = _sizes(inputs)
-        s = self.size
-        x = tf.broadcast_to(inputs[:, :, tf.newaxis, :, tf.newaxis, :], [n, h, s, w, s, c])
-        return tf.reshape(x, [n, h * s, w * s, c])
+        return _repeated(inputs, self.size)
+
+
+def _repeated(inputs, size):
+    """Each pixel `size` x `size` times."""
+
+    @tf.custom_gradient
+    def repeat(x):
+        n, h, w, c = _sizes(x)
+        rows = tf.broadcast_to(x[:, :, tf.newaxis, :, tf.newaxis, :], [n, h, size, w, size, c])
+
+        def back(gradients):
+            # The sums over windows, which is what a broadcast's own gradient computes ten times as slowly.
+            return size * size * tf.nn.avg_pool2d(gradients, size, size, "VALID")
+
+        return tf.reshape(rows, [n, h * size, w * size, c]), back
+
+    return repeat(inputs)
 
 
 class Flatten(Layer):
