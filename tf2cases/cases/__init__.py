@@ -5,12 +5,13 @@ import os
 from tf2cases.cases.captcha_reader import CaptchaReader
 from tf2cases.cases.linear_regression import LinearRegression
 from tf2cases.cases.mnist import MNIST
+from tf2cases.cases.transfer import Transfer
 from tf2cases.errors import UsageError
 from tf2cases.training import checkpoints
 from tf2cases.training import workdir as workdirs
 
 # The name in `config.json` -> the case. Conformance tests and `bin.export` run over it.
-REGISTRY = {case.Config.case: case for case in (LinearRegression, MNIST, CaptchaReader)}
+REGISTRY = {case.Config.case: case for case in (LinearRegression, MNIST, CaptchaReader, Transfer)}
 
 
 def restore(workdir, step=None):
