@@ -243,7 +243,7 @@ class Transfer(training.Case):
             # From the files, since there may be no pictures in the source; half the size is enough.
             images = np.stack([self._base().model.read(source.test_paths[test[i]])[::2, ::2] for i in wrong])
             texts = [f"{names[truth[i]]}\ntaken for {names[guess[i]]}" for i in wrong]
-            drawn["wrong_test_pictures"] = viz.labelled(images, texts, columns=5)
+            drawn["wrong_test_pictures"] = viz.labelled(images, texts, columns=min(5, len(wrong)))
         return drawn
 
     def signatures(self):

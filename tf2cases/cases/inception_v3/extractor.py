@@ -14,7 +14,7 @@ from tf2cases.cases.inception_v3.network import FEATURES, IMAGE_SHAPE
 from tf2cases.data.record_file import RecordFile
 from tf2cases.errors import UsageError
 
-_BATCH = 16
+BATCH = 16  # pictures that go through the network together
 _VERSION = 1  # to be raised when the same pictures and weights would give other numbers
 
 
@@ -68,7 +68,7 @@ class Extractor:
         """
 
         def compute(missing, bad):
-            for batch, answer in self.model.stream(missing, _BATCH, bad):
+            for batch, answer in self.model.stream(missing, BATCH, bad):
                 yield batch, answer["features"]
 
         return self._kept("features", [FEATURES], np.float32, compute, paths, cache_dir, bad)
@@ -77,7 +77,7 @@ class Extractor:
         """The pictures as the network sees them, uint8 [N, 299, 299, 3]; otherwise as `features`."""
 
         def compute(missing, bad):
-            for path, image in self.model.pictures(missing, 2 * _BATCH, bad):
+            for path, image in self.model.pictures(missing, 2 * BATCH, bad):
                 yield [path], np.round(255 * image)[np.newaxis].astype(np.uint8)
 
         return self._kept("images", IMAGE_SHAPE, np.uint8, compute, paths, cache_dir, bad)
