@@ -140,7 +140,7 @@ def _pictures(folder):
 
 
 def _check_counts(folder):
-    counts = np.bincount(folder.labels, minlength=len(folder.class_names))
+    counts = np.bincount(folder.labels, minlength=len(folder.class_names)).tolist()
     for name, count in zip(folder.class_names, counts, strict=True):
         if count < _FEWEST:
             what = f"{count or 'no'} usable picture{'s'[: count != 1]}"
