@@ -92,7 +92,7 @@ def test_a_classifier_answers_the_classify_call(exported):
 def test_rule_8_a_row_is_answered_the_same_alone_and_in_any_batch(exported):
     case, _, model = exported
     for name, request in case.requests().items():
-        sevenfold = {key: np.concatenate([value] * 3)[:7] for key, value in request.items()}
+        sevenfold = {key: np.concatenate([value] * 4)[:7] for key, value in request.items()}
         together = model.call(name, **sevenfold)
         for i in (0, 6):
             alone = model.call(name, **{key: value[i : i + 1] for key, value in sevenfold.items()})
@@ -134,6 +134,8 @@ def test_rule_12_openvino_agrees_to_1e_4(exported):
     import openvino
 
     case, path, model = exported
+    if ("serving_default", "image_bytes") in bytes_inputs(model):
+        pytest.skip("takes files, which OpenVINO cannot decode")
     request = case.requests()["serving_default"]
     compiled = openvino.compile_model(openvino.Core().read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     (theirs,) = compiled(list(request.values())).values()
