@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.cases import inception_v3
 from tf2cases.cases.inception_v3 import extractor
-from tf2cases.data import picture_folder
+from tf2cases.data import class_folder
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.training import field
@@ -119,7 +119,7 @@ class Transfer(training.Case):
     def load(cls, config):
         if not config.image_dir:
             raise UsageError("--image_dir is missing: it must be a folder with a sub-folder of pictures a class.")
-        folder = picture_folder.read(config.image_dir)
+        folder = class_folder.read(config.image_dir)
         folder.splits()  # mistakes are told before the features are computed
         base = extractor.load(config.weights, config.data_dir)
         bad, features, images = {}, None, None

@@ -16,7 +16,7 @@ _FEWEST = 2  # pictures of a class
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class PictureFolder:
+class ClassFolder:
     """What a folder holds.
 
     Attributes:
@@ -90,7 +90,7 @@ def read(path):
       path: the folder.
 
     Returns:
-      `PictureFolder`.
+      `ClassFolder`.
 
     Raises:
       UsageError: there is no such folder, fewer than two classes, a class with fewer than two pictures, or one whose
@@ -109,7 +109,7 @@ def read(path):
         only = f"one sub-folder, {names[0]!r}," if names else "no sub-folder,"
         raise UsageError(f"--image_dir={path} has {only} but must have at least two: each is a class.")
     files = [_pictures(os.path.join(path, name)) for name in names]
-    folder = PictureFolder(
+    folder = ClassFolder(
         path,
         tuple(names),
         tuple(file for found in files for file in found),
