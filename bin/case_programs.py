@@ -52,5 +52,5 @@ def export_case(case, export_dir, warmup):
     """Exports a case as EXPORT_DIR/NAME/VERSION; returns that path."""
     directory = os.path.join(export_dir, case.config.name)
     # The export is checked on the CPU; a GPU's own arithmetic may differ by TF32's ten bits of mantissa.
-    tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else 1e-5
+    tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance
     return export.export(case.signatures(), case.requests(), directory, warmup=warmup, tolerance=tolerance)

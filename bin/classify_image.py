@@ -22,8 +22,6 @@ from tf2cases.data import picture_files
 from tf2cases.errors import RunError, UsageError
 from tf2cases.serving.model import Model
 
-_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
-
 
 def define(values):
     inception_programs.define_weights(values)
@@ -89,10 +87,11 @@ def _pictures(arguments):
             os.path.join(folder, name)
             for folder, folders, names in os.walk(argument)
             for name in names
-            if name.lower().endswith(_ENDINGS) and not name.startswith(".")
+            if name.lower().endswith(picture_files.ENDINGS) and not name.startswith(".")
         ]
         if not found:
-            raise UsageError(f"{argument} has no pictures, but must have files ending in {', '.join(_ENDINGS)}.")
+            endings = ", ".join(picture_files.ENDINGS)
+            raise UsageError(f"{argument} has no pictures, but must have files ending in {endings}.")
         paths += sorted(found)
     return paths
 

@@ -59,6 +59,54 @@ def shared():
     return folder
 
 
+def _draw_shapes(folder, training, held_out):
+    """Draws pictures of discs, rows and columns, a sub-folder each; their names say which split they fall into.
+
+    Args:
+      folder: a pathlib.Path that is not there yet.
+      training, held_out: how many pictures of a class are for training, and for validation and for testing each.
+    """
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    from tf2cases.data import class_folder
+
+    rng = np.random.default_rng(0)
+    for kind in ("columns", "discs", "rows"):
+        (folder / kind).mkdir(parents=True)
+        wanted, number = [training, held_out, held_out], 0
+        while any(wanted):
+            name, number = f"{kind}_{number}.png", number + 1
+            split = class_folder.split_of(name)
+            if not wanted[split]:
+                continue
+            wanted[split] -= 1
+            picture = Image.new("L", (64, 48), int(rng.integers(150, 256)))
+            draw, ink = ImageDraw.Draw(picture), int(rng.integers(0, 90))
+            if kind == "discs":
+                r = int(rng.integers(8, 16))
+                x, y = int(rng.integers(r, 64 - r)), int(rng.integers(r, 48 - r))
+                draw.ellipse([x - r, y - r, x + r, y + r], fill=ink)
+            else:
+                for k in range(int(rng.integers(0, 8)), 64, int(rng.integers(8, 13))):
+                    draw.line([0, k, 64, k] if kind == "rows" else [k, 0, k, 48], fill=ink, width=3)
+            picture.save(folder / kind / name)
+
+
+@pytest.fixture(scope="session")
+def draw_shapes():
+    """The function `_draw_shapes`."""
+    return _draw_shapes
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory):
+    """Flags of the transfer case: drawn shapes, 18 pictures for training, 3 for validation and 3 for testing."""
+    place = tmp_path_factory.mktemp("shapes")
+    _draw_shapes(place / "pictures", 6, 1)
+    return {"image_dir": str(place / "pictures"), "cache_dir": str(place / "cache"), "weights": "random"}
+
+
 @pytest.fixture
 def two_replicas():
     """A MirroredStrategy over two logical CPU devices."""

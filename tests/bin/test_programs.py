@@ -293,7 +293,7 @@ def test_an_option_that_a_case_does_not_have_is_refused(capsys):
 
 PROGRAMS = sorted(
     name[:-3] for name in os.listdir(os.path.dirname(common.__file__))
-    if name.endswith(".py") and name[:-3] not in ("__init__", "common", "quiet", "case_programs")
+    if name.endswith(".py") and name[:-3] not in ("__init__", "common", "quiet", "case_programs", "inception_programs")
 )  # fmt: skip
 
 
@@ -302,7 +302,7 @@ def start(name, *flags):
     import importlib
 
     module = importlib.import_module(f"bin.{name}")
-    if name.startswith("train_"):
+    if not hasattr(module, "define"):
         return ended(module.main, *flags, program=f"{name}.py")
     return ended(
         lambda argv: common.run(module.__doc__, module.define, module.main, argv), *flags, program=f"{name}.py"
@@ -317,7 +317,13 @@ def test_every_program_explains_itself_without_other_flags(name, capsys):
 
 @pytest.mark.parametrize(
     ("name", "flag"),
-    [("evaluate", "workdir"), ("export", "workdir"), ("make_captchas", "out"), ("predict", "model")],
+    [
+        ("evaluate", "workdir"),
+        ("export", "workdir"),
+        ("make_captchas", "out"),
+        ("predict", "model"),
+        ("retrain", "image_dir"),
+    ],
 )
 def test_a_flag_without_a_default_is_asked_for(name, flag, capsys):
     assert start(name) == 2

@@ -41,6 +41,7 @@ SMALL = {
         "vae",
         {"dataset": "mnist_sample", "binarize": "dynamic", "input_dropout": 0.1, "iwae": 2, "sample_every": 2},
     ),
+    "transfer": ("transfer", {"batch_size": 16}),
     "captcha_tutorial": ("captcha_reader", {**_CAPTCHAS, "model": "tutorial", "loss": "binary"}),
 }
 
@@ -58,13 +59,15 @@ def test_cases_are_registered_under_their_own_key_with_a_description():
 
 
 @pytest.fixture(scope="module", params=SMALL)
-def run(request, tmp_path_factory):
+def run(request, tmp_path_factory, shapes):
     """(the result of three steps, made in two runs, what the second printed, the data source)."""
     key, flags = SMALL[request.param]
     case_class = cases.REGISTRY[key]
     given = {"workdir": str(tmp_path_factory.mktemp(request.param)), "log_every": 1, "checkpoint_every": 2, **flags}
     if key == "captcha_reader":
         given["cache_dir"] = str(tmp_path_factory.getbasetemp() / "captchas")
+    if key == "transfer":
+        given |= shapes
     printed = io.StringIO()
     training.train(case_class, case_class.Config.resolve(given | {"steps": 2}))
     with contextlib.redirect_stdout(printed):

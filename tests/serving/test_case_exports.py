@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from bin import case_programs
 from tf2cases import cases
+from tf2cases.cases import inception_v3
+from tf2cases.cases.inception_v3 import extractor
 from tf2cases.errors import UsageError
 from tf2cases.serving import rules, warmup
 from tf2cases.serving.model import Model
@@ -21,7 +23,15 @@ HOUSES = {
     "mean": [2000.7, 3.17, 340413.0],
     "std": [794.7, 0.76, 125040.0],
 }
-# Export name -> (case, config fields, data info): every model of every case.
+
+
+def transfer_info():
+    """Made when it is needed: the network takes seconds."""
+    base = extractor.load("random", inception_v3.weights.DEFAULT_DIR)
+    return {"class_names": ["cat", "dog", "newt"], "weights": base.identity}
+
+
+# Export name -> (case, config fields, data info or what makes it): every model of every case.
 EXPORTS = {
     "linear_regression": ("linear_regression", {}, HOUSES),
     "mnist_mlp": ("mnist", {"model": "mlp"}, DIGITS),
@@ -31,6 +41,7 @@ EXPORTS = {
     "dcgan_celeba": ("dcgan", {"dataset": "celeba"}, {"image_shape": [32, 32, 3]}),
     "vae": ("vae", {}, {"image_shape": [28, 28, 1]}),
     "captcha_reader": ("captcha_reader", {}, {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}),
+    "transfer": ("transfer", {"weights": "random"}, transfer_info),
 }
 
 
@@ -43,7 +54,7 @@ def exported(request, tmp_path_factory):
     """(case, version directory, Model)."""
     name, fields, info = EXPORTS[request.param]
     case_class = cases.REGISTRY[name]
-    case = case_class(case_class.Config(**fields, steps=10, epochs=None), info)
+    case = case_class(case_class.Config(**fields, steps=10, epochs=None), info() if callable(info) else info)
     place = tmp_path_factory.mktemp(request.param)
     path = case_programs.export_case(case, str(place), warmup=True)
     assert path == os.path.join(place, request.param, "1")
@@ -75,16 +86,17 @@ def test_a_classifier_answers_the_classify_call(exported):
     case, _, model = exported
     if "class_names" not in case.info:
         pytest.skip("no classifier")
-    answer = model.call("classify", **case.requests()["classify"])
+    request, names = case.requests()["classify"], case.info["class_names"]
+    answer = model.call("classify", **request)
     assert set(answer) == {"classes", "scores"}
-    assert answer["classes"].shape == answer["scores"].shape == (3, 10)
-    assert [c.decode() for c in answer["classes"][0]] == case.info["class_names"]
+    assert answer["classes"].shape == answer["scores"].shape == (len(request["inputs"]), len(names))
+    assert sorted(c.decode() for c in answer["classes"][0]) == names
 
 
 def test_rule_8_a_row_is_answered_the_same_alone_and_in_any_batch(exported):
     case, _, model = exported
     for name, request in case.requests().items():
-        sevenfold = {key: np.concatenate([value] * 3)[:7] for key, value in request.items()}
+        sevenfold = {key: np.concatenate([value] * 4)[:7] for key, value in request.items()}
         together = model.call(name, **sevenfold)
         for i in (0, 6):
             alone = model.call(name, **{key: value[i : i + 1] for key, value in sevenfold.items()})
@@ -93,7 +105,8 @@ def test_rule_8_a_row_is_answered_the_same_alone_and_in_any_batch(exported):
                     assert np.array_equal(value[0], together[key][i])
                 else:
                     scale = np.abs(together[key]).max()
-                    np.testing.assert_allclose(value[0], together[key][i], rtol=0, atol=1e-5 * scale)
+                    atol = case.export_tolerance * scale
+                    np.testing.assert_allclose(value[0], together[key][i], rtol=0, atol=atol)
 
 
 def test_rule_9_warmup_has_each_signature_with_one_row_and_several(exported):
@@ -105,7 +118,8 @@ def test_rule_9_warmup_has_each_signature_with_one_row_and_several(exported):
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         rows = {tensor.tensor_shape.dim[0].size for tensor in request.inputs.values()}
         seen.add((request.model_spec.signature_name, rows.pop()))
-    assert seen == {(name, rows) for name in case.signatures() for rows in (1, 3)}
+    several = {name: len(next(iter(request.values()))) for name, request in case.requests().items()}
+    assert seen == {(name, rows) for name in several for rows in (1, several[name])}
 
 
 def test_rule_11_no_nan_on_zeros_ones_and_random_inputs(exported):
@@ -124,6 +138,8 @@ def test_rule_12_openvino_agrees_to_1e_4(exported):
     import openvino
 
     case, path, model = exported
+    if ("serving_default", "image_bytes") in bytes_inputs(model):
+        pytest.skip("takes files, which OpenVINO cannot decode")
     request = case.requests()["serving_default"]
     compiled = openvino.compile_model(openvino.Core().read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     (theirs,) = compiled(list(request.values())).values()

@@ -7,6 +7,7 @@ from tf2cases.cases.dcgan import DCGAN
 from tf2cases.cases.denoising_autoencoder import DenoisingAutoencoder
 from tf2cases.cases.linear_regression import LinearRegression
 from tf2cases.cases.mnist import MNIST
+from tf2cases.cases.transfer import Transfer
 from tf2cases.cases.vae import VAE
 from tf2cases.errors import UsageError
 from tf2cases.training import checkpoints
@@ -14,7 +15,8 @@ from tf2cases.training import workdir as workdirs
 
 # The name in `config.json` -> the case. Conformance tests and `bin.export` run over it.
 REGISTRY = {
-    case.Config.case: case for case in (LinearRegression, MNIST, CaptchaReader, DenoisingAutoencoder, VAE, DCGAN)
+    case.Config.case: case
+    for case in (LinearRegression, MNIST, CaptchaReader, DenoisingAutoencoder, VAE, DCGAN, Transfer)
 }
 
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from tf2cases.errors import UsageError
 
 MAX_PIXELS = 50_000_000  # as in tf2cases.data.image_bytes, which must not be needed to read a file
+ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm")  # by which folders are searched
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # some others start external programs
 _ACCEPTED = "a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM picture"
 _ORIENTATION = 0x0112

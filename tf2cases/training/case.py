@@ -37,6 +37,8 @@ class Case(tf.Module):
 
     # Names of the scalars that `train_step` returns, in the order they are reported.
     metric_names = ("loss",)
+    # The largest difference of an export's answers from the live case's, as a part of the largest value.
+    export_tolerance = 1e-5
     # Whether the training examples are visited in a new random order each epoch.
     shuffle = True
     # Steps between calls of `samples`; 0: never. And how fast the GIF of them goes, in frames a second.

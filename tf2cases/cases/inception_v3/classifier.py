@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import itertools
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +18,7 @@ class InceptionV3(tf.Module):
     """A network, folded for inference, with the preprocessing and the class names that belong to it.
 
     Attributes:
+      network: the folded copy of the network.
       preprocessing: what pictures need.
       class_names: [str], one for each output; [] for a network that ends with the features.
       top_k: how many classes are told, the best first.
@@ -40,7 +42,7 @@ class InceptionV3(tf.Module):
         self.preprocessing = preprocessing
         self.class_names = tuple(class_names)
         self.top_k = min(top_k, network.classes)
-        self._network = network.fold()
+        self.network = network.fold()
         self._infer = tf.function(
             self._answer, input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32, "images")]
         )
@@ -55,10 +57,10 @@ class InceptionV3(tf.Module):
 
     def _answer(self, images):
         """float32 [N, 299, 299, 3] in [0, 1] -> {"features": [N, 2048], "probabilities": [N, classes]}."""
-        features = self._network.features(self.preprocessing.scaled(images))
+        features = self.network.features(self.preprocessing.scaled(images))
         answer = {"features": features}
-        if self._network.logits:
-            answer["probabilities"] = tf.nn.softmax(self._network.logits(features))
+        if self.network.logits:
+            answer["probabilities"] = tf.nn.softmax(self.network.logits(features))
         return answer
 
     def answer(self, images):
@@ -98,12 +100,13 @@ class InceptionV3(tf.Module):
         batches = [self.answer(images[i : i + batch_size])["features"] for i in range(0, len(images), batch_size)]
         return np.concatenate(batches) if batches else np.zeros([0, FEATURES], np.float32)
 
-    def stream(self, paths, batch_size=16):
+    def stream(self, paths, batch_size=16, bad=None):
         """Asks about picture files, reading and decoding ahead while the network computes.
 
         Args:
           paths: list of paths.
           batch_size: how many go through the network together.
+          bad: see `pictures`.
 
         Yields:
           (paths, answer) for each batch, as `answer` gives it.
@@ -111,17 +114,45 @@ class InceptionV3(tf.Module):
         Raises:
           UsageError: a file is not a picture that is accepted; it is named.
         """
-        ahead, waiting = 2 * batch_size, collections.deque()
+        pictures = self.pictures(paths, 2 * batch_size, bad)
+        while batch := list(itertools.islice(pictures, batch_size)):
+            names, images = zip(*batch, strict=True)
+            yield list(names), {name: value.numpy() for name, value in self._infer(np.stack(images)).items()}
+
+    def pictures(self, paths, ahead=32, bad=None):
+        """Reads and decodes picture files in threads.
+
+        Args:
+          paths: list of paths.
+          ahead: how many are read before they are asked for.
+          bad: called with (path, UsageError) for a file that is no picture, which is passed over then; by default the
+            error is raised.
+
+        Yields:
+          (path, image) in order, as `read` gives it.
+
+        Raises:
+          UsageError: see `read`.
+        """
+        upcoming, waiting = iter(paths), collections.deque()
         with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
             try:
-                for i in range(0, len(paths), batch_size):
-                    while len(waiting) < ahead and i + len(waiting) < len(paths):
-                        waiting.append(pool.submit(self.read, paths[i + len(waiting)]))
-                    batch = paths[i : i + batch_size]
-                    images = np.stack([waiting.popleft().result() for _ in batch])
-                    yield batch, {name: value.numpy() for name, value in self._infer(images).items()}
+                while True:
+                    for path in itertools.islice(upcoming, ahead - len(waiting)):
+                        waiting.append((path, pool.submit(self.read, path)))
+                    if not waiting:
+                        return
+                    path, future = waiting.popleft()
+                    try:
+                        image = future.result()
+                    except UsageError as error:
+                        if bad is None:
+                            raise
+                        bad(path, error)
+                        continue
+                    yield path, image
             finally:
-                for future in waiting:
+                for _, future in waiting:
                     future.cancel()
 
     def read(self, path):
@@ -143,7 +174,7 @@ class InceptionV3(tf.Module):
         Raises:
           UsageError: the network has no last layer.
         """
-        if not self._network.logits:
+        if not self.network.logits:
             raise UsageError("these weights have no last layer, so they can give features, but not be exported.")
         names, k = tf.constant(self.class_names), self.top_k
 

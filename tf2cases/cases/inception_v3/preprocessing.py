@@ -36,8 +36,29 @@ class Preprocessing:
     def to_image(self, rgba):
         """uint8 [..., height, width, 4] -> float32 [..., 299, 299, 3] in [0, 1], on white; bilinear, no smoothing.
 
-        Only the pixels that take part are touched, at most 598 x 598, so that size costs neither time nor memory.
+        Only the pixels that take part are looked at, at most 598 x 598, so that size costs neither time nor memory.
         """
+        rgba = tf.convert_to_tensor(rgba)
+        resized = self._resized(rgba)
+        # An opaque picture, as nearly all are, takes a tenth of the time.
+        is_opaque = tf.reduce_min(resized[..., 3]) >= 255
+        return tf.cond(is_opaque, lambda: resized[..., :3] / 255, lambda: self._resized_on_white(rgba))
+
+    def _resized(self, rgba):
+        """Each channel by itself, which is right for opaque pictures: float32 [..., 299, 299, 4] in [0, 255]."""
+        if self.crop < 1:
+            height, width = tf.shape(rgba)[-3], tf.shape(rgba)[-2]
+            top, left = (tf.cast(self._start(tf.cast(length, tf.float32)), tf.int32) for length in (height, width))
+            rgba = rgba[..., top : height - top, left : width - left, :]
+        # This kernel reads uint8, and so makes no float copy of a large picture.
+        resized = tf.raw_ops.ResizeBilinear(
+            images=rgba if rgba.shape.rank == 4 else rgba[tf.newaxis],
+            size=IMAGE_SHAPE[:2],
+            half_pixel_centers=self.half_pixel_centers,
+        )
+        return resized if rgba.shape.rank == 4 else resized[0]
+
+    def _resized_on_white(self, rgba):
         first_y, second_y, part_y = self._rows(tf.shape(rgba)[-3], IMAGE_SHAPE[0])
         first_x, second_x, part_x = self._rows(tf.shape(rgba)[-2], IMAGE_SHAPE[1])
 
@@ -51,11 +72,14 @@ class Preprocessing:
 
         return between(row(first_y), row(second_y), part_y[:, tf.newaxis, tf.newaxis])
 
+    def _start(self, length):
+        """How much is cut off at either end, as tf.image.central_crop rounds."""
+        return tf.floor((length - length * self.crop) / 2)
+
     def _rows(self, length, wanted):
         """Which two rows make up each wanted row: int32 [wanted] twice, and the second's part, float32 [wanted]."""
-        # As tf.image.central_crop rounds.
         length = tf.cast(length, tf.float32)
-        start = tf.floor((length - length * self.crop) / 2)
+        start = self._start(length)
         length -= 2 * start
         place = tf.range(wanted, dtype=tf.float32)
         if self.half_pixel_centers:
