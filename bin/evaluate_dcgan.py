@@ -56,7 +56,8 @@ def define(values):
         "features", "auto", f"What is compared: one of {', '.join(picture_features.NAMES)}.", flag_values=values
     )
     flags.DEFINE_string(
-        "classifier", None, "Workdir of the MNIST CNN that judges digits; default: runs/DATASET_cnn_best.",
+        "classifier", None, "Workdir of the MNIST CNN that judges digits; default: runs/DATASET_cnn_best. With "
+        "--features=inception its weights, as classify_image takes them; default: 2015.",
         flag_values=values,
     )  # fmt: skip
     flags.DEFINE_string("data_dir", None, "Where the data set is now; default: where it was.", flag_values=values)

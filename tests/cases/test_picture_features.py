@@ -10,6 +10,7 @@ from tf2cases import cases, training
 from tf2cases.cases import picture_features
 from tf2cases.cases.mnist import MNIST
 from tf2cases.data import houses, mnist, pipeline
+from tf2cases.errors import UsageError
 from tf2cases.nn import distances
 from tf2cases.training import checkpoints, workdir
 
@@ -270,7 +271,7 @@ def test_which_features_auto_means(any_accuracy):
 @pytest.mark.parametrize(
     ("name", "dataset", "shape", "named", "message"),
     [
-        ("inception", "mnist", (28, 28, 1), None, r"--features is 'inception', but must be one of auto, digits, ran"),
+        ("imagenet", "mnist", (28, 28, 1), None, r"--features is 'imagenet', but must be one of auto, digits, ran"),
         (
             "digits",
             "celeba",
@@ -285,3 +286,25 @@ def test_which_features_auto_means(any_accuracy):
 def test_features_that_do_not_fit_are_refused(name, dataset, shape, named, message):
     with pytest.raises(ValueError, match=message):
         picture_features.make(name, dataset, "", shape, named)
+
+
+def test_inception_features_are_the_networks_own_and_take_grey_pictures():
+    from tf2cases.cases.inception_v3 import extractor
+
+    images = np.random.default_rng(0).integers(0, 256, [3, 32, 32, 1], np.uint8)
+    features = picture_features.make("inception", "folder", "", (32, 32, 1), "random")
+    expected = extractor.load("random", "").model.features(images.repeat(3, axis=-1))
+    np.testing.assert_array_equal(features(images), expected)
+    assert features.name == "Inception-v3 (2,048 features) with the weights random"
+    assert not features.comparable
+
+
+def test_inception_features_without_their_weights_say_what_to_fetch(tmp_path, monkeypatch):
+    from tf2cases.data import download
+
+    def no_network(*arguments, **options):
+        raise UsageError("nothing there")
+
+    monkeypatch.setattr(download, "fetch", no_network)
+    with pytest.raises(UsageError, match="nothing there"):
+        picture_features.make("inception", "folder", str(tmp_path), (32, 32, 3))

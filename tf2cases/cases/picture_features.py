@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import cases, nn, training
+from tf2cases.cases.inception_v3 import extractor
 from tf2cases.cases.mnist import MNIST
 from tf2cases.data import sources
 from tf2cases.data.mnist import IMAGE_SHAPE
@@ -50,7 +51,10 @@ class PictureFeatures:
                 f"[N, {', '.join(map(str, self.image_shape))}], N >= 1."
             )
         batches = (np.asarray(images[first : first + _BATCH]) for first in range(0, len(images), _BATCH))
-        return np.concatenate([self._traced(tf.constant(batch)).numpy() for batch in batches])
+        return np.concatenate([self._batch(batch) for batch in batches])
+
+    def _batch(self, images):
+        return self._traced(tf.constant(images)).numpy()
 
     def _compute(self, images):
         """uint8 [N, H, W, C] -> float32 [N, d], traced."""
@@ -136,6 +140,26 @@ class RandomConvFeatures(PictureFeatures):
             quarters = tf.nn.avg_pool2d(x, (-(-height // 2), -(-width // 2)), (height // 2, width // 2), "VALID")
             features.append(tf.reshape(quarters, [-1, 4 * x.shape[3]]))
         return tf.concat(features, axis=1)
+
+
+class InceptionFeatures(PictureFeatures):
+    """Inception-v3's 2,048 pooled features, of pictures resized as its weights ask for (grey ones in three channels).
+
+    With the weights of 2015 they are those of published Frechet inception distances, up to how pictures are resized.
+
+    Args:
+      image_shape: (H, W, C) of the pictures.
+      weights: as `inception_v3.weights.load` takes them.
+      data_dir: where they are looked for.
+    """
+
+    def __init__(self, image_shape, weights, data_dir):
+        super().__init__(image_shape)
+        self._model = extractor.load(weights, data_dir).model
+        self.name, self.comparable = f"Inception-v3 (2,048 features) with the weights {weights}", weights == "2015"
+
+    def _batch(self, images):
+        return self._model.features(np.broadcast_to(images, (*images.shape[:3], 3)))
 
 
 # The data sets that the MNIST CNN can learn -> how accurate on them it must be to judge generated pictures.
@@ -234,8 +258,13 @@ def _has_classifier(dataset, image_shape):
     return dataset in _LEAST_ACCURACY and tuple(image_shape) == IMAGE_SHAPE
 
 
+def _inception(dataset, data_dir, image_shape, classifier):
+    del dataset
+    return InceptionFeatures(image_shape, classifier or "2015", data_dir)
+
+
 # name -> maker(dataset, data_dir, image_shape, classifier) -> PictureFeatures.
-_MAKERS = {"digits": _digits, "random_conv": _random_conv}
+_MAKERS = {"digits": _digits, "random_conv": _random_conv, "inception": _inception}
 NAMES = ("auto", *_MAKERS)
 
 
@@ -247,7 +276,7 @@ def make(name, dataset, data_dir, image_shape, classifier=None):
       dataset: the name of the data set that the pictures are like.
       data_dir: where it is looked for.
       image_shape: (H, W, C) of the pictures.
-      classifier: the workdir of the classifier for `digits`; None for the default one.
+      classifier: the workdir of the classifier for `digits`, or the weights for `inception`; None for the default.
 
     Returns:
       PictureFeatures.
