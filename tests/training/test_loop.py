@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf2cases.cases import MNIST, VAE, LinearRegression
+from tf2cases.cases import DCGAN, MNIST, VAE, DenoisingAutoencoder, LinearRegression
 from tf2cases.data import pipeline, sources
 from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
@@ -79,8 +79,10 @@ def test_a_run_that_was_stopped_at_any_step_ends_like_an_uninterrupted_one(runs,
         (MNIST, dict(steps=14, model="mlp", batch_size=50, schedule="cosine", warmup_steps=3, ema=0.9)),
         (MNIST, dict(steps=10, model="cnn", batch_size=40, augment=True, clip_norm=1.0)),
         (VAE, dict(steps=10, batch_size=40, recipe="best", binarize="dynamic", iwae=2, dataset="mnist_sample")),
+        (DenoisingAutoencoder, dict(steps=10, batch_size=40, dataset="mnist_sample")),
+        (DCGAN, dict(steps=8, batch_size=8, ema=0.9, sample_every=3, dataset="mnist_sample", keep_checkpoints="3")),
     ],
-    ids=["linear regression", "linear regression in batches", "mlp", "cnn", "vae"],
+    ids=["linear regression", "linear regression in batches", "mlp", "cnn", "vae", "autoencoder", "dcgan"],
 )
 def test_every_case_that_was_killed_ends_like_an_uninterrupted_run(
     runs, few_digits, at_step, deterministic, case, given
