@@ -1,25 +1,6 @@
-"""Exports a trained case as a SavedModel for TF Serving, checked in a fresh process: EXPORT_DIR/NAME/VERSION.
+"""Launcher of `tf2cases.programs.export`."""
 
-python -m bin.export --workdir=runs/mnist_cnn --export_dir=exports
-"""
-
-from absl import flags
-
-from bin import case_programs, common
-from tf2cases import cases
-
-
-def define(values):
-    case_programs.define_workdir(values)
-    flags.DEFINE_string("export_dir", "exports", "Where to; the next free version is taken.", flag_values=values)
-    flags.DEFINE_bool("no_warmup", False, "Leave the warm-up requests out.", flag_values=values)
-
-
-def main(values):
-    case = cases.restore(common.required(values, "workdir"), values["step"].value)
-    path = case_programs.export_case(case, values["export_dir"].value, warmup=not values["no_warmup"].value)
-    print(f"Done: {case.config.name} at step {int(case.step):,} is exported to {path}.")
-
+from tf2cases.programs import common, export
 
 if __name__ == "__main__":
-    common.run(__doc__, define, main)
+    common.run(export.__doc__, export.define, export.main)

@@ -1,32 +1,6 @@
-"""Exports Inception-v3 with trained weights as a SavedModel for TF Serving, checked in a fresh process.
+"""Launcher of `tf2cases.programs.export_inception`."""
 
-python -m bin.export_inception --weights=keras --export_dir=exports
-"""
-
-import os
-
-from absl import flags
-
-from bin import common, inception_programs
-from tf2cases.serving import export
-
-
-def define(values):
-    inception_programs.define_weights(values)
-    flags.DEFINE_integer("top_k", 5, "How many classes are told.", lower_bound=1, flag_values=values)
-    flags.DEFINE_string(
-        "export_dir", "exports", "Where to: the next free version of EXPORT_DIR/inception_v3.", flag_values=values
-    )
-    flags.DEFINE_bool("no_warmup", False, "Leave the warm-up requests out.", flag_values=values)
-
-
-def main(values):
-    model = inception_programs.load_model(values, values.top_k)
-    directory = os.path.join(values.export_dir, "inception_v3")
-    # Folded kernels are larger than trained ones, and sums of thousands of terms stand in another order for each batch.
-    path = export.export(model.signatures(), model.requests(), directory, warmup=not values.no_warmup, tolerance=1e-4)
-    print(f"Done: Inception-v3 with the weights {values['weights'].value} is exported to {path}.")
-
+from tf2cases.programs import common, export_inception
 
 if __name__ == "__main__":
-    common.run(__doc__, define, main)
+    common.run(export_inception.__doc__, export_inception.define, export_inception.main)

@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 from PIL import Image, ImageDraw, ImageFilter
 
-from bin import common
+from tf2cases.programs import common
 
 _FINER = 4
 

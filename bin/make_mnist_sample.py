@@ -5,9 +5,9 @@ import os
 import numpy as np
 from absl import flags
 
-from bin import common
 from tf2cases.data import idx, mnist
 from tf2cases.errors import UsageError
+from tf2cases.programs import common
 
 _PER_DIGIT = {"train": 400, "test": 100}
 

@@ -1,18 +1,6 @@
-"""Trains an autoencoder that takes the noise out of pictures, and exports it.
+"""Launcher of `tf2cases.programs.train_autoencoder`."""
 
-python -m bin.train_autoencoder
-python -m bin.train_autoencoder --dataset=mnist_sample --epochs=10
-python -m bin.train_autoencoder --dataset=folder --data_dir=photos --size=64
-python -m bin.train_autoencoder --recipe=tutorial
-"""
-
-from bin import case_programs
-from tf2cases.cases import DenoisingAutoencoder
-
-
-def main(argv=None):
-    case_programs.train(DenoisingAutoencoder, __doc__, argv)
-
+from tf2cases.programs import train_autoencoder
 
 if __name__ == "__main__":
-    main()
+    train_autoencoder.main()

@@ -1,17 +1,6 @@
-"""Trains a network that reads captchas, on generated pictures or a folder of labelled ones, and exports it.
+"""Launcher of `tf2cases.programs.train_captcha`."""
 
-python -m bin.train_captcha
-python -m bin.train_captcha --charset=alnum --train_count=100000
-python -m bin.train_captcha --model=tutorial --loss=binary --data_dir=captchas.tar
-"""
-
-from bin import case_programs
-from tf2cases.cases import CaptchaReader
-
-
-def main(argv=None):
-    case_programs.train(CaptchaReader, __doc__, argv)
-
+from tf2cases.programs import train_captcha
 
 if __name__ == "__main__":
-    main()
+    train_captcha.main()

@@ -1,18 +1,6 @@
-"""Trains a DCGAN on digits or faces, with a montage of the same 100 latents as it learns, and exports it.
+"""Launcher of `tf2cases.programs.train_dcgan`."""
 
-python -m bin.train_dcgan --dataset=celeba
-python -m bin.train_dcgan --dataset=toy_faces --steps=2000
-python -m bin.train_dcgan --dataset=mnist_sample --steps=300 --sample_every=50
-python -m bin.train_dcgan --dataset=folder --data_dir=photos --size=64
-"""
-
-from bin import case_programs
-from tf2cases.cases import DCGAN
-
-
-def main(argv=None):
-    case_programs.train(DCGAN, __doc__, argv)
-
+from tf2cases.programs import train_dcgan
 
 if __name__ == "__main__":
-    main()
+    train_dcgan.main()

@@ -1,16 +1,6 @@
-"""Trains a classifier of handwritten digits, shows how good it is, and exports it.
+"""Launcher of `tf2cases.programs.train_mnist`."""
 
-python -m bin.train_mnist --dataset=mnist_sample --epochs=20
-python -m bin.train_mnist --data_dir=data --model=cnn --recipe=best
-"""
-
-from bin import case_programs
-from tf2cases.cases import MNIST
-
-
-def main(argv=None):
-    case_programs.train(MNIST, __doc__, argv)
-
+from tf2cases.programs import train_mnist
 
 if __name__ == "__main__":
-    main()
+    train_mnist.main()

@@ -1,16 +1,6 @@
-"""Trains a variational autoencoder on digits or clothes, shows its latent plane, and exports it.
+"""Launcher of `tf2cases.programs.train_vae`."""
 
-python -m bin.train_vae --dataset=mnist_sample --epochs=200
-python -m bin.train_vae --data_dir=data --recipe=best --iwae=100
-"""
-
-from bin import case_programs
-from tf2cases.cases import VAE
-
-
-def main(argv=None):
-    case_programs.train(VAE, __doc__, argv)
-
+from tf2cases.programs import train_vae
 
 if __name__ == "__main__":
-    main()
+    train_vae.main()

@@ -69,7 +69,7 @@ def _draw_shapes(folder, training, held_out):
     import numpy as np
     from PIL import Image, ImageDraw
 
-    from tf2cases.data import class_folder
+    from tf2cases.data.pictures import classes as class_folder
 
     rng = np.random.default_rng(0)
     for kind in ("columns", "discs", "rows"):

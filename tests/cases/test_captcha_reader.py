@@ -6,8 +6,10 @@ import tensorflow as tf
 
 from tf2cases import nn, training, viz
 from tf2cases.cases import CaptchaReader
-from tf2cases.data import captcha, captcha_folder, pipeline
-from tf2cases.data.captcha_text import Charset
+from tf2cases.data import pipeline
+from tf2cases.data.captchas import dataset as captcha
+from tf2cases.data.captchas import folder as captcha_folder
+from tf2cases.data.captchas.text import Charset
 from tf2cases.errors import UsageError
 
 DIGITS = {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}

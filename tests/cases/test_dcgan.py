@@ -359,6 +359,8 @@ def test_a_discriminator_that_is_sure_of_everything_for_long_brings_a_warning():
     assert case.warning(history(0.9, 0.001, long)) == ""
     assert case.warning(history(0.999, 0.1, long)) == ""
     assert case.warning(history(0.999, 0.001, long) + history(0.9, 0.1, 1)) == ""
+    assert case.warning(history(0.999, 0.001, long + 1)) == ""  # said already
+    assert case.warning(history(0.999, 0.001, 2 * long)) != ""
 
 
 def test_digits_of_another_size_are_refused():

@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf2cases import cases, nn, training
-from tf2cases.cases import inception_v3, transfer
-from tf2cases.cases.inception_v3 import extractor
+from tf2cases import cases, inception_v3, nn, training
+from tf2cases.cases import transfer
 from tf2cases.errors import UsageError
+from tf2cases.inception_v3 import extractor
 
 # A PNG of 20,000 x 20,000 pixels, of which only the header is there.
 HEADER = b"IHDR" + (20000).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0"

@@ -10,12 +10,12 @@ import pytest
 import tensorflow as tf
 from scipy.special import expit, logsumexp, ndtri
 
-from bin import case_programs
 from tf2cases import nn, training
 from tf2cases.cases import VAE, vae
 from tf2cases.data import pipeline, sources
 from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
+from tf2cases.programs import case_programs
 from tf2cases.serving import verify
 from tf2cases.serving.model import Model
 

@@ -1,5 +1,7 @@
 """Each layer against Keras' with the same weights, or against NumPy."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -183,25 +185,21 @@ def test_batch_norm_on_two_replicas(two_replicas):
 @pytest.mark.parametrize("size", [1, 2, 3])
 @pytest.mark.parametrize("strides", [None, 1, 2])
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
-def test_max_pool_equals_keras(padding, strides, size):
+@pytest.mark.parametrize(
+    ("kind", "referee", "equal"),
+    [
+        (nn.MaxPool2D, keras.layers.MaxPooling2D, np.testing.assert_array_equal),
+        (nn.AvgPool2D, keras.layers.AveragePooling2D, functools.partial(np.testing.assert_allclose, **CLOSE)),
+    ],
+    ids=["max", "average"],
+)
+def test_a_pool_equals_keras(kind, referee, equal, padding, strides, size):
     x = draw(2, 7, 5, 3)
-    ours = nn.MaxPool2D(size, strides, padding)
+    ours = kind(size, strides, padding)
     shape = ours.create((None, 7, 5, 3), 0)
-    expected = keras.layers.MaxPooling2D(size, strides, padding)(x)
+    expected = referee(size, strides, padding)(x)
     assert shape[1:] == expected.shape[1:]
-    np.testing.assert_array_equal(ours(x), expected)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-@pytest.mark.parametrize("strides", [None, 1, 2])
-@pytest.mark.parametrize("padding", ["SAME", "VALID"])
-def test_avg_pool_equals_keras(padding, strides, size):
-    x = draw(2, 7, 5, 3)
-    ours = nn.AvgPool2D(size, strides, padding)
-    shape = ours.create((None, 7, 5, 3), 0)
-    expected = keras.layers.AveragePooling2D(size, strides, padding)(x)
-    assert shape[1:] == expected.shape[1:]
-    np.testing.assert_allclose(ours(x), expected, **CLOSE)
+    equal(ours(x), expected)
 
 
 def test_avg_pool_leaves_the_padding_out():

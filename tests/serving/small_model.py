@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tf2cases.data import image_bytes
+from tf2cases.data.pictures import graph as image_bytes
 
 LABELS = [str(digit) for digit in range(10)]
 

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bin import case_programs
-from tf2cases import cases
-from tf2cases.cases import inception_v3
-from tf2cases.cases.inception_v3 import extractor
+from tf2cases import cases, inception_v3
 from tf2cases.errors import UsageError
+from tf2cases.inception_v3 import extractor
+from tf2cases.programs import case_programs
 from tf2cases.serving import rules, warmup
 from tf2cases.serving.model import Model
 

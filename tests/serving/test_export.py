@@ -11,7 +11,7 @@ from absl import flags
 from absl.testing import flagsaver
 from small_model import LABELS, png, requests
 
-from tf2cases.data import image_bytes
+from tf2cases.data.pictures import graph as image_bytes
 from tf2cases.errors import RunError
 from tf2cases.serving import export as export_module
 from tf2cases.serving import rules, verify, warmup

@@ -6,8 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
-from tf2cases.data import captcha, captcha_folder, image_bytes
-from tf2cases.data.captcha_text import Charset
+from tf2cases.data.captchas import dataset as captcha
+from tf2cases.data.captchas import folder as captcha_folder
+from tf2cases.data.captchas.text import Charset
+from tf2cases.data.pictures import graph as image_bytes
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.training import field

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf2cases import nn, training, viz
 from tf2cases.data import sources
-from tf2cases.data.image_bytes import encode_batch
+from tf2cases.data.pictures.graph import encode_batch
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.training import field
@@ -60,8 +60,12 @@ class Config(training.OptimizerConfig):
 
     @classmethod
     def recipe_defaults(cls, given):
-        every = given.get("sample_every") or (1000 if given.get("dataset", "mnist") in DIGITS else 500)
+        every = given.get("sample_every") or _sample_every(given.get("dataset", cls.dataset))
         return dict(sample_every=every, checkpoint_every=every, eval_every=every)
+
+
+def _sample_every(dataset):
+    return 1000 if dataset in DIGITS else 500
 
 
 def first_side(size):
@@ -257,7 +261,7 @@ class DCGAN(training.Case):
 
     @property
     def sample_every(self):
-        return self.config.sample_every or (1000 if self.config.dataset in DIGITS else 500)
+        return self.config.sample_every or _sample_every(self.config.dataset)
 
     @property
     def frames_per_second(self):
@@ -289,10 +293,11 @@ class DCGAN(training.Case):
         }
 
     def warning(self, history):
-        """Advice when the discriminator was sure of everything for long (`SATURATED_...`)."""
-        recent = [r["values"] for r in history if r["split"] == "train"][-SATURATED_REPORTS:]
-        sure = [v["d_real"] > SATURATED_REAL and v["d_fake_before"] < SATURATED_FAKE for v in recent]
-        if len(sure) < SATURATED_REPORTS or not all(sure):
+        """Advice each time that the discriminator was sure of everything for long (`SATURATED_...`)."""
+        reports = [r["values"] for r in reversed(history) if r["split"] == "train"]
+        sure = [v["d_real"] > SATURATED_REAL and v["d_fake_before"] < SATURATED_FAKE for v in reports]
+        in_a_row = sure.index(False) if False in sure else len(sure)
+        if in_a_row == 0 or in_a_row % SATURATED_REPORTS:
             return ""
         return (
             f"the discriminator has told real from generated pictures with more than {SATURATED_REAL:.0%} certainty in "

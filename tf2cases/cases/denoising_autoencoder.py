@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf2cases import nn, training, viz
 from tf2cases.data import sources
-from tf2cases.data.image_bytes import composite_on_white, decode_batch, encode_batch, to_grey
+from tf2cases.data.pictures.graph import composite_on_white, decode_batch, encode_batch, to_grey
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.training import field
@@ -156,6 +156,8 @@ class DenoisingAutoencoder(training.Case):
         else:
             self.optimizer = nn.Adadelta(variables, rho=0.95, epsilon=1e-7, **options)
         self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.float32)])
+        files = tf.TensorSpec(self._input_shape, tf.uint8)
+        self._measured = tf.function(self._compare, input_signature=[files, files])
 
     @classmethod
     def load(cls, config):
@@ -196,17 +198,19 @@ class DenoisingAutoencoder(training.Case):
     def evaluate(self, dataset):
         means = {}
         for batch in dataset:
-            clean, noisy = _scaled(batch["images"]), _scaled(batch["noisy"])
-            logits = self._infer(noisy)
-            # Of a pixel that is quite black or white it would be infinite: off by 1e-7, as Keras has it.
-            p = tf.clip_by_value(noisy, 1e-7, 1 - 1e-7)
-            noisy_entropy = -tf.reduce_mean(clean * tf.math.log(p) + (1 - clean) * tf.math.log(1 - p), axis=[1, 2, 3])
-            measured = _measures(clean, tf.sigmoid(logits), nn.losses.sigmoid_cross_entropy(clean, logits))
-            for name, values in _measures(clean, noisy, noisy_entropy).items():
-                measured[f"noisy_{name}"] = values
-            for name, values in measured.items():
+            for name, values in self._measured(batch["images"], batch["noisy"]).items():
                 means.setdefault(name, nn.metrics.Mean()).update(values)
         return {name: mean.result() for name, mean in means.items()}
+
+    def _compare(self, clean, noisy):
+        """{name: float32 [N]} of uint8 pictures: `_measures` of the denoised ones, and noisy_... of the noisy ones."""
+        clean, noisy = _scaled(clean), _scaled(noisy)
+        logits = self._logits(noisy)
+        # Of a pixel that is quite black or white it would be infinite: off by 1e-7, as Keras has it.
+        p = tf.clip_by_value(noisy, 1e-7, 1 - 1e-7)
+        noisy_entropy = -tf.reduce_mean(clean * tf.math.log(p) + (1 - clean) * tf.math.log(1 - p), axis=[1, 2, 3])
+        measured = _measures(clean, tf.sigmoid(logits), nn.losses.sigmoid_cross_entropy(clean, logits))
+        return measured | {f"noisy_{n}": v for n, v in _measures(clean, noisy, noisy_entropy).items()}
 
     def conclude(self, source, values):
         v = values

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
-from tf2cases.data import image_bytes, sources
+from tf2cases.data import sources
+from tf2cases.data.pictures import graph as image_bytes
 from tf2cases.training import field
 
 # What `--recipe=best` sets, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).

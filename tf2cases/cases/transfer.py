@@ -8,12 +8,11 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tf2cases import nn, training, viz
-from tf2cases.cases import inception_v3
-from tf2cases.cases.inception_v3 import extractor
-from tf2cases.data import class_folder
+from tf2cases import inception_v3, nn, training, viz
+from tf2cases.data.pictures import classes as class_folder
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
+from tf2cases.inception_v3 import extractor
 from tf2cases.training import field
 
 BLOCKS = 18  # of the network, see `inception_v3.Network`
@@ -92,18 +91,17 @@ class Transfer(training.Case):
         self._base = lambda: base
         frozen = base.model.network.blocks[: BLOCKS - config.fine_tune]
         self._frozen = lambda: frozen
-        self.blocks, self._tuned = [], dict
+        self.blocks, self._tuned, trained = [], dict, []
         if config.fine_tune:
             copy = _copy(base, 0)
-            self.blocks = copy.blocks[BLOCKS - config.fine_tune :]
+            self.blocks, trained = copy.blocks[BLOCKS - config.fine_tune :], copy.last_variables(config.fine_tune)
             starts = tuple(f"{block.name}/" for block in self.blocks)
             tuned = {name: variable for name, variable in copy.values().items() if name.startswith(starts)}
             self._tuned = lambda: tuned
         init = nn.initializers.truncated_normal(0.001)
         self.logits = nn.Dense(len(info["class_names"]), kernel_init=init, name="logits")
         self.logits.create((None, inception_v3.FEATURES), nn.random.fold(config.seed, "logits"))
-        trained = [variable for layer in [*self.blocks, self.logits] for variable in layer.trainable_variables]
-        self.optimizer = nn.SGD(trained, **config.optimizer_options())
+        self.optimizer = nn.SGD([*trained, *self.logits.trainable_variables], **config.optimizer_options())
         self._infer = {
             "features": tf.function(
                 lambda features: self._logits({"features": features}),
@@ -196,7 +194,7 @@ class Transfer(training.Case):
             outputs = tf.stop_gradient(outputs)
             for block in self.blocks:
                 outputs = block(outputs)
-            features = tf.reduce_mean(outputs, axis=[1, 2])
+            features = self._base().model.network.pool(outputs)
         return tf.cast(self.logits(features), tf.float32)
 
     def _all_logits(self, arrays):
@@ -248,8 +246,9 @@ class Transfer(training.Case):
 
     def signatures(self):
         network = _copy(self._base(), len(self.info["class_names"]))
+        values = network.values()
         for name, variable in self._tuned().items():
-            network.values()[name].assign(variable)
+            values[name].assign(variable)
         network.logits.kernel.assign(self.logits.kernel)
         network.logits.bias.assign(self.logits.bias)
         model = inception_v3.InceptionV3(

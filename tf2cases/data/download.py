@@ -5,6 +5,8 @@ import hashlib
 import os
 import urllib.request
 
+from tqdm import tqdm
+
 from tf2cases.data import tfds
 from tf2cases.errors import RunError, UsageError
 
@@ -63,8 +65,6 @@ def _sent_md5(headers):
 
 def _copy(answer, part, length):
     """Copies the answer's body to a file with a progress bar: (bytes, md5)."""
-    from tqdm import tqdm
-
     digest, size = hashlib.md5(), 0
     name = os.path.basename(part).removesuffix(".part")
     with open(part, "wb") as file, tqdm(total=length, unit="B", unit_scale=True, desc=name) as bar:

@@ -7,9 +7,10 @@ import hashlib
 import os
 import re
 
-from tf2cases.data import picture_set, tfds
-from tf2cases.data.picture_archive import ENDINGS
-from tf2cases.data.picture_folder import PictureFolder
+from tf2cases.data import tfds
+from tf2cases.data.pictures import dataset as picture_set
+from tf2cases.data.pictures.archive import ENDINGS
+from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import UsageError
 
 
@@ -90,18 +91,8 @@ def find(name, data_dir):
     for folder in inside:
         if _holds(folder, SETS[name]):
             return PictureFolder(folder)
-    builder = tfds.DOWNLOADS[name].builder
-    dirs = ([data_dir] if data_dir else []) + [tfds.default_dir()]
-    folder = tfds.find_prepared(builder, dirs)
-    if folder is None:
-        where = f"in {' or '.join(inside)}" if inside else "because --data_dir is empty"
-        folder = tfds.download_folder(
-            name,
-            data_dir,
-            f"found neither {SETS[name].archives} nor its unpacked pictures {where}, nor a prepared TFDS set in "
-            + " or ".join(os.path.join(d, builder) for d in dirs),
-        )
-    return TfdsPictures(folder)
+    files = f"{SETS[name].archives} nor its unpacked pictures"
+    return TfdsPictures(tfds.locate(name, data_dir, files, inside))
 
 
 def _archive_or_folder(folder, faces):

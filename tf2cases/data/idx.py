@@ -6,12 +6,12 @@ per dimension. Reference: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of
 
 import gzip
 import math
-import os
 import struct
 import zlib
 
 import numpy as np
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 
 _UNSIGNED_BYTE = 8
@@ -83,11 +83,9 @@ def write(path, array):
             f"array is {array.dtype} with shape {list(array.shape)}: expected uint8 with 1 to 4 dimensions."
         )
     header = bytes([0, 0, _UNSIGNED_BYTE, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    partial = f"{path}.partial"
-    with open(partial, "wb") as file:
+    with files.replacing(path) as file:
         if str(path).endswith(".gz"):
             with gzip.GzipFile("", "wb", 9, file, mtime=0) as zipped:
                 zipped.write(header + array.tobytes())
         else:
             file.write(header + array.tobytes())
-    os.replace(partial, path)

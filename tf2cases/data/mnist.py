@@ -58,18 +58,8 @@ def load(name, data_dir=""):
         paths = _find(folder)
         if paths:
             return _from_idx(name, paths)
-    tfds_dirs = ([data_dir] if data_dir else []) + [tfds.default_dir()]
-    splits = tfds.load_prepared(name, tfds_dirs)
-    if splits is None:
-        names = ", ".join(file for pair in FILES.values() for file in pair)
-        where = f"in {' or '.join(folders)}" if folders else "because --data_dir is empty"
-        splits = tfds.download(
-            name,
-            data_dir,
-            f"found neither the idx files {names} (plain or .gz) {where}, nor a prepared TFDS set in "
-            + " or ".join(os.path.join(d, name) for d in tfds_dirs),
-        )
-    return _from_tfds(name, splits)
+    files = ", ".join(file for pair in FILES.values() for file in pair)
+    return _from_tfds(name, tfds.load(name, data_dir, f"the idx files {files} (plain or .gz)", folders))
 
 
 def load_sample():

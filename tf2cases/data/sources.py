@@ -2,7 +2,11 @@
 
 import inspect
 
-from tf2cases.data import captcha, captcha_folder, faces, houses, mnist, picture_set, toy_faces
+from tf2cases.data import faces, houses, mnist
+from tf2cases.data.captchas import dataset as captcha
+from tf2cases.data.captchas import folder as captcha_folder
+from tf2cases.data.pictures import dataset as picture_set
+from tf2cases.data.toy_faces import dataset as toy_faces
 from tf2cases.errors import UsageError
 
 

@@ -62,6 +62,40 @@ def default_dir():
     return os.environ.get("TFDS_DATA_DIR", os.path.join(os.path.expanduser("~"), "tensorflow_datasets"))
 
 
+def load(name, data_dir, files, folders):
+    """Loads a set that is prepared in DATA_DIR or TFDS' default directory, or downloads it.
+
+    Args:
+      name: a key of `DOWNLOADS`.
+      data_dir: where it is looked for first, and where a download goes; "" for TFDS' default directory alone.
+      files: which files of the publisher were looked for in vain before, for the message: "found neither FILES ...".
+      folders: where they were looked for.
+
+    Returns:
+      {split: {feature: array with leading dimension N}}.
+
+    Raises:
+      UsageError, RunError: as `load_prepared` and `download`.
+    """
+    return _found_or_downloaded(load_prepared, download, name, data_dir, files, folders)
+
+
+def locate(name, data_dir, files, folders):
+    """The folder of what `load` would load, with its arguments and errors; reads nothing."""
+    return _found_or_downloaded(find_prepared, download_folder, name, data_dir, files, folders)
+
+
+def _found_or_downloaded(find, fetch, name, data_dir, files, folders):
+    builder = DOWNLOADS[name].builder
+    dirs = ([data_dir] if data_dir else []) + [default_dir()]
+    found = find(builder, dirs)
+    if found is not None:
+        return found
+    where = f"in {' or '.join(folders)}" if folders else "because --data_dir is empty"
+    prepared = " or ".join(os.path.join(d, builder) for d in dirs)
+    return fetch(name, data_dir, f"found neither {files} {where}, nor a prepared TFDS set in {prepared}")
+
+
 def load_prepared(name, dirs):
     """Loads the newest prepared version of a set from the first of `dirs` that has one; no network.
 
@@ -89,7 +123,7 @@ def encoded_pictures(folder):
     """The pictures of a prepared set as it stores them, in a fixed order.
 
     Args:
-      folder: from `find_prepared` or `download_folder`.
+      folder: from `locate`.
 
     Returns:
       count, and an iterator of encoded pictures as bytes: of all splits, one after the other.
@@ -162,7 +196,7 @@ def download(name, data_dir="", looked_for=""):
     Args:
       name: a key of `DOWNLOADS`.
       data_dir: where the prepared set goes; TFDS' default directory if empty.
-      looked_for: what was looked for in vain before, for the message: "no ... in ...".
+      looked_for: what was looked for in vain before, for the message: "found neither ... nor ...".
 
     Returns:
       {split: {feature: array}}, as `load_prepared`.

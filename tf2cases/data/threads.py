@@ -2,8 +2,12 @@
 
 import collections
 import concurrent.futures
+import os
 
-from tf2cases.data.captcha import default_workers
+
+def default_workers():
+    """As many threads, or processes, as there are processors for this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(work, items):

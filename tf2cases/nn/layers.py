@@ -506,6 +506,18 @@ class SpectralNorm(Layer):
         return self.layer.compute(inputs, kernel / largest[0, 0])
 
 
+def _require_unique_names(name, kind, layers):
+    names = [layer.name for layer in layers]
+    repeated = sorted({n for n in names if names.count(n) > 1})
+    if repeated:
+        raise ValueError(f"{name}: {kind} name {repeated[0]!r} is used twice, but must be unique.")
+
+
+def _call(layer, inputs, **arguments):
+    """Calls a layer with those of the arguments that it names."""
+    return layer(inputs, **{name: arguments[name] for name in layer.call_arguments})
+
+
 class Sequential(Layer):
     """Layers one after the other, each given what its `call_arguments` name.
 
@@ -519,10 +531,7 @@ class Sequential(Layer):
     def __init__(self, layers, name="sequential"):
         super().__init__(name)
         self.layers = list(layers)
-        names = [layer.name for layer in self.layers]
-        repeated = sorted({n for n in names if names.count(n) > 1})
-        if repeated:
-            raise ValueError(f"{name}: layer name {repeated[0]!r} is used twice, but must be unique.")
+        _require_unique_names(name, "layer", self.layers)
 
     def _create(self, input_shape, seed):
         shape = input_shape
@@ -533,9 +542,8 @@ class Sequential(Layer):
     @tf.Module.with_name_scope
     def __call__(self, inputs, is_training=False, seed=None, update_statistics=True):
         """Args: inputs; is_training, update_statistics: Python bools; seed: int64 [2], for dropout in training."""
-        arguments = {"is_training": is_training, "seed": seed, "update_statistics": update_statistics}
         for layer in self.layers:
-            inputs = layer(inputs, **{name: arguments[name] for name in layer.call_arguments})
+            inputs = _call(layer, inputs, is_training=is_training, seed=seed, update_statistics=update_statistics)
         return inputs
 
 
@@ -552,10 +560,7 @@ class Branches(Layer):
     def __init__(self, branches, name="branches"):
         super().__init__(name)
         self.branches = list(branches)
-        names = [branch.name for branch in self.branches]
-        repeated = sorted({n for n in names if names.count(n) > 1})
-        if repeated:
-            raise ValueError(f"{name}: branch name {repeated[0]!r} is used twice, but must be unique.")
+        _require_unique_names(name, "branch", self.branches)
 
     def _create(self, input_shape, seed):
         shapes = [branch.create(input_shape, random.fold(seed, branch.name)) for branch in self.branches]
@@ -568,11 +573,8 @@ class Branches(Layer):
     @tf.Module.with_name_scope
     def __call__(self, inputs, is_training=False, seed=None, update_statistics=True):
         """Args: as `Sequential`."""
-        arguments = {"is_training": is_training, "seed": seed, "update_statistics": update_statistics}
-        return tf.concat(
-            [branch(inputs, **{name: arguments[name] for name in branch.call_arguments}) for branch in self.branches],
-            axis=-1,
-        )
+        arguments = dict(is_training=is_training, seed=seed, update_statistics=update_statistics)
+        return tf.concat([_call(branch, inputs, **arguments) for branch in self.branches], axis=-1)
 
 
 class Skip(Branches):

@@ -9,9 +9,9 @@ import uuid
 import tensorflow as tf
 
 from tf2cases.errors import RunError
+from tf2cases.files import sync
 from tf2cases.serving import rules, verify
 from tf2cases.serving import warmup as warmup_file
-from tf2cases.training.disk import sync
 
 
 def export(signatures, requests, directory, *, warmup=True, tolerance=1e-5):

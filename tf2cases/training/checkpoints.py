@@ -7,7 +7,7 @@ import shutil
 import tensorflow as tf
 
 from tf2cases.errors import RunError, UsageError
-from tf2cases.training.disk import reason, sync
+from tf2cases.files import reason, sync
 
 _NAME = re.compile(r"step_(\d+)$")
 

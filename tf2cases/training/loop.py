@@ -262,11 +262,12 @@ class _Run:
                 values = self._evaluate()
                 self._report("eval", values)
             if done or self._due(sample_every):
-                self.reporter.pictures(self.step, self.case.samples(), numbered=True)
+                samples = self.case.samples()
+                self.reporter.pictures(self.step, samples, numbered=True)
             if done or (config.pictures_every and self._due(config.pictures_every)):
                 self.reporter.pictures(self.step, self.case.pictures(self.source), numbered=bool(config.pictures_every))
             if done:
-                self._finish()
+                self._finish(samples)
             if done or stopper.received or self._due(config.checkpoint_every):
                 self._save()
         return {} if self.step < last else values
@@ -295,11 +296,11 @@ class _Run:
         values = self.case.evaluate(pipeline.in_order(self.source.test, EVALUATION_BATCH))
         return {name: float(value) for name, value in values.items()}
 
-    def _finish(self):
-        """What is drawn of the whole run."""
+    def _finish(self, films):
+        """What is drawn of the whole run, with a film of each name in `films`."""
         case, reporter = self.case, self.reporter
         reporter.pictures(self.step, case.curves(self.history), numbered=False)
-        for name in case.samples():
+        for name in films:
             reporter.film(name, case.frames_per_second)
         embedding = case.embedding(self.source)
         if embedding is not None:

@@ -8,10 +8,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf2cases import viz
+from tf2cases.files import writing
 from tf2cases.training import projector
 from tf2cases.training import workdir as workdirs
 from tf2cases.training.clock import duration
-from tf2cases.training.disk import writing
 
 
 class Reporter:

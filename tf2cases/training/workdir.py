@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 import tf2cases
+from tf2cases.configs import run as configs
 from tf2cases.errors import UsageError
-from tf2cases.training import config as configs
+from tf2cases.files import writing
 from tf2cases.training import distribution
-from tf2cases.training.disk import writing
 
 # What a run writes into its folder; `--overwrite` removes these and nothing else.
 CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (

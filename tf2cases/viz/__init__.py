@@ -1,7 +1,7 @@
 """Arrays in, pictures out: grids, charts, and the files they are kept in."""
 
 from tf2cases.viz.charts import bars, confusion_matrix, curves, training_curves
-from tf2cases.viz.files import read_png, write_bytes, write_gif, write_png
+from tf2cases.viz.files import read_png, write_gif, write_png
 from tf2cases.viz.grid import labelled, montage, to_uint8
 from tf2cases.viz.scatter import scatter_3d, scatter_classes, scatter_with_line
 from tf2cases.viz.structure import structure
@@ -19,7 +19,6 @@ __all__ = [
     "structure",
     "to_uint8",
     "training_curves",
-    "write_bytes",
     "write_gif",
     "write_png",
 ]

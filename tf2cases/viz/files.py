@@ -1,11 +1,11 @@
 """Picture files that are whole or absent."""
 
 import os
-import uuid
 from collections.abc import Sequence
 
 import numpy as np
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 
 
@@ -23,7 +23,7 @@ def write_png(path: str | os.PathLike, image) -> None:
     import imageio.v3 as imageio
 
     pixels = _pixels("image", image, (1, 3, 4))
-    write_bytes(path, imageio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow"))
+    files.write_bytes(path, imageio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow"))
 
 
 def read_png(path: str | os.PathLike) -> np.ndarray:
@@ -71,7 +71,7 @@ def write_gif(path: str | os.PathLike, frames: Sequence, frames_per_second: floa
         duration=milliseconds if len(made) > 1 else milliseconds[0],  # Pillow takes no list for one frame
         loop=0,
     )
-    write_bytes(path, encoded)
+    files.write_bytes(path, encoded)
 
 
 def _pixels(name, image, channels) -> np.ndarray:
@@ -85,18 +85,3 @@ def _pixels(name, image, channels) -> np.ndarray:
             f"{name} is {image.dtype} {list(shape)}, but must be uint8 [H, W] or one of {wanted}, with H, W >= 1."
         )
     return image[..., 0] if shape[2:] == (1,) else image
-
-
-def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file that is whole or absent: beside the target, then renamed. Errors as in `write_png`."""
-    folder, name = os.path.split(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    partial = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        with open(partial, "xb") as file:
-            file.write(content)
-        os.replace(partial, path)
-    except BaseException:
-        if os.path.exists(partial):
-            os.remove(partial)
-        raise

@@ -8,6 +8,7 @@ import tempfile
 import numpy as np
 from PIL import Image
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 from tf2cases.wordcloud import colors, drawing, fonts, layout, masks, outlines
 from tf2cases.wordcloud.messages import both
@@ -56,14 +57,12 @@ class Cloud:
           UsageError: another ending.
           OSError: the file cannot be written.
         """
-        from tf2cases import viz
-
         if _suffix(path) == ".svg":
-            viz.write_bytes(path, self.svg().encode())
+            files.write_bytes(path, self.svg().encode())
         else:
             buffer = io.BytesIO()
             self.image().save(buffer, "PNG", optimize=True)
-            viz.write_bytes(path, buffer.getvalue())
+            files.write_bytes(path, buffer.getvalue())
 
 
 def draw(words: Words, options: Options) -> Cloud:

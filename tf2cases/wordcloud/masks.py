@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
-from tf2cases.data import picture_files
+from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
 from tf2cases.wordcloud.messages import both
 

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 from tf2cases.wordcloud import reading
 from tf2cases.wordcloud.messages import both
@@ -27,9 +28,7 @@ def write_table(path: str, weights: dict[str, float]) -> None:
     Raises:
       OSError: the file cannot be written; an older one is then still there.
     """
-    from tf2cases import viz
-
-    viz.write_bytes(path, as_text(weights).encode("utf-8-sig"))
+    files.write_bytes(path, as_text(weights).encode("utf-8-sig"))
 
 
 def read_table(path: str) -> dict[str, float]:

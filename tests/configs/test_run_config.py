@@ -1,0 +1,187 @@
+"""Fields, recipes, the length of a run, and which differences matter on resuming."""
+
+import dataclasses
+import json
+
+import pytest
+
+from tf2cases import training
+from tf2cases.cases import linear_regression, mnist
+from tf2cases.configs import run as configs
+from tf2cases.errors import UsageError
+from tf2cases.training import field
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(training.OptimizerConfig):
+    case = "example"
+    epochs: float | None = field(5, "Epochs.", above=0, numeric=False)
+    width: int = field(8, "Width in units.", minimum=1, maximum=64)
+    share: float = field(0.5, "A share.", minimum=0.0, maximum=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("steps", 0, r"^--steps is 0, but must be at least 1\.$"),
+        ("epochs", 0.0, r"^--epochs is 0\.0, but must be greater than 0\.$"),
+        ("epochs", -1, r"^--epochs is -1, but must be greater than 0\.$"),
+        ("epochs", float("nan"), r"^--epochs is nan, but must be a finite number\.$"),
+        ("epochs", float("inf"), r"^--epochs is inf, but must be a finite number\.$"),
+        ("batch_size", 0, r"^--batch_size is 0, but must be at least 1\.$"),
+        ("seed", -1, r"^--seed is -1, but must be at least 0\.$"),
+        ("precision", "float64", r"^--precision is 'float64', but must be one of float32, bfloat16, float16\.$"),
+        ("jit", "yes", r"^--jit is 'yes', but must be one of auto, on, off\.$"),
+        ("strategy", "tpu", r"^--strategy is 'tpu', but must be one of auto, single, mirrored, multi_worker\.$"),
+        ("log_every", 0, r"^--log_every is 0, but must be at least 1\.$"),
+        ("eval_every", -1, r"^--eval_every is -1, but must be at least 0\.$"),
+        ("checkpoint_every", -1, r"^--checkpoint_every is -1, but must be at least 0\.$"),
+        ("pictures_every", -1, r"^--pictures_every is -1, but must be at least 0\.$"),
+        ("keep_checkpoints", "0", r"^--keep_checkpoints is '0', but must be a number of at least 1, or all\.$"),
+        ("keep_checkpoints", "few", r"^--keep_checkpoints is 'few', but must be a number of at least 1, or all\.$"),
+        ("learning_rate", 0.0, r"^--learning_rate is 0\.0, but must be greater than 0\.$"),
+        ("schedule", "linear", r"^--schedule is 'linear', but must be one of constant, cosine\.$"),
+        ("warmup_steps", -1, r"^--warmup_steps is -1, but must be at least 0\.$"),
+        ("clip_norm", 0.0, r"^--clip_norm is 0\.0, but must be greater than 0\.$"),
+        ("width", 65, r"^--width is 65, but must be at most 64\.$"),
+        ("share", 1.5, r"^--share is 1\.5, but must be at most 1\.0\.$"),
+    ],
+)
+def test_a_value_that_is_not_accepted_is_refused_with_the_flag_and_what_would_be(name, value, message):
+    with pytest.raises(UsageError, match=message):
+        Config.resolve({name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("width", 1), ("width", 64), ("share", 0.0), ("share", 1.0), ("steps", 1), ("clip_norm", None), ("epochs", 0.01)],
+)
+def test_values_at_the_edge_are_accepted(name, value):
+    assert getattr(Config(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize("case_class", [linear_regression.LinearRegression, mnist.MNIST])
+def test_a_case_refuses_data_sets_it_cannot_learn(case_class):
+    with pytest.raises(UsageError, match=r"^--dataset is 'celeba', but must be one of "):
+        case_class.Config(dataset="celeba")
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().seed = 1
+
+
+def test_steps_and_epochs_exclude_each_other():
+    with pytest.raises(UsageError, match=r"^--steps=10 and --epochs=2 were both given, but only one of them can be\.$"):
+        Config.resolve({"steps": 10, "epochs": 2})
+
+
+def test_steps_replace_the_default_epochs():
+    config = Config.resolve({"steps": 10})
+    assert (config.steps, config.epochs) == (10, None)
+    assert config.with_examples(1000).steps == 10
+
+
+@pytest.mark.parametrize(
+    ("epochs", "examples", "batch_size", "steps"),
+    [
+        (5, 60000, 128, 2344),  # 2343.75
+        (1, 128, 128, 1),
+        (1, 129, 128, 2),
+        (500, 47, 47, 500),
+        (0.5, 10, 4, 2),  # 1.25
+        (0.1, 1000, 100, 1),  # 0.1 has no exact float, and 1 step is meant
+        (3, 10, 3, 10),
+        (0.3, 100, 10, 3),  # 3.0000000000000004 in floating point
+        (1, 3, 100, 1),
+        (1e-9, 10, 1, 1),
+    ],
+)
+def test_epochs_are_rounded_up_to_whole_steps(epochs, examples, batch_size, steps):
+    assert Config(epochs=epochs, batch_size=batch_size).with_examples(examples).steps == steps
+
+
+def test_without_a_batch_size_a_step_takes_all_examples():
+    config = linear_regression.Config().with_examples(47)
+    assert (config.batch_size, config.steps) == (47, 500)
+
+
+@pytest.mark.parametrize(("model", "epochs"), [("mlp", 40), ("cnn", 16)])
+def test_a_recipe_sets_defaults_and_a_given_flag_wins(model, epochs):
+    best = mnist.Config.resolve({"recipe": "best", "model": model})
+    assert (best.epochs, best.schedule, best.augment) == (epochs, "cosine", True)
+    own = mnist.Config.resolve({"recipe": "best", "model": model, "epochs": 2, "augment": False})
+    assert (own.epochs, own.schedule, own.augment) == (2, "cosine", False)
+    steps = mnist.Config.resolve({"recipe": "best", "model": model, "steps": 7})
+    assert (steps.steps, steps.epochs) == (7, None)
+
+
+def test_the_tutorial_recipe_changes_nothing():
+    assert mnist.Config.resolve({"recipe": "tutorial"}) == mnist.Config() == mnist.Config.resolve({})
+    assert (mnist.Config().epochs, mnist.Config().batch_size, mnist.Config().learning_rate) == (5, 128, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "name"),
+    [
+        ("mnist", "cnn", "mnist_cnn"),
+        ("mnist_sample", "mlp", "mnist_mlp"),
+        ("fashion_mnist", "cnn", "fashion_mnist_cnn"),
+    ],
+)
+def test_a_run_is_called_after_its_data_and_model(dataset, model, name):
+    assert mnist.Config(dataset=dataset, model=model).name == name
+
+
+NUMERIC = dict(dataset="x", batch_size=2, seed=1, precision="bfloat16", jit="on", learning_rate=0.1, schedule="cosine",
+               warmup_steps=1, clip_norm=1.0, width=3, share=0.1)  # fmt: skip
+OTHERS = dict(data_dir="x", workdir="x", export_dir="x", no_warmup=True, steps=3, epochs=9, strategy="single",
+              log_every=1, eval_every=1, checkpoint_every=1, keep_checkpoints=1, pictures_every=1, deterministic=True,
+              overwrite=True)  # fmt: skip
+
+
+def test_every_field_either_changes_numbers_or_does_not():
+    assert NUMERIC.keys() | OTHERS.keys() == {f.name for f in dataclasses.fields(Config)}
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+def test_a_field_that_changes_numbers_is_a_difference(name):
+    first = Config(steps=100)
+    assert configs.differences(dataclasses.replace(first, **{name: NUMERIC[name]}), first) == [name]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_cadence_or_a_place_is_no_difference(name):
+    first = Config(steps=100)
+    assert configs.differences(dataclasses.replace(first, **{name: OTHERS[name]}), first) == []
+
+
+def test_the_number_of_steps_is_a_difference_only_where_a_schedule_uses_it():
+    constant, cosine = (Config(schedule=s, steps=10) for s in ("constant", "cosine"))
+    assert configs.differences(constant, dataclasses.replace(constant, steps=20)) == []
+    assert configs.differences(cosine, dataclasses.replace(cosine, steps=20)) == ["steps"]
+    assert configs.differences(cosine, cosine) == []
+
+
+def test_a_config_survives_json():
+    config = Config.resolve({"epochs": 0.1, "learning_rate": 0.3, "width": 7}).with_examples(12345)
+    record = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert Config.from_record(record) == config
+
+
+def test_a_record_of_another_version_is_refused_with_the_field():
+    with pytest.raises(UsageError, match=r"^config\.json has the field 'height', which configs of example do not have"):
+        Config.from_record({"width": 3, "height": 4})
+
+
+def test_a_schedule_refuses_a_warm_up_as_long_as_the_run():
+    with pytest.raises(UsageError, match=r"^warmup_steps is 10, but must be at least 0 and less than the run's 10 st"):
+        Config.resolve({"steps": 10, "warmup_steps": 10}).make_schedule()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("epochs", float), ("steps", int), ("workdir", str), ("dataset", str), ("no_warmup", bool), ("width", int)],
+)
+def test_field_types_see_through_optional_annotations(name, kind):
+    assert configs.field_types(Config)[name] is kind

@@ -1,0 +1,93 @@
+"""The program that takes the noise out of a picture file."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from program_call import exit_status
+
+from tf2cases.cases import DenoisingAutoencoder
+from tf2cases.programs import case_programs, denoise
+from tf2cases.serving.model import Model
+
+
+@pytest.fixture(scope="module")
+def case():
+    config = DenoisingAutoencoder.Config(model="tutorial", steps=10, epochs=None)
+    return DenoisingAutoencoder(config, {"image_shape": [28, 28, 1]})
+
+
+@pytest.fixture(scope="module")
+def model(case, tmp_path_factory):
+    return case_programs.export_case(case, str(tmp_path_factory.mktemp("exports")), warmup=False)
+
+
+call = functools.partial(exit_status, denoise)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """A grey 28x28 picture as an array, and its file."""
+    pixels = np.random.default_rng(0).integers(0, 256, [28, 28], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in.png")
+    return pixels, tmp_path / "in.png"
+
+
+def test_the_file_written_is_what_the_live_model_makes_of_the_pixels(case, model, picture, tmp_path, capsys):
+    pixels, file = picture
+    assert call(f"--model={model}", file, tmp_path / "out.png") == 0
+    live = case.signatures()["serving_default"](images=tf.constant(pixels[None, :, :, None] / np.float32(255)))
+    np.testing.assert_allclose(
+        np.asarray(Image.open(tmp_path / "out.png")), live["images"][0, :, :, 0].numpy() * 255, atol=0.51
+    )
+    out = capsys.readouterr().out
+    assert "28 x 28 pixels, grey, denoised." in out
+    assert "resized" not in out
+    assert "made grey" not in out
+
+
+def test_the_saved_model_denoises_like_the_live_one_to_1e_5(case, model):
+    images = np.random.default_rng(1).random([5, 28, 28, 1], np.float32)
+    live = case.signatures()["serving_default"](images=tf.constant(images))["images"].numpy()
+    np.testing.assert_allclose(Model(model).call("serving_default", images=images)["images"], live, atol=1e-5)
+
+
+def test_a_large_colour_picture_is_resized_and_made_grey_and_said_so(model, tmp_path, capsys):
+    Image.new("RGB", (90, 60), (200, 30, 30)).save(tmp_path / "red.jpg")
+    assert call(f"--model={model}", tmp_path / "red.jpg", tmp_path / "out.png") == 0
+    out = capsys.readouterr().out
+    assert "red.jpg: resized from 90 x 60 to the model's 28 x 28 pixels." in out
+    assert "red.jpg: made grey, since the model was trained on grey pictures." in out
+    assert Image.open(tmp_path / "out.png").size == (28, 28)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["in.png"], "1 files are named, but must be 2: the noisy picture and the PNG to write."),
+        (["missing.png", "out.png"], "missing.png: cannot be read"),
+        (["in.png", "nowhere/out.png"], "nowhere/out.png cannot be written, but must be a file in a folder"),
+        (["in.png", "."], " cannot be written, but must be a file in a folder that is there."),
+    ],
+)
+def test_wrong_files_are_refused(arguments, message, model, picture, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call(f"--model={model}", *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_a_model_it_says_so(picture, tmp_path, capsys):
+    assert call(picture[1], tmp_path / "out.png") == 2
+    assert "--model is missing" in capsys.readouterr().err
+
+
+def test_another_kind_of_model_is_refused(picture, tmp_path, capsys):
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+    def double(x):
+        return {"y": 2 * x}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path / "m" / "1"), signatures={"serving_default": double})
+    assert call(f"--model={tmp_path / 'm'}", picture[1], tmp_path / "out.png") == 2
+    assert "is no denoising autoencoder: it has no signature 'denoise_bytes'." in capsys.readouterr().err

@@ -1,0 +1,418 @@
+"""The programs from the command line: what they print, what they leave, and how they end."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tf2cases import viz
+from tf2cases.data import idx
+from tf2cases.programs import case_programs, common, evaluate, export, train_linear_regression, train_mnist
+
+
+def ended(function, *flags, program="program.py"):
+    """Runs a program's main in this process; returns its exit status."""
+    with pytest.raises(SystemExit) as exit_:
+        function([program, *flags])
+    return exit_.value.code or 0
+
+
+def train_houses(*flags):
+    return ended(train_linear_regression.main, *flags, program="train_linear_regression.py")
+
+
+def train_digits(*flags):
+    return ended(train_mnist.main, *flags, program="train_mnist.py")
+
+
+def ask(module, *flags):
+    return ended(lambda argv: common.run(module.__doc__, module.define, module.main, argv), *flags)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    """Default places are relative; and no test may reach for TFDS' folder at home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Exports without the fresh process, which has its own tests."""
+    from tf2cases.serving import verify
+
+    monkeypatch.setattr(verify, "in_fresh_process", lambda *args: None)
+
+
+def sentence(capsys):
+    """The one line on standard error."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_houses_are_trained_evaluated_and_exported_with_default_places(capsys, unchecked):
+    assert train_houses("--epochs=20") == 0
+    out = capsys.readouterr().out
+    assert "Epoch 10 \t Loss=0.4116 \t Model: y = 0.0791x1 + 0.03948x2 + " in out
+    assert "Epoch 20 \t Loss=0.353 \t Model: y = 0.1489x1 + 0.07135x2 + " in out
+    assert "Closed form:" in out
+    assert re.search(
+        r"Done: 20 steps; the run is in runs/linear_regression, the export is \S*/linear_regression/1\.", out
+    )
+    assert sorted(os.listdir("runs/linear_regression/pictures")) == [
+        "curves.png", "price_against_square_feet.png", "scatter_3d.png", "scatter_3d_normalised.png",
+    ]  # fmt: skip
+    assert ask(evaluate, "--workdir=runs/linear_regression") == 0
+    assert "loss: 0.3530" in capsys.readouterr().out  # the tutorial's 0.353
+    assert ask(export, "--workdir=runs/linear_regression", "--no_warmup") == 0
+    assert os.path.isdir("exports/linear_regression/2")
+
+
+def test_digits_are_trained_for_two_steps_and_go_on_to_four(capsys):
+    short = ("--dataset=mnist_sample", "--model=mlp", "--export_dir=", "--workdir=w")
+    assert train_digits(*short, "--steps=2") == 0
+    assert train_digits(*short, "--steps=4") == 0
+    out = capsys.readouterr().out
+    assert "going on from step 2" in out
+    assert "Done: 4 steps; the run is in w." in out
+    assert re.search(r"Test accuracy \d+\.\d\d% .*: \d+ of 1,000 right, \d+ wrong", out)
+    record = json.load(open("w/config.json"))
+    assert record["config"]["steps"] == 4
+    assert record["versions"]["tensorflow"]
+    assert ask(evaluate, "--workdir=w", "--step=2") == 0
+    assert "mnist_mlp at step 2, mnist_sample" in capsys.readouterr().out
+
+
+def test_help_lists_the_flags_with_defaults_and_ends_well(capsys):
+    assert train_digits("--help") == 0
+    out = capsys.readouterr().out
+    assert "usage: python -m bin.train_mnist [flags]" in out
+    assert "--learning_rate: The largest learning rate. Default: 0.001." in out
+
+
+def write_idx(folder, images=None, labels=None):
+    os.makedirs(folder, exist_ok=True)
+    images = np.zeros([4, 28, 28], np.uint8) if images is None else images
+    labels = np.arange(4, dtype=np.uint8) if labels is None else labels
+    for part in ("train", "t10k"):
+        idx.write(f"{folder}/{part}-images-idx3-ubyte", images)
+        idx.write(f"{folder}/{part}-labels-idx1-ubyte", labels)
+
+
+def wrong_magic():
+    write_idx("d")
+    with open("d/train-images-idx3-ubyte", "r+b") as file:
+        file.write(b"\x12\x34")
+
+
+def truncated_gzip():
+    write_idx("d")
+    os.remove("d/train-images-idx3-ubyte")
+    idx.write("d/train-images-idx3-ubyte.gz", np.random.default_rng(0).integers(0, 256, [4, 28, 28], np.uint8))
+    with open("d/train-images-idx3-ubyte.gz", "r+b") as file:
+        file.truncate(100)
+
+
+BAD_DIGITS = {
+    "wrong magic": (wrong_magic, r"magic"),
+    "truncated gzip": (truncated_gzip, r"truncated|damaged|ends"),
+    "label out of range": (lambda: write_idx("d", labels=np.array([0, 1, 2, 10], np.uint8)), r"label.*10"),
+    "counts differ": (lambda: write_idx("d", labels=np.arange(3, dtype=np.uint8)), r"4 .*3|3 .*4"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DIGITS)
+def test_bad_idx_files_end_with_one_sentence_and_status_2(name, capsys):
+    make, pattern = BAD_DIGITS[name]
+    make()
+    assert train_digits("--data_dir=d", "--steps=1") == 2
+    assert re.match(rf"train_mnist: .*({pattern})", sentence(capsys))
+
+
+BAD_TABLES = {
+    "missing": (None, "--csv=c.csv", r"c\.csv"),
+    "wrong column": ("a,b,price\n1,2,3\n4,5,7\n6,1,9\n", "--target=cost", r"cost.*a, b, price"),
+    "text in a number": ("a,b,price\n1,2,3\n4,five,7\n6,1,9\n", None, r"'five'"),
+    "constant column": ("a,b,price\n1,2,3\n4,2,7\n6,2,9\n8,2,1\n", None, r"\bb\b"),
+    "fewer rows than features": ("a,b,price\n1,2,3\n4,5,7\n", None, r"2 rows|rows"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_bad_tables_end_with_one_sentence_and_status_2(name, capsys):
+    text, flag, pattern = BAD_TABLES[name]
+    if text is not None:
+        open("c.csv", "w").write(text)
+    assert train_houses("--csv=c.csv", *([flag] if flag else []), "--export_dir=") == 2
+    assert re.match(rf"train_linear_regression: .*{pattern}", sentence(capsys))
+
+
+@pytest.mark.parametrize(
+    ("flags", "pattern"),
+    [
+        (("--dataset=cats",), r"--dataset is 'cats', but must be one of mnist, fashion_mnist, mnist_sample"),
+        (("--steps=0",), r"--steps is 0, but must be at least 1"),
+        (("--steps=5", "--epochs=2"), r"--steps=5 and --epochs=2.*only one"),
+        (("--learning_rate=fast",), r"learning_rate.*'?fast'?"),
+        (("--no_such_flag",), r"no_such_flag"),
+        (("stray",), r"unexpected argument 'stray'"),
+        (("--dataset=mnist_sample", "--steps=10", "--warmup_steps=10", "--export_dir="), r"warmup_steps is 10"),
+    ],
+)
+def test_bad_flags_end_with_one_sentence_and_status_2(flags, pattern, capsys):
+    assert train_digits(*flags) == 2
+    assert re.match(rf"train_mnist: .*{pattern}", sentence(capsys))
+
+
+def test_a_data_set_that_is_nowhere_and_no_network_ends_at_once(capsys, monkeypatch):
+    def refused(*args, **kwargs):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(socket, "create_connection", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    assert train_digits("--data_dir=nowhere", "--steps=1") == 2
+    assert re.match(r"train_mnist: .*nowhere.*--dataset=mnist_sample", sentence(capsys))
+
+
+def test_a_workdir_of_another_config_is_refused_and_overwrite_starts_anew(capsys):
+    flags = ("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--export_dir=", "--workdir=w")
+    assert train_digits(*flags) == 0
+    capsys.readouterr()
+    assert train_digits(*flags, "--batch_size=64") == 2
+    assert re.match(r"train_mnist: --batch_size is 64, .*started with 128; .*--overwrite", sentence(capsys))
+    assert train_digits(*flags, "--batch_size=64", "--overwrite") == 0
+
+
+def test_a_second_trainer_is_kept_out(capsys):
+    from tf2cases.training.workdir import Workdir
+
+    first = Workdir("w")
+    assert train_digits("--dataset=mnist_sample", "--steps=1", "--workdir=w") == 2
+    assert re.match(r"train_mnist: --workdir is 'w', but another process is training there", sentence(capsys))
+    first.close()
+
+
+def test_a_full_disk_ends_with_status_1_and_keeps_the_previous_checkpoint(capsys, monkeypatch):
+    import tensorflow as tf
+
+    flags = ("--dataset=mnist_sample", "--model=mlp", "--export_dir=", "--workdir=w", "--checkpoint_every=2")
+    assert train_digits(*flags, "--steps=2") == 0
+    capsys.readouterr()
+
+    def full(self, path, options=None):
+        os.makedirs(os.path.dirname(path))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tf.train.Checkpoint, "write", full)
+    assert train_digits(*flags, "--steps=4") == 1
+    assert re.match(
+        r"train_mnist: the checkpoint of step 4 .*No space left on device; .*step 2, is intact", sentence(capsys)
+    )
+    assert os.listdir("w/checkpoints") == ["step_00000002"]
+
+
+@pytest.mark.parametrize("module", [evaluate, export])
+def test_a_folder_without_a_run_is_refused(module, capsys):
+    assert ask(module, "--workdir=empty") == 2
+    assert "--workdir is 'empty', but there is no run in it" in sentence(capsys)
+    assert ask(module) == 2
+    assert "workdir" in sentence(capsys)
+
+
+def test_debug_shows_the_traceback(capsys):
+    assert ask(evaluate, "--workdir=empty", "--debug") == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_nan_in_training_ends_with_status_1_and_the_step(capsys):
+    flags = ("--steps=300", "--learning_rate=1e30", "--export_dir=")
+    assert train_houses(*flags) == 1
+    assert re.match(r"train_linear_regression: the metrics became infinite or NaN at step \d", sentence(capsys))
+
+
+def test_a_run_under_two_replicas_is_exported_like_any_other(unchecked, capsys, two_replicas):
+    flags = ("--dataset=mnist_sample", "--model=mlp", "--steps=2", "--strategy=mirrored", "--workdir=w")
+    assert train_digits(*flags) == 0
+    assert os.path.exists("exports/mnist_mlp/1/saved_model.pb")
+
+
+def test_predict_reads_a_written_digit(unchecked, capsys):
+    """The whole line, from training to an answer for a dark digit on light paper."""
+    from tf2cases.data import mnist
+    from tf2cases.programs import predict
+
+    assert train_digits("--dataset=mnist_sample", "--model=mlp", "--epochs=3", "--workdir=w") == 0
+    source = mnist.load_sample()
+    right = 0
+    for i in range(10):
+        page = np.full([200, 150], 255, np.uint8)
+        page[60:116, 40:96] -= np.kron(source.test["images"][i, :, :, 0], np.ones([2, 2], np.uint8))
+        viz.write_png(f"{i}.png", page)
+    capsys.readouterr()
+    flags = ["predict.py", "--model=exports/mnist_mlp", *(f"{i}.png" for i in range(10))]
+    assert ended(lambda argv: common.run(predict.__doc__, predict.define, predict.main, flags)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for i, line in enumerate(lines):
+        name, label, probability = line.split("\t")
+        assert name == f"{i}.png"
+        assert 0 < float(probability) <= 1
+        right += label == str(source.test["labels"][i])
+    assert right >= 8  # 93 % of the test digits are read right after three epochs, MNIST's own framing or this
+
+
+def test_captchas_are_made_learnt_and_another_folder_is_evaluated(capsys, unchecked):
+    from tf2cases.programs import make_captchas, train_captcha
+
+    kind = ("--charset=01", "--length=2", "--width=60", "--height=40", "--workers=1")
+    assert ask(make_captchas, "--out=made", "--count=30", *kind) == 0
+    flags = (*kind, "--train_count=40", "--test_count=10", "--steps=2", "--batch_size=10", "--workdir=w")
+    assert ended(train_captcha.main, *flags) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"Whole strings read right: \d+\.\d\d% of 10 \(by chance 0\.25\)", out)
+    assert re.search(r"First test picture: [01]{2}, read as [01]{2}\.", out)
+    assert re.search(r"Time \d:\d\d: \d+% getting the data ready, \d+% training", out)
+    assert ask(evaluate, "--workdir=w", "--test_dir=made") == 0
+    assert "of 30 (by chance 0.25)" in capsys.readouterr().out
+    from tf2cases.programs import predict
+
+    picture = next(name for name in sorted(os.listdir("made")) if re.match(r"[01]{2}-", name))
+    assert ask(predict, "--model=exports/captcha_reader", f"made/{picture}") == 0
+    assert re.match(rf"made/{picture}\t[01]{{2}}\t\d", capsys.readouterr().out)
+
+
+def test_an_option_that_a_case_does_not_have_is_refused(capsys):
+    assert train_houses("--epochs=1", "--export_dir=", "--workdir=w") == 0
+    capsys.readouterr()
+    assert ask(evaluate, "--workdir=w", "--test_dir=pictures") == 2
+    assert "--test_dir is 'pictures', but the case linear_regression has no such option." in sentence(capsys)
+
+
+PROGRAMS = sorted(
+    name[:-3] for name in os.listdir(os.path.dirname(common.__file__))
+    if name.endswith(".py") and name[:-3] not in ("__init__", "common", "quiet", "case_programs", "inception_programs")
+)  # fmt: skip
+
+
+def start(name, *flags):
+    """Runs a program as `python -m bin.NAME` would; returns its exit status."""
+    import importlib
+
+    module = importlib.import_module(f"bin.{name}")
+    if not hasattr(module, "define"):
+        return ended(module.main, *flags, program=f"{name}.py")
+    return ended(
+        lambda argv: common.run(module.__doc__, module.define, module.main, argv), *flags, program=f"{name}.py"
+    )
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_program_explains_itself_without_other_flags(name, capsys):
+    assert start(name, "--help") == 0
+    assert f"usage: python -m bin.{name} [flags]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [
+        ("evaluate", "workdir"),
+        ("export", "workdir"),
+        ("make_captchas", "out"),
+        ("predict", "model"),
+        ("retrain", "image_dir"),
+    ],
+)
+def test_a_flag_without_a_default_is_asked_for(name, flag, capsys):
+    assert start(name) == 2
+    assert re.match(rf"{name}: --{flag} is missing: ", sentence(capsys))
+
+
+def test_an_interrupt_ends_with_status_130_and_says_what_is_kept(capsys, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(case_programs.training, "train", interrupted)
+    assert train_digits("--steps=1") == 130
+    assert "train_mnist: interrupted; what was saved is kept, and the same command goes on" in sentence(capsys)
+
+
+def test_an_interrupted_export_is_told_how_to_be_made(capsys, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(case_programs.export, "export", interrupted)
+    assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 130
+    assert "the run is complete, and `python -m bin.export --workdir=w` makes its export." in sentence(capsys)
+
+
+def test_a_data_set_that_changed_is_refused_on_resume(capsys):
+    flags = ("--data_dir=d", "--model=mlp", "--batch_size=2", "--export_dir=", "--workdir=w")
+    write_idx("d")
+    assert train_digits(*flags, "--steps=1") == 0
+    write_idx("d", labels=np.array([0, 1, 2, 9], np.uint8))
+    capsys.readouterr()
+    assert train_digits(*flags, "--steps=2") == 2
+    assert re.match(r"train_mnist: --dataset=mnist has changed since the run in --workdir=w", sentence(capsys))
+
+
+def test_a_workdir_of_another_case_is_refused_before_anything_is_drawn(capsys):
+    from tf2cases.programs import train_captcha
+
+    assert train_houses("--epochs=1", "--export_dir=", "--workdir=w") == 0
+    capsys.readouterr()
+    assert ended(train_captcha.main, "--workdir=w", "--cache_dir=drawn") == 2
+    assert "it holds a run of the case 'linear_regression', not 'captcha_reader'" in sentence(capsys)
+    assert not os.path.exists("drawn")
+
+
+def test_pictures_with_other_characters_than_the_readers_are_refused(capsys):
+    from tf2cases.programs import make_captchas, train_captcha
+
+    kind = ("--length=2", "--width=60", "--height=40", "--workers=1")
+    assert ask(make_captchas, "--out=letters", "--count=3", "--charset=ab", *kind) == 0
+    small = ("--train_count=10", "--test_count=10", "--steps=1", "--batch_size=10", "--workdir=w", "--export_dir=")
+    assert ended(train_captcha.main, "--charset=01", *kind, *small) == 0
+    capsys.readouterr()
+    assert ask(evaluate, "--workdir=w", "--test_dir=letters") == 2
+    assert re.search(r"letters.*'[ab]'", sentence(capsys))
+
+
+def test_a_damaged_picture_among_several_is_named(unchecked, capsys):
+    from tf2cases.programs import predict
+
+    assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 0
+    viz.write_png("good.png", np.zeros([28, 28], np.uint8))
+    data = bytearray(open("good.png", "rb").read())
+    data[data.index(b"IDAT") + 6] ^= 0xFF
+    open("bad.png", "wb").write(bytes(data))
+    capsys.readouterr()
+    assert ask(predict, "--model=exports/mnist_mlp", "good.png", "bad.png") == 2
+    assert "bad.png: " in sentence(capsys)
+
+
+def test_a_broken_tf_config_is_shown(capsys, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{bad")
+    assert train_digits("--dataset=mnist_sample", "--strategy=multi_worker", "--steps=1") == 2
+    assert "TF_CONFIG is '{bad', but must be JSON" in sentence(capsys)
+
+
+def test_case_programs_share_one_set_of_flags():
+    from absl import flags
+
+    values = flags.FlagValues()
+    case_programs.define_workdir(values)
+    assert {"workdir", "step"} <= set(values)
+
+
+def test_a_reader_of_the_help_who_has_had_enough_is_no_error(repo):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "bin.denoise", "--help"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=repo, timeout=60, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

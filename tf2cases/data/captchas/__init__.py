@@ -1,0 +1,1 @@
+"""Captchas: generated, or read from a folder."""

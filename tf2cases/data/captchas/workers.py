@@ -1,0 +1,142 @@
+"""Processes that draw captchas.
+
+They are started as programs of their own: a fork of a process with TensorFlow's threads is not safe, and the `spawn`
+of `multiprocessing` would import the main program, and with it TensorFlow, in each. What ties a worker to its parent is
+one socket: when the parent goes, even killed, its end closes, and the worker ends with its next read or write.
+"""
+
+import collections
+import os
+import signal
+import subprocess
+import sys
+from multiprocessing.connection import Connection, Pipe, wait
+
+from tf2cases.errors import RunError, UsageError
+
+# Small enough for a progress bar and for killing without much loss, large enough that the socket costs nothing.
+_CHUNK = 50
+# Jobs waiting in a worker's socket, so that it is never idle while the parent is busy.
+_AHEAD = 2
+_PROGRAM = "from tf2cases.data import captcha_workers; captcha_workers.serve({})"
+
+
+class Workers:
+    """A number of processes that draw captchas; a context manager, after which they are gone.
+
+    Args:
+      count: how many.
+
+    Raises:
+      UsageError: less than one.
+    """
+
+    def __init__(self, count):
+        if count < 1:
+            raise UsageError(f"--workers is {count}, but must be at least 1.")
+        self._count = count
+        self._processes = {}  # connection -> process
+
+    def __enter__(self):
+        # The parent's path of imports: a worker finds what the parent finds.
+        path = os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
+        try:
+            for _ in range(self._count):
+                ours, theirs = Pipe()
+                with theirs:
+                    self._processes[ours] = subprocess.Popen(
+                        [sys.executable, "-c", _PROGRAM.format(theirs.fileno())],
+                        stdin=subprocess.DEVNULL,
+                        pass_fds=[theirs.fileno()],
+                        env={**os.environ, "PYTHONPATH": path},
+                    )
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for connection, process in self._processes.items():
+            connection.close()
+            process.kill()  # it holds nothing that could be lost
+            process.wait()
+        self._processes = {}
+
+    @property
+    def process_ids(self):
+        return [process.pid for process in self._processes.values()]
+
+    def draw(self, kind, first, count, form):
+        """Draws pictures `first` to `first` + `count` - 1 of a set. One drawing at a time, each to its end.
+
+        Args:
+          kind: `captcha_pictures.Kind`.
+          first, count: ints, at least 0.
+          form: "grey" for uint8 [height * width] as bytes, "png" for PNG files.
+
+        Yields:
+          (text, bytes), in the order of the pictures, whichever worker drew them.
+
+        Raises:
+          RunError: a worker failed or was killed.
+        """
+        jobs = collections.deque(
+            (start, min(_CHUNK, first + count - start)) for start in range(first, first + count, _CHUNK)
+        )
+        waiting = collections.deque(job[0] for job in jobs)
+        drawn = {}
+        for _ in range(_AHEAD):
+            for connection in self._processes:
+                self._hand_out(connection, jobs, kind, form)
+        while waiting:
+            while waiting[0] not in drawn:
+                for connection in wait(list(self._processes)):
+                    start, pictures = self._receive(connection)
+                    drawn[start] = pictures
+                    self._hand_out(connection, jobs, kind, form)
+            yield from drawn.pop(waiting.popleft())
+
+    def _hand_out(self, connection, jobs, kind, form):
+        if jobs:
+            try:
+                connection.send((kind, *jobs.popleft(), form))
+            except OSError:
+                self._died(connection)
+
+    def _receive(self, connection):
+        try:
+            failure, *answer = connection.recv()
+        except (EOFError, OSError):
+            self._died(connection)
+        if failure:
+            raise RunError(f"A process that draws captchas failed: {failure}.")
+        return answer
+
+    def _died(self, connection):
+        status = self._processes[connection].wait()
+        raise RunError(
+            f"A process that draws captchas ended with exit status {status} before its work was done."
+        ) from None
+
+
+def serve(descriptor):
+    """The worker's main: draws what the socket asks for until its other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
+    from tf2cases.data.captchas import drawing as captcha_pictures
+
+    drawers = {}
+    with Connection(descriptor) as connection:
+        try:
+            while True:
+                kind, first, count, form = connection.recv()
+                try:
+                    if kind not in drawers:
+                        drawers = {kind: captcha_pictures.drawer(kind)}
+                    pictures = [drawers[kind](index, form) for index in range(first, first + count)]
+                except Exception as error:  # whatever the package and Pillow raise, the parent is to know
+                    text = " ".join(str(error).split()).rstrip(".")
+                    connection.send((f"{type(error).__name__}: {text}", None, None))
+                else:
+                    connection.send((None, first, pictures))
+        except (EOFError, OSError):
+            return  # the parent is gone

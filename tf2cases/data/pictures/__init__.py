@@ -1,0 +1,1 @@
+"""Pictures from files, folders and archives."""

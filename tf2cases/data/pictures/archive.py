@@ -1,0 +1,164 @@
+"""Zip and tar archives of pictures, read member by member: nothing is unpacked to the disk."""
+
+import contextlib
+import functools
+import hashlib
+import lzma
+import os
+import posixpath
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+
+from tf2cases.data.pictures.folder import EXTENSIONS, MAX_FILE_BYTES, is_picture
+from tf2cases.errors import UsageError
+
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_FINGERPRINT_BYTES = 2**16
+# What the readers raise for archives that are cut short or damaged.
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
+
+
+class PictureArchive:
+    """The picture files of one archive: zip, or tar with or without compression.
+
+    Attributes:
+      path: the archive.
+    """
+
+    def __init__(self, path):
+        self.path = os.fspath(path)
+
+    def fingerprint(self):
+        """What tells this archive from others, JSON-able, without reading it whole: size, time, and both its ends.
+
+        Raises:
+          UsageError: it cannot be read.
+        """
+        try:
+            status = os.stat(self.path)
+            digest = hashlib.sha256()
+            with open(self.path, "rb") as file:
+                digest.update(file.read(_FINGERPRINT_BYTES))
+                file.seek(max(0, status.st_size - _FINGERPRINT_BYTES))  # where a zip has its directory
+                digest.update(file.read())
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be read ({error.strerror}): expected an archive.") from error
+        return [status.st_size, status.st_mtime_ns, digest.hexdigest()]
+
+    @contextlib.contextmanager
+    def open(self):
+        """Gives the number of pictures and an iterable of (name, read); read() returns bytes or raises OSError.
+
+        The pictures of a tar come in its own order, those of a zip sorted by name. Each must be read before the next,
+        or a compressed tar is unpacked again and again.
+
+        Raises:
+          UsageError: not an archive, an HTML page, cut short or damaged, without pictures, or with a member that has a
+            path out of the archive or is a link.
+        """
+        with open(self.path, "rb") as file:
+            head = file.read(1024)
+        if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body|\?xml)", head, re.IGNORECASE):
+            raise UsageError(
+                f"{self.path} is an HTML page, probably a download-quota notice, and not an archive: open it in a "
+                "browser, and download the file again."
+            )
+        # By content: a zip starts with PK, a tar with the name of its first member. Also by name, for a damaged one.
+        is_zip = head.startswith(b"PK") or self.path.lower().endswith(".zip")
+        kind, opener, listed = ("zip", zipfile.ZipFile, _in_zip) if is_zip else ("tar", tarfile.open, _in_tar)
+        try:
+            opened = opener(self.path)
+        except _DAMAGE as error:
+            raise self._damaged(kind, error) from error
+        with opened:
+            try:
+                files = listed(self.path, opened)
+            except _DAMAGE as error:
+                raise self._damaged(kind, error) from error
+            if not files:
+                raise UsageError(f"{self.path} has no pictures: expected files that end in {', '.join(EXTENSIONS)}.")
+            yield len(files), ((name, _guarded(read)) for name, read in files)
+
+    def _damaged(self, kind, error):
+        why = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        return UsageError(
+            f"{self.path} is cut short, damaged or no archive at all ({why}): expected a whole "
+            f"{kind} archive, so download or copy it again."
+        )
+
+
+def _in_zip(path, archive):
+    """[(name, read)], sorted by name."""
+    files = []
+    for info in archive.infolist():
+        _check_name(path, info.filename)
+        mode = info.external_attr >> 16
+        if stat.S_ISLNK(mode):
+            raise _refusal(path, info.filename, "is a link")
+        if is_picture(info.filename):
+            files.append((info.filename, functools.partial(_read_zipped, archive, info)))
+    return sorted(files, key=lambda file: file[0])
+
+
+def _read_zipped(archive, info):
+    if info.file_size > MAX_FILE_BYTES:
+        raise OSError(f"more than {MAX_FILE_BYTES // 2**20} MiB")
+    return archive.read(info)
+
+
+def _in_tar(path, archive):
+    """[(name, read)], in the order of the archive, which is read through to its end once."""
+    files = []
+    while (member := archive.next()) is not None:
+        archive.members.clear()  # they would take a kilobyte each
+        _check_name(path, member.name)
+        if member.issym() or member.islnk():
+            raise _refusal(path, member.name, "is a link")
+        if not member.isdir() and (not member.isreg() or member.issparse()):
+            raise _refusal(path, member.name, "is not a plain file")
+        if member.isreg() and is_picture(member.name):
+            position = member.offset_data, member.size
+            name = posixpath.normpath(member.name)  # without ./, which tar puts before everything when it is told "."
+            files.append((name, functools.partial(_read_tarred, archive.fileobj, *position)))
+    # tarfile takes garbage, or nothing, for the end of the archive, which is a block of zeros.
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("it does not end as an archive does")
+    while archive.fileobj.read(2**20):  # to the checksum of the compression
+        pass
+    return files
+
+
+def _read_tarred(file, offset, size):
+    if size > MAX_FILE_BYTES:
+        raise OSError(f"more than {MAX_FILE_BYTES // 2**20} MiB")
+    file.seek(offset)
+    return file.read(size)
+
+
+def _guarded(read):
+    """`read` with all that archives raise for one damaged or encrypted member as an OSError."""
+
+    def guarded():
+        try:
+            return read()
+        except (*_DAMAGE, RuntimeError) as error:
+            raise OSError(str(error)) from error
+
+    return guarded
+
+
+def _check_name(path, name):
+    # Nothing is written where these names say, but an archive that has such names was made to do harm.
+    parts = name.replace("\\", "/").split("/")
+    if ".." in parts:
+        raise _refusal(path, name, "leads out of the archive")
+    if not parts[0] or re.match("[A-Za-z]:", name):
+        raise _refusal(path, name, "is an absolute path")
+
+
+def _refusal(path, name, why):
+    return UsageError(f"{path} has a member {name!r}, which {why}: expected only plain files with paths inside it.")

@@ -1,0 +1,150 @@
+"""A folder of pictures whose sub-folders are the classes, and which split each picture belongs to."""
+
+import dataclasses
+import hashlib
+import os
+
+import numpy as np
+
+from tf2cases.data.pictures import files as picture_files
+from tf2cases.errors import UsageError
+
+SPLITS = ("train", "validation", "test")
+_SHARES = (80, 10, 10)  # %
+_HASHES = 2**27 - 1  # as TensorFlow's retrain.py counts
+_FEWEST = 2  # pictures of a class
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassFolder:
+    """What a folder holds.
+
+    Attributes:
+      path: the folder.
+      class_names: names of the sub-folders, sorted.
+      paths: [N] of the picture files, class by class, sorted; bytes that are not UTF-8 are escaped as Python does.
+      labels: int32 [N], positions in `class_names`.
+    """
+
+    path: str
+    class_names: tuple
+    paths: tuple
+    labels: np.ndarray
+
+    def without(self, bad):
+        """The same without some pictures.
+
+        Args:
+          bad: their paths.
+
+        Raises:
+          UsageError: too few are left of a class.
+        """
+        kept = [i for i, path in enumerate(self.paths) if path not in bad]
+        fewer = dataclasses.replace(self, paths=tuple(self.paths[i] for i in kept), labels=self.labels[kept])
+        _check_counts(fewer)
+        return fewer
+
+    def splits(self):
+        """int [N]: the position of each picture's split in `SPLITS`, see `split_of`.
+
+        Raises:
+          UsageError: a split would be empty, or a class would have no picture to train on.
+        """
+        splits = np.array([split_of(path) for path in self.paths])
+        sizes = np.bincount(splits, minlength=len(SPLITS))
+        if not sizes.all():
+            raise UsageError(
+                f"--image_dir={self.path} has {len(splits)} pictures, of which the hash of their names takes "
+                f"{sizes[0]} for training, {sizes[1]} for validation and {sizes[2]} for testing; expected more "
+                "pictures, so that there are some of each."
+            )
+        trained = np.bincount(self.labels[splits == 0], minlength=len(self.class_names))
+        for name, count in zip(self.class_names, trained, strict=True):
+            if not count:
+                raise UsageError(
+                    f"--image_dir={self.path}: the hash of their names takes all pictures of {name!r} for validation "
+                    "and testing; expected more pictures in that folder, so that there are some for training."
+                )
+        return splits
+
+
+def split_of(path):
+    """0, 1 or 2 for training, validation or testing: 80, 10 or 10 % of all names.
+
+    Told by the SHA-1 of the file's own name, so that a picture stays where it is when others come or go. As in
+    TensorFlow's retrain.py, what follows `_nohash_` does not count: pictures that are much alike can be kept together.
+    """
+    name = os.fsencode(os.path.basename(path)).split(b"_nohash_")[0]
+    percent = int(hashlib.sha1(name).hexdigest(), 16) % (_HASHES + 1) * (100 / _HASHES)
+    _, validation, test = _SHARES
+    return 1 if percent < validation else 2 if percent < validation + test else 0
+
+
+def read(path):
+    """Lists a folder: its sub-folders are classes, with all pictures anywhere in them, known by their endings.
+
+    Hidden files and folders, and pictures beside the sub-folders, are passed over. No picture is opened.
+
+    Args:
+      path: the folder.
+
+    Returns:
+      `ClassFolder`.
+
+    Raises:
+      UsageError: there is no such folder, fewer than two classes, a class with fewer than two pictures, or one whose
+        name is not UTF-8.
+    """
+    if not os.path.isdir(path):
+        raise UsageError(f"--image_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class.")
+    names = sorted(name for name in os.listdir(path) if os.path.isdir(os.path.join(path, name)) and name[0] != ".")
+    for name in names:
+        if not _is_utf8(name):
+            raise UsageError(
+                f"--image_dir={path} has a sub-folder whose name, {os.fsencode(name)!r}, is not UTF-8, but it must be, "
+                "for it is the name of a class."
+            )
+    if len(names) < 2:
+        only = f"one sub-folder, {names[0]!r}," if names else "no sub-folder,"
+        raise UsageError(f"--image_dir={path} has {only} but must have at least two: each is a class.")
+    files = [_pictures(os.path.join(path, name)) for name in names]
+    folder = ClassFolder(
+        path,
+        tuple(names),
+        tuple(file for found in files for file in found),
+        np.repeat(np.arange(len(names), dtype=np.int32), [len(found) for found in files]),
+    )
+    _check_counts(folder)
+    return folder
+
+
+def _is_utf8(name):
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:  # Python escapes other bytes as lone surrogates
+        return False
+    return True
+
+
+def _pictures(folder):
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            os.path.join(place, name)
+            for name in names
+            if name.lower().endswith(picture_files.ENDINGS) and not name.startswith(".")
+        ]
+    return sorted(found, key=os.fsencode)
+
+
+def _check_counts(folder):
+    counts = np.bincount(folder.labels, minlength=len(folder.class_names)).tolist()
+    for name, count in zip(folder.class_names, counts, strict=True):
+        if count < _FEWEST:
+            what = f"{count or 'no'} usable picture{'s'[: count != 1]}"
+            raise UsageError(
+                f"{os.path.join(folder.path, name)} has {what}, but a class must have at least {_FEWEST}: files ending "
+                f"in {', '.join(picture_files.ENDINGS)}."
+            )

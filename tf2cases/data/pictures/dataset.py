@@ -1,0 +1,186 @@
+"""Folders and archives of pictures as data sets: squares of one size, prepared once, a tenth held out."""
+
+import functools
+import hashlib
+import os
+import time
+import warnings
+
+import numpy as np
+from tqdm import tqdm
+
+from tf2cases.data import threads
+from tf2cases.data.pictures import prepared
+from tf2cases.data.pictures import square as picture_square
+from tf2cases.data.pictures.archive import PictureArchive
+from tf2cases.data.pictures.folder import PictureFolder
+from tf2cases.data.source import Source
+from tf2cases.errors import UsageError
+
+# A chunk of work for a thread: so many pictures, or fewer if they are large.
+_CHUNK_PICTURES = 32
+_CHUNK_BYTES = 2**23
+_NAMED = 3  # unreadable pictures that a message names
+
+
+class _NotGrey(Exception):
+    """A picture has colours, where all are hoped to be grey."""
+
+
+def is_held_out(name):
+    """Whether a picture belongs to the held-out tenth.
+
+    It does if the first eight bytes of the SHA-256 of its path in the folder or archive (UTF-8, with slashes), as a
+    big-endian number, are divisible by 10: a property of the path alone, whatever else is there.
+    """
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") % 10 == 0
+
+
+def collection(path):
+    """The `PictureFolder` or `PictureArchive` at a path.
+
+    Raises:
+      UsageError: nothing is there.
+    """
+    path = os.path.expanduser(path)
+    if not path or not os.path.exists(path):
+        raise UsageError(f"--data_dir is {path!r}, but must be a folder of pictures, or a zip or tar archive of some.")
+    return PictureFolder(path) if os.path.isdir(path) else PictureArchive(path)
+
+
+def load_folder(data_dir, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0):
+    """Any folder or archive of pictures as the data set "folder"; see `load`."""
+    return load("folder", collection(data_dir), size, channels, crop, cache_dir, max_bad_images)
+
+
+def load(name, pictures, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0, whole=None):
+    """Prepares the pictures of a collection, or finds them prepared.
+
+    Args:
+      name: the data set's.
+      pictures: has `path`, `fingerprint()` and `open()`, as `PictureFolder` has.
+      size: side of the squares in pixels.
+      channels: 3, 1, or None for 1 if every picture is grey and 3 otherwise.
+      crop: see `picture_square.parse_crop`.
+      cache_dir: where they are kept, in `prepared`.
+      max_bad_images: how many unreadable pictures are left out before that is an error.
+      whole: how many pictures the whole set has, to say so if these are fewer or more.
+
+    Returns:
+      Source with "images" uint8 [N, size, size, channels], memory-mapped; `info` has image_shape.
+
+    Raises:
+      UsageError: no pictures; too many unreadable ones; one smaller than `crop`; so few that a split is empty; an
+        argument that is not accepted.
+      RunError: the disk is full.
+    """
+    picture_square.check(size, channels)
+    crop = picture_square.parse_crop(crop)
+    if max_bad_images < 0:
+        raise UsageError(f"--max_bad_images is {max_bad_images}, but must be at least 0.")
+    key = {"fingerprint": pictures.fingerprint(), "size": size, "channels": channels, "crop": crop}
+    make = functools.partial(_make, pictures=pictures, size=size, channels=channels, crop=crop)
+    made = prepared.load(cache_dir, name, key, make)
+    bad = made.facts["bad"]
+    train, test = (made.splits[split] for split in prepared.SPLITS)
+    count = len(train) + len(test)
+    if len(bad) > max_bad_images:
+        raise UsageError(
+            f"{pictures.path} has {len(bad):,} unreadable among {count + len(bad):,} pictures, {_named(bad)}, but at "
+            f"most --max_bad_images={max_bad_images} are left out."
+        )
+    if not len(train) or not len(test):
+        raise UsageError(
+            f"{pictures.path} has {count} pictures, of which {len(test)} are held out for testing by the hash of their "
+            "names: expected more pictures, so that there are some for training and some for testing."
+        )
+    of = f" (the whole set has {whole:,})" if whole not in (None, count + len(bad)) else ""
+    print(f"{count:,} pictures{of} of {pictures.path}: {len(train):,} to train on, {len(test):,} held out.")
+    if bad:
+        print(f"Left out {len(bad):,} unreadable pictures: {_named(bad)}.")
+    return Source(name, {"images": train}, {"images": test}, {"image_shape": list(train.shape[1:])})
+
+
+def _named(bad):
+    """The first unreadable ones in words."""
+    more = ", ..." if len(bad) > _NAMED else ""
+    return ", ".join(f"{name} ({why})" for name, why in bad[:_NAMED]) + more
+
+
+def _make(writer, pictures, size, channels, crop):
+    """Decodes all pictures into a `prepared.Writer`; returns the facts for the manifest."""
+    again = False
+    if channels is None:
+        try:
+            return _decode_all(writer, pictures, size, 1, crop, only_grey=True)
+        except _NotGrey:  # mostly the first picture says so
+            writer.clear()
+            channels, again = 3, True
+    return _decode_all(writer, pictures, size, channels, crop, again=again)
+
+
+def _decode_all(writer, pictures, size, channels, crop, only_grey=False, again=False):
+    bad = []
+    work = functools.partial(_decode_chunk, pictures.path, size, channels, crop, only_grey)
+    started = time.perf_counter()
+    # Here, not in the threads: what filters warnings is the process's. What matters becomes an error.
+    with pictures.open() as (count, files), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not again:
+            print(f"Preparing {count:,} pictures of {pictures.path}.", flush=True)
+        with tqdm(total=count, desc="Preparing pictures", unit="picture", disable=None, leave=False) as bar:
+            for chunk, results in threads.in_order(work, _chunks(files)):
+                squares = {split: [] for split in prepared.SPLITS}
+                for (name, _), square in zip(chunk, results, strict=True):
+                    if isinstance(square, str):
+                        bad.append([name, square])
+                    else:
+                        squares["test" if is_held_out(name) else "train"].append(square)
+                for split, some in squares.items():
+                    if some:
+                        writer.add(split, np.stack(some))
+                bar.update(len(chunk))
+    if len(bad) == count:
+        raise UsageError(f"{pictures.path} has no readable picture among {count:,}: {_named(bad)}.")
+    seconds = time.perf_counter() - started
+    print(f"Prepared {count:,} pictures in {seconds:.1f} s, {count / seconds:,.0f} pictures/s.", flush=True)
+    return {"image_shape": [size, size, channels], "source": os.path.abspath(pictures.path), "crop": crop, "bad": bad}
+
+
+def _chunks(files):
+    """Reads files into lists of (name, bytes, or in a str why it cannot be read)."""
+    chunk, chunk_bytes = [], 0
+    for name, read in files:
+        try:
+            data = read()
+        except OSError as error:
+            data = error.strerror or str(error)
+        chunk.append((name, data))
+        chunk_bytes += len(data)
+        if len(chunk) == _CHUNK_PICTURES or chunk_bytes >= _CHUNK_BYTES:
+            yield chunk
+            chunk, chunk_bytes = [], 0
+    if chunk:
+        yield chunk
+
+
+def _decode_chunk(path, size, channels, crop, only_grey, chunk):
+    """One result a picture: uint8 [size, size, channels], or in a str why it cannot be read."""
+    return [_decode(path, name, data, size, channels, crop, only_grey) for name, data in chunk]
+
+
+def _decode(path, name, data, size, channels, crop, only_grey):
+    if isinstance(data, str):
+        return data
+    try:
+        square = picture_square.decode(data, size, 3 if only_grey else channels, crop)
+    except UsageError as error:
+        raise UsageError(f"--crop is {crop}, but {path}: {name} {error}.") from error
+    except ValueError as error:
+        return str(error)
+    if not only_grey:
+        return square
+    if (square != square[..., :1]).any():
+        raise _NotGrey
+    return square[..., :1]

@@ -1,0 +1,168 @@
+"""Arrays of pictures that are made once, kept in a file, and memory-mapped ever after."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import os
+
+import numpy as np
+
+from tf2cases import files
+from tf2cases.errors import RunError, UsageError
+
+FORMAT = 1  # of the files; another one is another folder
+MANIFEST = "manifest.json"
+SPLITS = ("train", "test")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prepared:
+    """What `load` gives.
+
+    Attributes:
+      folder: where it is kept.
+      splits: {"train": images, "test": images}, uint8 [N, *image_shape], read-only and memory-mapped.
+      facts: what `make` returned, less the shape.
+    """
+
+    folder: str
+    splits: dict
+    facts: dict
+
+
+class Writer:
+    """Takes the pictures of both splits, any number at a time."""
+
+    def __init__(self, folder):
+        self._files = {split: open(_array(folder, split), "wb") for split in SPLITS}
+        self.counts = dict.fromkeys(SPLITS, 0)
+
+    def add(self, split, images):
+        """Appends uint8 [n, *image_shape] to "train" or "test"."""
+        self._files[split].write(np.ascontiguousarray(images, np.uint8).data)
+        self.counts[split] += len(images)
+
+    def clear(self):
+        """Forgets all that was added."""
+        for split, file in self._files.items():
+            file.seek(0)
+            file.truncate()
+            self.counts[split] = 0
+
+    def close(self):
+        """Closes the files, after they have reached the disk."""
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+
+    def give_up(self):
+        """Closes the files, and empties them if that can be done: what is of no use need not take room."""
+        for file in self._files.values():
+            with contextlib.suppress(OSError):
+                file.close()
+            with contextlib.suppress(OSError):
+                os.truncate(file.name, 0)
+
+
+def load(cache_dir, name, key, make):
+    """Gives what was prepared under this name and key, in CACHE_DIR/prepared/NAME-HASH; makes it if need be.
+
+    The folder has one file of raw pixels a split and a manifest. The manifest comes last and by rename, so that what a
+    killed process leaves has none, and the next one starts it again. Processes that want the same at the same time wait
+    for the first.
+
+    Args:
+      cache_dir: folder; made if it is not there.
+      name: what it is called.
+      key: all that the pixels depend on, JSON-able.
+      make: called with a `Writer`; adds all pictures and returns facts for the manifest, a dict that JSON can hold with
+        the pictures' "image_shape".
+
+    Returns:
+      `Prepared`.
+
+    Raises:
+      UsageError: `cache_dir` cannot be written to.
+      RunError: the disk is full or failing.
+      Whatever `make` raises; nothing that looks whole is left then.
+    """
+    key_text = json.dumps({"format": FORMAT, "key": key}, sort_keys=True)
+    key_hash = hashlib.sha256(key_text.encode()).hexdigest()
+    folder = os.path.join(os.path.expanduser(cache_dir), "prepared", f"{name}-{key_hash[:12]}")
+    manifest = _read_manifest(folder, key_hash)
+    if manifest is None:
+        try:
+            os.makedirs(folder, exist_ok=True)
+            lock = open(os.path.join(folder, ".lock"), "a+")
+        except OSError as error:
+            raise UsageError(
+                f"--cache_dir is {cache_dir!r}, but {folder} cannot be made or written to ({error.strerror}): expected "
+                "a folder with room for the prepared pictures."
+            ) from error
+        with lock:
+            files.hold(lock, f"prepares {folder}")
+            manifest = _read_manifest(folder, key_hash)  # another process may have made it meanwhile
+            if manifest is None:
+                manifest = _make(folder, key_hash, make)
+    shape = manifest["image_shape"]
+    splits = {s: _mapped(_array(folder, s), (manifest["counts"][s], *shape)) for s in SPLITS}
+    return Prepared(folder, splits, manifest["facts"])
+
+
+def _make(folder, key_hash, make):
+    path = os.path.join(folder, MANIFEST)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)  # of files that have been damaged since
+        writer = Writer(folder)
+        try:
+            facts = dict(make(writer))
+            manifest = {
+                "format": FORMAT,
+                "key_sha256": key_hash,
+                "files": f"{', '.join(_array('', s) for s in SPLITS)}: uint8 [counts, *image_shape], without a header",
+                "counts": writer.counts,
+                "image_shape": list(facts.pop("image_shape")),
+                "facts": facts,
+            }
+            writer.close()
+            files.write_json(path, manifest)
+        except BaseException:
+            writer.give_up()
+            raise
+    except OSError as error:
+        raise RunError(
+            f"{folder}: preparing the pictures stopped ({error.strerror or error}); the next run starts it again."
+        ) from error
+    return manifest
+
+
+def _read_manifest(folder, key_hash):
+    """The manifest of what is whole, else None."""
+    try:
+        with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="surrogateescape") as file:
+            manifest = json.load(file)
+        if manifest["key_sha256"] != key_hash:
+            return None
+        for split in SPLITS:
+            expected = manifest["counts"][split] * math.prod(manifest["image_shape"])
+            if os.path.getsize(_array(folder, split)) != expected:
+                return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return manifest
+
+
+def _array(folder, split):
+    return os.path.join(folder, f"{split}.u8")
+
+
+def _mapped(path, shape):
+    if not shape[0]:  # an empty file cannot be mapped
+        empty = np.empty(shape, np.uint8)
+        empty.flags.writeable = False
+        return empty
+    return np.memmap(path, np.uint8, "r", shape=shape)

@@ -1,0 +1,118 @@
+"""Arrays that were costly to compute, kept in a file under keys: what an interrupted run has computed stays."""
+
+import contextlib
+import os
+import zlib
+
+import numpy as np
+
+from tf2cases import files
+from tf2cases.errors import RunError
+
+KEY_BYTES = 32
+
+
+class RecordFile:
+    """A file of records, each a key, a checksum and an array of one shape; it only ever grows.
+
+    One process at a time appends, others may read meanwhile. A record that a kill or a crash left torn is as if it were
+    not there.
+    """
+
+    def __init__(self, path, shape, dtype):
+        """Args:
+        path: the file; its folder is made when something is appended.
+        shape, dtype: of one array.
+        """
+        self.path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
+        self._record = np.dtype(
+            [("key", np.uint8, KEY_BYTES), ("checksum", np.uint32), ("values", self.dtype, self.shape)]
+        )
+
+    def find(self, keys):
+        """Where arrays are.
+
+        Args:
+          keys: [bytes of length 32].
+
+        Returns:
+          int64 [N]: their positions, for `rows`; -1 for those that are missing or damaged.
+        """
+        records = self._records()
+        known = {key.tobytes(): i for i, key in enumerate(records["key"])}
+        found = np.array([known.get(key, -1) for key in keys], np.int64)
+        for i in np.unique(found[found >= 0]):
+            if records["checksum"][i] != _checksum(records[i]):
+                found[found == i] = -1
+        return found
+
+    def rows(self, positions):
+        """The arrays at positions that `find` gave, as `Rows`."""
+        return Rows(self._records()["values"], positions)
+
+    def _records(self):
+        size = os.path.getsize(self.path) if os.path.exists(self.path) else 0
+        count = size // self._record.itemsize
+        if not count:
+            return np.empty([0], self._record)
+        return np.memmap(self.path, self._record, "r", shape=(count,))
+
+    @contextlib.contextmanager
+    def appending(self):
+        """Keeps other processes from appending; gives a function (keys [n], values [n, *shape]) that appends.
+
+        Raises:
+          RunError: the disk is full, or the file cannot be written.
+        """
+        try:
+            os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
+            with open(self.path, "ab") as file:
+                files.hold(file, f"fills {self.path}")
+                # What a killed run left of its last record goes.
+                file.truncate(os.fstat(file.fileno()).st_size // self._record.itemsize * self._record.itemsize)
+
+                def append(keys, values):
+                    records = np.zeros([len(keys)], self._record)
+                    records["key"] = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+                    records["values"] = values
+                    records["checksum"] = [_checksum(record) for record in records]
+                    file.write(records.tobytes())
+                    file.flush()
+
+                yield append
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunError(
+                f"{self.path} could not be written ({error.strerror or error}); what was kept there is intact."
+            ) from error
+
+
+def _checksum(record):
+    return zlib.crc32(np.ascontiguousarray(record["values"]), zlib.crc32(record["key"].tobytes()))
+
+
+class Rows:
+    """Some rows of an array on the disk, in an order of one's own; read when they are asked for.
+
+    As much of an array [N, ...] as `data.pipeline` needs: length, shape, dtype, nbytes, indexing by a slice or by
+    indices, np.asarray.
+    """
+
+    def __init__(self, values, positions):
+        self._values, self._positions = values, np.asarray(positions)
+        self.shape, self.dtype = (len(self._positions), *values.shape[1:]), values.dtype
+        self.nbytes = int(np.prod(self.shape)) * self.dtype.itemsize
+
+    def __len__(self):
+        return len(self._positions)
+
+    def __getitem__(self, index):
+        return np.asarray(self._values[self._positions[index]])
+
+    def take(self, indices):
+        """Some of these rows, still unread."""
+        return Rows(self._values, self._positions[indices])
+
+    def __array__(self, dtype=None, copy=None):
+        del copy
+        return self[:].astype(dtype or self.dtype, copy=False)

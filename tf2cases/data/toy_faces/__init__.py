@@ -1,0 +1,1 @@
+"""Synthetic faces, no download needed."""

@@ -1,0 +1,289 @@
+"""Feature nets: pictures in, vectors out, whose distributions `nn.distances` compares.
+
+Which net it is decides what a distance means, so every net has a name that is printed beside the numbers, and says
+whether they may be compared with numbers that others published.
+"""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tf2cases import cases, nn, training
+from tf2cases.cases.mnist import MNIST
+from tf2cases.data import sources
+from tf2cases.data.mnist import IMAGE_SHAPE
+from tf2cases.errors import UsageError
+from tf2cases.inception_v3 import extractor
+from tf2cases.training import checkpoints, workdir
+
+# Pictures that go through a net at a time.
+_BATCH = 500
+
+
+class PictureFeatures:
+    """Checks and batches; a subclass says what the vectors are.
+
+    Args:
+      name: what is printed: which net, how many features, and whatever else they depend on.
+      image_shape: (H, W, C) of the pictures.
+      compute: uint8 [N, H, W, C] -> float32 [N, d], both arrays.
+      comparable: whether distances of these features are those that papers print.
+
+    Attributes:
+      name, comparable: as above.
+      image_shape: a tuple.
+    """
+
+    def __init__(self, name, image_shape, compute, comparable=False):
+        self.name, self.comparable = name, comparable
+        self.image_shape, self._compute = tuple(image_shape), compute
+
+    def __call__(self, images):
+        """uint8 [N, H, W, C], an array or a memory map -> float32 [N, d].
+
+        Raises:
+          UsageError: pictures of another shape or dtype, or none.
+        """
+        if images.dtype != np.uint8 or images.shape[1:] != self.image_shape or not len(images):
+            raise UsageError(
+                f"the pictures are {images.dtype} {list(images.shape)}, but the features of {self.name} need uint8 "
+                f"[N, {', '.join(map(str, self.image_shape))}], N >= 1."
+            )
+        batches = (np.asarray(images[first : first + _BATCH]) for first in range(0, len(images), _BATCH))
+        return np.concatenate([self._compute(batch) for batch in batches])
+
+
+def _traced(compute, image_shape):
+    """A computation on tensors as one on arrays, traced once."""
+    function = tf.function(compute, input_signature=[tf.TensorSpec((None, *image_shape), tf.uint8)])
+    return lambda images: function(tf.constant(images)).numpy()
+
+
+class DigitFeatures(PictureFeatures):
+    """What this project's MNIST CNN computes just before its logits: 128 numbers, none below 0.
+
+    Args:
+      case: the trained `MNIST` case, of the model `cnn`.
+
+    Raises:
+      UsageError: it is another case or model.
+    """
+
+    def __init__(self, case):
+        if case.config.case != MNIST.Config.case or case.config.model != "cnn":
+            model = getattr(case.config, "model", "none")
+            raise UsageError(
+                f"the classifier is the case {case.config.case!r} with the model {model!r}, but must be "
+                f"{MNIST.Config.case!r} with the model 'cnn'."
+            )
+        network = case.average.network if case.average else case.network
+        # The layers are the classifier's own; in this order they are only named anew.
+        self._body, self._head = nn.Sequential(network.layers[:-1], name="penultimate"), network.layers[-1]
+        self.class_names = list(case.info["class_names"])
+        name = f"the last hidden layer ({self._head.kernel.shape[0]} units) of {case.config.name}"
+        shape = case.info["image_shape"]
+        super().__init__(name, shape, _traced(lambda images: self._body(tf.cast(images, tf.float32) / 255), shape))
+
+    def classify(self, features):
+        """The classifier's probabilities, float32 [N, classes], from features [N, d]."""
+        return tf.nn.softmax(self._head(tf.constant(features))).numpy()
+
+    def probabilities(self, images):
+        """The classifier's probabilities, float32 [N, classes], of uint8 [N, H, W, C]."""
+        return self.classify(self(images))
+
+
+class RandomConvFeatures(PictureFeatures):
+    """A convolutional net with random weights that are never trained: edges, colours and where they are.
+
+    Four 3x3 convolutions of stride 2 with 16, 32, 64 and 64 filters, SAME, relu, He-normal kernels drawn from the
+    seed, no biases, on pictures in [-1, 1]; the features are the mean of each filter of each layer over each quarter
+    of the picture (704 in all; where a side is odd, the quarters share its middle). The weights depend on the seed and
+    the number of channels only. Such features tell a generator's progress, but what they find close need not look
+    alike to people, and their distances are on a scale of their own.
+
+    Args:
+      image_shape: (H, W, C), sides of at least 17.
+      seed: int >= 0.
+
+    Raises:
+      UsageError: the pictures are too small.
+    """
+
+    _FILTERS = (16, 32, 64, 64)
+    _LEAST_SIDE = 2 ** len(_FILTERS) + 1  # so that the last layer has two rows and columns
+
+    def __init__(self, image_shape, seed=0):
+        if min(image_shape[:2]) < self._LEAST_SIDE:
+            raise UsageError(
+                f"the pictures are {image_shape[0]}x{image_shape[1]}, but random_conv features need sides of at least "
+                f"{self._LEAST_SIDE}."
+            )
+        options = dict(strides=2, activation=tf.nn.relu, use_bias=False, kernel_init=nn.initializers.he_normal)
+        self._layers = [nn.Conv2D(n, 3, name=f"conv_{i}", **options) for i, n in enumerate(self._FILTERS, 1)]
+        shape = (None, *image_shape)
+        for layer in self._layers:
+            shape = layer.create(shape, nn.random.fold(seed, layer.name))
+        name = f"random_conv ({4 * sum(self._FILTERS)} features, never trained, seed {seed})"
+        super().__init__(name, image_shape, _traced(self._quarters, image_shape))
+
+    def _quarters(self, images):
+        x = tf.cast(images, tf.float32) / 127.5 - 1
+        features = []
+        for layer in self._layers:
+            x = layer(x)
+            height, width = x.shape[1:3]
+            quarters = tf.nn.avg_pool2d(x, (-(-height // 2), -(-width // 2)), (height // 2, width // 2), "VALID")
+            features.append(tf.reshape(quarters, [-1, 4 * x.shape[3]]))
+        return tf.concat(features, axis=1)
+
+
+class InceptionFeatures(PictureFeatures):
+    """Inception-v3's 2,048 pooled features, of pictures resized as its weights ask for (grey ones in three channels).
+
+    With the weights of 2015 they are those of published Frechet inception distances, up to how pictures are resized.
+
+    Args:
+      image_shape: (H, W, C) of the pictures.
+      weights: as `inception_v3.weights.load` takes them.
+      data_dir: where they are looked for.
+    """
+
+    def __init__(self, image_shape, weights, data_dir):
+        model = extractor.load(weights, data_dir).model
+        super().__init__(
+            f"Inception-v3 (2,048 features) with the weights {weights}",
+            image_shape,
+            lambda images: model.features(np.broadcast_to(images, (*images.shape[:3], 3))),
+            comparable=weights == "2015",
+        )
+
+
+# The data sets that the MNIST CNN can learn -> how accurate on them it must be to judge generated pictures.
+_LEAST_ACCURACY = {"mnist": 0.99, "mnist_sample": 0.97, "fashion_mnist": 0.9}
+# The sample has a fifteenth of the digits: more epochs make it 98.5 % accurate.
+_MORE = {"mnist_sample": dict(epochs=48)}
+
+
+def default_classifier(dataset):
+    """Where the classifier is that judges a data set's pictures if none is named, and the set it is trained on.
+
+    For `mnist_sample` that is the classifier of all of MNIST, if there is a finished one.
+
+    Returns:
+      (the run's folder, the data set's name).
+    """
+    folders = {name: os.path.join("runs", f"{name}_cnn_best") for name in ("mnist", dataset)}
+    trained_on = "mnist" if dataset == "mnist_sample" and _is_finished(folders["mnist"]) else dataset
+    return folders[trained_on], trained_on
+
+
+def _is_finished(folder):
+    """Whether a run is there that was trained to its last step."""
+    found = checkpoints.steps(os.path.join(folder, workdir.CHECKPOINTS))
+    return bool(found) and found[-1] >= workdir.read_record(folder)["config"]["steps"]
+
+
+def _train(dataset, data_dir, folder):
+    """Trains the classifier, or goes on with it."""
+    print(f"Training the classifier of {dataset} in {folder}, once:", flush=True)
+    given = dict(dataset=dataset, data_dir=data_dir, workdir=folder, export_dir="", recipe="best")
+    config = MNIST.Config.resolve({**given, **_MORE.get(dataset, {})})
+    if training.train(MNIST, config).stopped_by:
+        raise KeyboardInterrupt("the classifier so far is kept, and the same command goes on with it")
+
+
+def digit_features(dataset, data_dir, classifier=None):
+    """The features of a classifier that is trained first where there is none.
+
+    Args:
+      dataset: `mnist`, `mnist_sample` or `fashion_mnist`.
+      data_dir: where it is looked for.
+      classifier: the workdir of a classifier; by default that of `default_classifier`, which is trained with
+        `--recipe=best` if it is not there, or not to the end.
+
+    Returns:
+      DigitFeatures; the name says which run it is and its accuracy on the held-out pictures of `dataset`.
+
+    Raises:
+      UsageError: there is no such run, it is of other pictures or classes, or it is not accurate enough.
+    """
+    folder = classifier
+    if folder is None:
+        folder, trained_on = default_classifier(dataset)
+        if not _is_finished(folder):
+            _train(trained_on, data_dir, folder)
+    try:
+        case = cases.restore(folder)
+        features = DigitFeatures(case)
+    except UsageError as error:
+        raise UsageError(f"--classifier={folder} cannot judge the pictures: {error}") from error
+    source = sources.load(dataset, data_dir)
+    if features.class_names != source.info["class_names"]:
+        raise UsageError(
+            f"--classifier is {folder!r}, but that run was trained on {case.config.dataset}, whose classes are not "
+            f"those of {dataset}."
+        )
+    hits = features.probabilities(source.test["images"]).argmax(axis=1) == source.test["labels"]
+    accuracy, least = float(hits.mean()), _LEAST_ACCURACY[dataset]
+    if accuracy < least:
+        raise UsageError(
+            f"--classifier is {folder!r}, but it is right on {accuracy:.2%} of the held-out pictures of {dataset}, and "
+            f"must be on {least:.0%}, as a run of bin.train_mnist with --recipe=best is."
+        )
+    features.name += f" in {folder} at step {int(case.step):,} (right on {accuracy:.2%} of the held-out pictures)"
+    return features
+
+
+def _random_conv(dataset, data_dir, image_shape, classifier):
+    del dataset, data_dir
+    if classifier:
+        raise UsageError(f"--classifier is {classifier!r}, but random_conv features have no classifier.")
+    return RandomConvFeatures(image_shape)
+
+
+def _digits(dataset, data_dir, image_shape, classifier):
+    if not _has_classifier(dataset, image_shape):
+        raise UsageError(
+            f"--features is 'digits', but the pictures are {list(image_shape)} of {dataset}, and must be "
+            f"{list(IMAGE_SHAPE)} of {', '.join(_LEAST_ACCURACY)}."
+        )
+    return digit_features(dataset, data_dir, classifier)
+
+
+def _has_classifier(dataset, image_shape):
+    return dataset in _LEAST_ACCURACY and tuple(image_shape) == IMAGE_SHAPE
+
+
+def _inception(dataset, data_dir, image_shape, classifier):
+    del dataset
+    return InceptionFeatures(image_shape, classifier or "2015", data_dir)
+
+
+# name -> maker(dataset, data_dir, image_shape, classifier) -> PictureFeatures.
+_MAKERS = {"digits": _digits, "random_conv": _random_conv, "inception": _inception}
+NAMES = ("auto", *_MAKERS)
+
+
+def make(name, dataset, data_dir, image_shape, classifier=None):
+    """Features by name; `auto` is `digits` for pictures that the MNIST CNN can learn, and `random_conv` for others.
+
+    Args:
+      name: one of `NAMES`.
+      dataset: the name of the data set that the pictures are like.
+      data_dir: where it is looked for.
+      image_shape: (H, W, C) of the pictures.
+      classifier: the workdir of the classifier for `digits`, or the weights for `inception`; None for the default.
+
+    Returns:
+      PictureFeatures.
+
+    Raises:
+      UsageError: the name is unknown, or the features do not fit the pictures.
+    """
+    if name not in NAMES:
+        raise UsageError(f"--features is {name!r}, but must be one of {', '.join(NAMES)}.")
+    if name == "auto":
+        name = "digits" if _has_classifier(dataset, image_shape) else "random_conv"
+    return _MAKERS[name](dataset, data_dir, image_shape, classifier)

@@ -1,0 +1,241 @@
+"""Inception-v3 with everything around the network: pictures in, classes or features out."""
+
+import collections
+import concurrent.futures
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from tf2cases.data.pictures import files as picture_files
+from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.errors import UsageError
+from tf2cases.inception_v3.network import FEATURES, IMAGE_SHAPE
+
+_READERS = 2  # threads that read and decode while the network computes
+
+
+class InceptionV3(tf.Module):
+    """A network, folded for inference, with the preprocessing and the class names that belong to it.
+
+    Attributes:
+      network: the folded copy of the network.
+      preprocessing: what pictures need.
+      class_names: [str], one for each output; [] for a network that ends with the features.
+      top_k: how many classes are told, the best first.
+    """
+
+    def __init__(self, network, preprocessing, class_names=(), top_k=5):
+        """Args:
+          network: a `Network` that is not folded; its values are copied.
+          preprocessing: a `Preprocessing`.
+          class_names: one for each of the network's classes.
+          top_k: at least 1; no more than there are classes are told.
+
+        Raises:
+          UsageError: not as many names as classes.
+        """
+        super().__init__(name="inception_v3")
+        if len(class_names) != network.classes:
+            raise UsageError(
+                f"there are {len(class_names):,} class names, but the network has {network.classes:,} classes."
+            )
+        self.preprocessing = preprocessing
+        self.class_names = tuple(class_names)
+        self.top_k = min(top_k, network.classes)
+        self.network = network.fold()
+        self._infer = tf.function(
+            self._answer, input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32, "images")]
+        )
+        self._decode = tf.function(
+            lambda file: preprocessing.to_image(image_bytes.decode(file, preprocessing.dct_method)),
+            input_signature=[tf.TensorSpec([], tf.string)],
+        )
+        self._resize = tf.function(
+            lambda images: preprocessing.to_image(tf.pad(images, [[0, 0]] * 3 + [[0, 1]], constant_values=255)),
+            input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)],
+        )
+
+    def _answer(self, images):
+        """float32 [N, 299, 299, 3] in [0, 1] -> {"features": [N, 2048], "probabilities": [N, classes]}."""
+        features = self.network.features(self.preprocessing.scaled(images))
+        answer = {"features": features}
+        if self.network.logits:
+            answer["probabilities"] = tf.nn.softmax(self.network.logits(features))
+        return answer
+
+    def answer(self, images):
+        """Asks about pictures in memory.
+
+        Args:
+          images: uint8 [N, H, W, 3] of any size, float32 [N, 299, 299, 3] in [0, 1], or a list of encoded pictures.
+
+        Returns:
+          {"features": float32 [N, 2048], "probabilities": float32 [N, classes]}, the latter if there are classes.
+
+        Raises:
+          UsageError: another shape or type.
+          tf.errors.InvalidArgumentError: bytes that are no picture, see `image_bytes.decode`.
+        """
+        if isinstance(images, (list, tuple)):
+            images = np.stack([self._decode(tf.constant(file)) for file in images])
+        images = np.asarray(images)
+        if images.dtype == np.uint8 and images.ndim == 4 and images.shape[3] == 3:
+            images = self._resize(images)
+        elif images.dtype != np.float32 or images.shape[1:] != IMAGE_SHAPE:
+            raise UsageError(
+                f"images are {images.dtype} {list(images.shape)}, but must be uint8 [N, H, W, 3], float32 "
+                "[N, 299, 299, 3], or a list of encoded pictures."
+            )
+        return {name: value.numpy() for name, value in self._infer(images).items()}
+
+    def features(self, images, batch_size=16):
+        """The features of pictures in memory, a batch at a time.
+
+        Args:
+          images: as `answer` takes them.
+
+        Returns:
+          float32 [N, 2048].
+        """
+        batches = [self.answer(images[i : i + batch_size])["features"] for i in range(0, len(images), batch_size)]
+        return np.concatenate(batches) if batches else np.zeros([0, FEATURES], np.float32)
+
+    def stream(self, paths, batch_size=16, bad=None):
+        """Asks about picture files, reading and decoding ahead while the network computes.
+
+        Args:
+          paths: list of paths.
+          batch_size: how many go through the network together.
+          bad: see `pictures`.
+
+        Yields:
+          (paths, answer) for each batch, as `answer` gives it.
+
+        Raises:
+          UsageError: a file is not a picture that is accepted; it is named.
+        """
+        pictures = self.pictures(paths, 2 * batch_size, bad)
+        while batch := list(itertools.islice(pictures, batch_size)):
+            names, images = zip(*batch, strict=True)
+            yield list(names), {name: value.numpy() for name, value in self._infer(np.stack(images)).items()}
+
+    def pictures(self, paths, ahead=32, bad=None):
+        """Reads and decodes picture files in threads.
+
+        Args:
+          paths: list of paths.
+          ahead: how many are read before they are asked for.
+          bad: called with (path, UsageError) for a file that is no picture, which is passed over then; by default the
+            error is raised.
+
+        Yields:
+          (path, image) in order, as `read` gives it.
+
+        Raises:
+          UsageError: see `read`.
+        """
+        upcoming, waiting = iter(paths), collections.deque()
+        with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
+            try:
+                while True:
+                    for path in itertools.islice(upcoming, ahead - len(waiting)):
+                        waiting.append((path, pool.submit(self.read, path)))
+                    if not waiting:
+                        return
+                    path, future = waiting.popleft()
+                    try:
+                        image = future.result()
+                    except UsageError as error:
+                        if bad is None:
+                            raise
+                        bad(path, error)
+                        continue
+                    yield path, image
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+
+    def read(self, path):
+        """A picture file as float32 [299, 299, 3] in [0, 1].
+
+        Raises:
+          UsageError: not a picture that is accepted.
+        """
+        data = picture_files.read(path)
+        try:
+            return self._decode(tf.constant(data)).numpy()
+        except tf.errors.InvalidArgumentError as error:
+            line = str(error).split("\n")[0]
+            raise UsageError(f"{path}: the picture cannot be decoded ({line}).") from error
+
+    def signatures(self):
+        """What it can be asked once it is served: {name: tf.function with an input signature}.
+
+        Raises:
+          UsageError: the network has no last layer.
+        """
+        if not self.network.logits:
+            raise UsageError("these weights have no last layer, so they can give features, but not be exported.")
+        names, k = tf.constant(self.class_names), self.top_k
+
+        def ranked(files):
+            scores, order = tf.math.top_k(self._answer(self.preprocessing.decode(files))["probabilities"], k)
+            return {"classes": tf.gather(names, order), "scores": scores}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def serving_default(image_bytes):
+            """Picture files of any size: the best classes first."""
+            return ranked(image_bytes)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32, "images")])
+        def predict(images):
+            """Pictures in [0, 1]: the probabilities of all classes."""
+            return {"probabilities": self._answer(images)["probabilities"]}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def features(image_bytes):
+            """Picture files of any size: what the last layer sees."""
+            return {"features": self._answer(self.preprocessing.decode(image_bytes))["features"]}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+        def classify(inputs):
+            """Serialized tf.Examples with the picture file in the feature `image_bytes` (the Classify API)."""
+            parsed = tf.io.parse_example(inputs, {"image_bytes": tf.io.FixedLenFeature([], tf.string)})
+            return ranked(parsed["image_bytes"])
+
+        return {"serving_default": serving_default, "predict": predict, "features": features, "classify": classify}
+
+    def requests(self):
+        """A request of two rows for each signature, for warm-up and for checking an export."""
+        y, x = np.mgrid[0:1:299j, 0:1:299j]
+        images = np.stack([np.stack([x, y, 1 - x], -1), np.stack([y * x, x, y], -1)]).astype(np.float32)
+        files = np.array(
+            [tf.io.encode_png((image[::3, ::2] * 255).astype(np.uint8)).numpy() for image in images], object
+        )
+        feature = lambda data: tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))  # noqa: E731
+        examples = [
+            tf.train.Example(features=tf.train.Features(feature={"image_bytes": feature(f)})).SerializeToString()
+            for f in files
+        ]
+        return {
+            "serving_default": {"image_bytes": files},
+            "predict": {"images": images},
+            "features": {"image_bytes": files},
+            "classify": {"inputs": np.array(examples, object)},
+        }
+
+
+def best(probabilities, class_names, top_k):
+    """The best classes of one picture.
+
+    Args:
+      probabilities: float32 [classes].
+      class_names: [str], as many.
+      top_k: how many at most.
+
+    Returns:
+      [(name, score)], best first.
+    """
+    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    return [(class_names[i], float(probabilities[i])) for i in order]

@@ -1,0 +1,132 @@
+"""Features of many picture files, computed once and kept on the disk."""
+
+import functools
+import hashlib
+import os
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+from tf2cases.data.pictures.records import RecordFile
+from tf2cases.errors import UsageError
+from tf2cases.inception_v3 import weights as all_weights
+from tf2cases.inception_v3.classifier import InceptionV3
+from tf2cases.inception_v3.network import FEATURES, IMAGE_SHAPE
+
+BATCH = 16  # pictures that go through the network together
+_VERSION = 1  # to be raised when the same pictures and weights would give other numbers
+
+
+@functools.lru_cache(maxsize=1)
+def load(weights, data_dir):
+    """The `Extractor` of some weights, see `weights.load`; the last one is kept, for loading takes seconds."""
+    return Extractor(all_weights.load(weights, data_dir))
+
+
+class Extractor:
+    """Trained weights as they give features.
+
+    Attributes:
+      network: the `Network`, not folded.
+      preprocessing: its `Preprocessing`.
+      model: the `InceptionV3` around it.
+      identity: hexadecimal, what tells these weights and their preprocessing from others.
+    """
+
+    def __init__(self, loaded):
+        self.network, self.preprocessing = loaded.network, loaded.preprocessing
+        numbers = [str(number) for number in range(loaded.network.classes)]
+        self.model = InceptionV3(loaded.network, loaded.preprocessing, numbers)
+        digest = hashlib.sha256(f"{_VERSION} {loaded.preprocessing}".encode())
+        for name, variable in sorted(self.body().items()):
+            digest.update(name.encode())
+            digest.update(variable.numpy())
+        self.identity = digest.hexdigest()
+
+    def body(self):
+        """{name: variable} of the network without its last layer, see `Network.values`."""
+        return {name: value for name, value in self.network.values().items() if not name.startswith("logits/")}
+
+    def features(self, paths, cache_dir, bad=None):
+        """The features of picture files, from the disk or computed now and kept there.
+
+        They are found by the pictures' content, whatever the files are called; what was computed before an interruption
+        is not computed again.
+
+        Args:
+          paths: list of paths.
+          cache_dir: where they are kept, in a folder for these weights.
+          bad: see `InceptionV3.pictures`; may be called more than once for a path.
+
+        Returns:
+          float32 [N, 2048] as `Rows`, without the bad ones.
+
+        Raises:
+          UsageError: a file cannot be read, or is no picture.
+          RunError: the disk is full.
+        """
+
+        def compute(missing, bad):
+            for batch, answer in self.model.stream(missing, BATCH, bad):
+                yield batch, answer["features"]
+
+        return self._kept("features", [FEATURES], np.float32, compute, paths, cache_dir, bad)
+
+    def images(self, paths, cache_dir, bad=None):
+        """The pictures as the network sees them, uint8 [N, 299, 299, 3]; otherwise as `features`."""
+
+        def compute(missing, bad):
+            for path, image in self.model.pictures(missing, 2 * BATCH, bad):
+                yield [path], np.round(255 * image)[np.newaxis].astype(np.uint8)
+
+        return self._kept("images", IMAGE_SHAPE, np.uint8, compute, paths, cache_dir, bad)
+
+    def _kept(self, what, shape, dtype, compute, paths, cache_dir, bad):
+        file = RecordFile(os.path.join(cache_dir, f"inception-{self.identity[:12]}", f"{what}.records"), shape, dtype)
+        keys = {}
+        for path in paths:
+            try:
+                keys[path] = _digest(path)
+            except UsageError as error:
+                if bad is None:
+                    raise
+                bad(path, error)
+        positions = file.find(list(keys.values()))
+        if (positions < 0).any():
+            with file.appending() as append:
+                positions = file.find(list(keys.values()))  # another process may have added some meanwhile
+                missing = {key: path for (path, key), i in zip(keys.items(), positions, strict=True) if i < 0}
+
+                def refuse(path, error):
+                    for same, key in keys.items():  # one of several files with this content was tried
+                        if key == keys[path]:
+                            bad(same, error)
+
+                started, done = time.perf_counter(), 0
+                bar = tqdm(total=len(missing), desc=f"Getting {what}", unit="picture", disable=None, leave=False)
+                with bar:
+                    for batch, values in compute(list(missing.values()), bad and refuse):
+                        append([keys[path] for path in batch], values)
+                        bar.update(len(batch))
+                        done += len(batch)
+            seconds = time.perf_counter() - started
+            print(
+                f"{what.capitalize()} of {done:,} pictures got ready in {seconds:.1f} s, {done / seconds:,.1f} a "
+                f"second; {len(keys) - len(missing):,} were in {file.path}.",
+                flush=True,
+            )
+            positions = file.find(list(keys.values()))
+        return file.rows(positions[positions >= 0])
+
+
+def _digest(path):
+    """The SHA-256 of a file."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a picture.") from error
+    return digest.digest()

@@ -1,0 +1,127 @@
+"""The graph of 2015, `classify_image_graph_def.pb`: its constants as weights, or the file itself run as it is."""
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import message
+
+from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.errors import UsageError
+
+_OLD_NORM = "BatchNormWithGlobalNormalization"
+_INPUT = "DecodeJpeg/contents:0"
+_OUTPUTS = {"probabilities": "softmax:0", "logits": "softmax/logits:0", "features": "pool_3:0"}
+_VARIABLES = {
+    "kernel": "conv2d_params",
+    "offset": "batchnorm/beta",
+    "moving_mean": "batchnorm/moving_mean",
+    "moving_variance": "batchnorm/moving_variance",
+}
+
+
+def parse(path):
+    """Reads a GraphDef.
+
+    Raises:
+      UsageError: missing, or not a whole GraphDef.
+    """
+    graph_def = tf.compat.v1.GraphDef()
+    try:
+        with open(path, "rb") as file:
+            graph_def.ParseFromString(file.read())
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a frozen graph.") from error
+    except message.DecodeError as error:
+        raise UsageError(f"{path} is not a whole GraphDef ({error}); download it again.") from error
+    if not graph_def.node:
+        raise UsageError(f"{path} has no nodes, but must be a frozen graph.")
+    return graph_def
+
+
+def read(path, unit_paths):
+    """The constants of a frozen graph.
+
+    Returns:
+      tensors, names: see `keras_weights.read`.
+
+    Raises:
+      UsageError: see `parse`, or its batch norm is not Inception-v3's.
+    """
+    graph_def = parse(path)
+    tensors = {node.name: tf.make_ndarray(node.attr["value"].tensor) for node in graph_def.node if node.op == "Const"}
+    names = {f"{unit}/{ours}": f"{unit}/{theirs}" for unit in unit_paths for ours, theirs in _VARIABLES.items()}
+    for node in graph_def.node:
+        if node.op == _OLD_NORM and node.name.removesuffix("/batchnorm") in unit_paths:
+            epsilon = node.attr["variance_epsilon"].f
+            if not np.isclose(epsilon, 1e-3):
+                raise UsageError(f"{path}: {node.name} has epsilon {epsilon:g}, but Inception-v3 has 0.001.")
+            if node.attr["scale_after_normalization"].b:
+                names[f"{node.name.removesuffix('/batchnorm')}/scale"] = f"{node.name}/gamma"
+    return tensors, names | {"logits/kernel": "softmax/weights", "logits/bias": "softmax/biases"}
+
+
+class Engine:
+    """The file itself, asked picture by picture: its batch is 1.
+
+    `BatchNormWithGlobalNormalization`, which today's runtime refuses, becomes `FusedBatchNormV3` before the import.
+    """
+
+    def __init__(self, path):
+        """Raises:
+        UsageError: see `parse`, or the graph has not the operations of the one of 2015.
+        """
+        graph_def = _modernized(parse(path))
+
+        def imported():
+            tf.graph_util.import_graph_def(graph_def, name="")
+
+        try:
+            wrapped = tf.compat.v1.wrap_function(imported, [])
+            graph = wrapped.graph
+            fetches = {name: graph.get_tensor_by_name(tensor) for name, tensor in _OUTPUTS.items()}
+            self._function = wrapped.prune(graph.get_tensor_by_name(_INPUT), fetches)
+        except (ValueError, KeyError, tf.errors.OpError) as error:
+            raise UsageError(f"{path} is not the graph of 2015: {str(error).splitlines()[0]}") from error
+
+    @property
+    def classes(self):
+        """How many."""
+        return self._function.structured_outputs["probabilities"].shape[-1]
+
+    def __call__(self, picture):
+        """Asks about one picture.
+
+        Args:
+          picture: bytes; a JPEG is decoded by the graph, another format on white before it.
+
+        Returns:
+          {"probabilities" and "logits": float32 [classes], "features": float32 [2048]}.
+
+        Raises:
+          tf.errors.InvalidArgumentError: see `image_bytes.decode`.
+        """
+        if not picture.startswith(b"\xff\xd8\xff"):
+            rgb = image_bytes.composite_on_white(image_bytes.decode(picture))
+            picture = tf.io.encode_png(tf.image.convert_image_dtype(rgb, tf.uint8, saturate=True))
+        outputs = self._function(tf.convert_to_tensor(picture))
+        return {name: np.ravel(value) for name, value in outputs.items()}
+
+
+def _modernized(graph_def):
+    """A copy with every old batch norm replaced."""
+    new = tf.compat.v1.GraphDef()
+    for node in graph_def.node:
+        if node.op != _OLD_NORM:
+            new.node.add().CopyFrom(node)
+            continue
+        (inputs, mean, variance, beta, gamma), controls = node.input[:5], node.input[5:]
+        if not node.attr["scale_after_normalization"].b:
+            gamma = f"{node.name}/ones"
+            ones = new.node.add(name=gamma, op="OnesLike", input=[beta])
+            ones.attr["T"].type = node.attr["T"].type
+        fused = new.node.add(
+            name=node.name, op="FusedBatchNormV3", input=[inputs, gamma, beta, mean, variance, *controls]
+        )
+        fused.attr["T"].type = fused.attr["U"].type = node.attr["T"].type
+        fused.attr["epsilon"].f = node.attr["variance_epsilon"].f
+        fused.attr["is_training"].b = False
+    return new

@@ -1,0 +1,138 @@
+"""What ImageNet's classes are called: the two label maps of 2015, or Keras' class index."""
+
+import json
+import os
+import re
+
+from tf2cases.errors import UsageError
+
+LABEL_MAP = "imagenet_2012_challenge_label_map_proto.pbtxt"
+HUMAN_MAP = "imagenet_synset_to_human_label_map.txt"
+CLASS_INDEX = "imagenet_class_index.json"
+_CLASSES = 1000
+_BACKGROUND = "background"
+
+
+def class_names(path, classes):
+    """The names of a network's outputs.
+
+    The order follows from their number: 1,000 (Keras) are the synsets in rising order, 1,001 (Slim) the same after a
+    background class, and 1,008 (the graph of 2015) the nodes of the label map, where those without an entry, 0 and
+    1,001 to 1,007, were never trained: they are called "unused 0" and so on.
+
+    Args:
+      path: a label map (.pbtxt), with the synsets' names beside it in imagenet_synset_to_human_label_map.txt, or a
+        class index (.json).
+      classes: how many outputs.
+
+    Returns:
+      [str].
+
+    Raises:
+      UsageError: a file is missing or malformed, or does not tell the order of that many classes.
+    """
+    if path.endswith(".json"):
+        names, by_node = read_class_index(path), None
+    else:
+        synsets = read_label_map(path)
+        humans = read_human_map(os.path.join(os.path.dirname(path), HUMAN_MAP))
+        for node, synset in synsets.items():
+            if synset not in humans:
+                raise UsageError(f"{path} has the synset {synset} for node {node}, but {HUMAN_MAP} has no name for it.")
+        by_node = {node: humans[synset] for node, synset in synsets.items()}
+        names = [humans[synset] for synset in sorted(synsets.values())]
+    if classes in (_CLASSES, _CLASSES + 1) and len(names) != _CLASSES:
+        raise UsageError(f"{path} has {len(names)} classes, but must have {_CLASSES:,}.")
+    if classes == _CLASSES:
+        return names
+    if classes == _CLASSES + 1:
+        return [_BACKGROUND, *names]
+    if by_node is None or classes <= max(by_node):
+        raise UsageError(
+            f"{path} cannot name {classes:,} classes: a class index is for 1,000 or 1,001, a label map for those and "
+            "for 1,008."
+        )
+    return [by_node.get(node, f"unused {node}") for node in range(classes)]
+
+
+def read_label_map(path):
+    """{node: synset} of a text protobuf of `entry { target_class: 449 target_class_string: "n01440764" }`.
+
+    Raises:
+      UsageError: missing, not UTF-8, or malformed; with the line's number.
+    """
+    tokens = []
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        found = re.findall(r"""\s*(?:#.*|("[^"]*"|'[^']*'|\w+|\S))""", line)
+        tokens += [(number, token) for token in found if token]
+    nodes, position = {}, 0
+
+    def take(pattern, wanted):
+        nonlocal position
+        number, token = tokens[position] if position < len(tokens) else (None, "the end of the file")
+        if number is None or not re.fullmatch(pattern, token):
+            where = f"{path}, line {number}" if number else path
+            raise UsageError(f"{where}: there is {token!r}, but must be {wanted}.")
+        position += 1
+        return number, token
+
+    while position < len(tokens):
+        number, _ = take("entry", "entry { target_class: NODE target_class_string: SYNSET }")
+        take(r"\{", "{")
+        fields = {}
+        while "target_class" not in fields or "target_class_string" not in fields:
+            _, key = take("target_class|target_class_string", "target_class or target_class_string")
+            take(":", "a colon")
+            if key == "target_class":
+                fields[key] = int(take(r"\d+", "the number of a node")[1])
+            else:
+                fields[key] = take(r"""["']n\d+["']""", 'a synset such as "n01440764"')[1][1:-1]
+        take(r"\}", "}")
+        if fields["target_class"] in nodes:
+            raise UsageError(f"{path}, line {number}: node {fields['target_class']} is there twice.")
+        nodes[fields["target_class"]] = fields["target_class_string"]
+    if not nodes:
+        raise UsageError(f"{path} has no entry, but must have one for each class.")
+    return nodes
+
+
+def read_human_map(path):
+    """{synset: name} of a file with lines like "n01440764<tab>tench, Tinca tinca".
+
+    Raises:
+      UsageError: missing, not UTF-8, or malformed; with the line's number.
+    """
+    names = {}
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        synset, tab, name = line.strip().partition("\t")
+        if not line.strip():
+            continue
+        if not tab or not name.strip() or not re.fullmatch(r"n\d+", synset.strip()):
+            raise UsageError(f"{path}, line {number}: there is {line!r}, but must be a synset, a tab and its name.")
+        names[synset.strip()] = name.strip()
+    return names
+
+
+def read_class_index(path):
+    """The names in the order of their numbers, of {"0": ["n01440764", "tench"], ...}.
+
+    Raises:
+      UsageError: missing, or malformed.
+    """
+    wanted = 'must be {"0": ["n01440764", "tench"], ...}, numbers from 0 without gaps.'
+    text = _read(path)
+    try:
+        index = json.loads(text)
+        return [index[str(number)][1].replace("_", " ") for number in range(len(index))]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is not a class index ({error}), but {wanted}") from error
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a label map.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 (byte {error.start:,}), but must be a text file.") from error

@@ -1,0 +1,289 @@
+"""The network: 299x299 pictures to 2,048 features to classes.
+
+Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision", arXiv 1512.00567, table 1, as its
+authors published it. That differs from the table in the stem: its fourth convolution is 1x1 (the table: 3x3), its fifth
+has stride 1 (the table: 2) and a pool after it (the table: a sixth convolution). Names are those of the graph of 2015,
+the order is that of the table and of Keras.
+"""
+
+import typing
+
+import tensorflow as tf
+
+from tf2cases import nn
+
+IMAGE_SHAPE = (299, 299, 3)
+FEATURES = 2048
+_EPSILON = 1e-3
+
+
+class Conv(typing.NamedTuple):
+    """A unit of the table: convolution, batch norm, relu."""
+
+    filters: int
+    kernel_size: int | tuple
+    strides: int = 1
+    padding: str = "SAME"
+    kind = "conv"
+
+
+class Pool(typing.NamedTuple):
+    """A 3x3 pool; "max" or "average"."""
+
+    function: str
+    strides: int = 1
+    padding: str = "SAME"
+    kind = "pool"
+
+
+class Mixed(typing.NamedTuple):
+    """Branches side by side, each a list of what follows one another."""
+
+    branches: tuple
+    kind = "mixed"
+
+
+def _mixed(*branches):
+    return Mixed(branches)
+
+
+def _table(last_pool):
+    """The network from picture to feature map. Figures are the paper's."""
+    average, reduction = Pool("average"), Pool("max", 2, "VALID")
+    fork = _mixed([Conv(384, (1, 3))], [Conv(384, (3, 1))])
+
+    def inception_35(pool_filters):  # figure 5
+        return _mixed(
+            [Conv(64, 1)],
+            [Conv(48, 1), Conv(64, 5)],
+            [Conv(64, 1), Conv(96, 3), Conv(96, 3)],
+            [average, Conv(pool_filters, 1)],
+        )
+
+    def reduction_35():  # figure 10
+        return _mixed(
+            [Conv(384, 3, 2, "VALID")],
+            [Conv(64, 1), Conv(96, 3), Conv(96, 3, 2, "VALID")],
+            [reduction],
+        )
+
+    def inception_17(n):  # figure 6
+        return _mixed(
+            [Conv(192, 1)],
+            [Conv(n, 1), Conv(n, (1, 7)), Conv(192, (7, 1))],
+            [Conv(n, 1), Conv(n, (7, 1)), Conv(n, (1, 7)), Conv(n, (7, 1)), Conv(192, (1, 7))],
+            [average, Conv(192, 1)],
+        )
+
+    def reduction_17():
+        return _mixed(
+            [Conv(192, 1), Conv(320, 3, 2, "VALID")],
+            [Conv(192, 1), Conv(192, (1, 7)), Conv(192, (7, 1)), Conv(192, 3, 2, "VALID")],
+            [reduction],
+        )
+
+    def inception_8(pool):  # figure 7
+        return _mixed(
+            [Conv(320, 1)],
+            [Conv(384, 1), fork],
+            [Conv(448, 1), Conv(384, 3), fork],
+            [pool, Conv(192, 1)],
+        )
+
+    return [
+        Conv(32, 3, 2, "VALID"),
+        Conv(32, 3, 1, "VALID"),
+        Conv(64, 3),
+        reduction,
+        Conv(80, 1),
+        Conv(192, 3, 1, "VALID"),
+        reduction,
+        inception_35(32),
+        inception_35(64),
+        inception_35(64),
+        reduction_35(),
+        inception_17(128),
+        inception_17(160),
+        inception_17(160),
+        inception_17(192),
+        reduction_17(),
+        inception_8(average),
+        inception_8(Pool(last_pool)),
+    ]
+
+
+class ConvUnit(nn.Layer):
+    """Convolution without bias, batch norm without scale, relu: [N, H, W, in] -> [N, H', W', filters].
+
+    Folded, it is a convolution with bias and relu: the same with fixed statistics, in fewer steps.
+    """
+
+    call_arguments = ("is_training",)
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="SAME",
+        folded=False,
+        kernel_init=nn.initializers.he_normal,
+        name="conv",
+    ):
+        super().__init__(name)
+        activation = tf.nn.relu if folded else None
+        self.conv = nn.Conv2D(filters, kernel_size, strides, padding, activation, folded, kernel_init, name="conv2d")
+        self.norm = None if folded else nn.BatchNorm(0.99, _EPSILON, scale=False, activation=tf.nn.relu)
+
+    def _create(self, input_shape, seed):
+        shape = self.conv.create(input_shape, nn.random.fold(seed, "conv2d"))
+        return self.norm.create(shape, 0) if self.norm else shape
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs, is_training=False):
+        outputs = self.conv(inputs)
+        return self.norm(outputs, is_training) if self.norm else outputs
+
+
+class Network(nn.Layer):
+    """Inception-v3: [N, 299, 299, 3], scaled as its weights ask -> logits [N, classes].
+
+    Attributes:
+      blocks: the layers from picture to feature map, in order: `conv`, `conv_1`, `conv_2`, `pool`, `conv_3`, `conv_4`,
+        `pool_1`, `mixed`, `mixed_1` to `mixed_10`.
+      logits: the last layer, or None.
+
+    Saved in checkpoints: for each of the 94 units `kernel`, `offset`, `moving_mean` and `moving_variance`, or, folded,
+    `kernel` and `bias`; `kernel` and `bias` of the last layer.
+    """
+
+    call_arguments = ("is_training",)
+
+    def __init__(
+        self,
+        classes,
+        last_pool="average",
+        folded=False,
+        kernel_init=nn.initializers.he_normal,
+        name="inception_v3",
+    ):
+        """Args:
+        classes: how many; 0 for a network that ends with the features.
+        last_pool: "average" or "max", what the pool branch of the last block takes: the graph of 2015 has a max pool.
+        folded: whether units are `folded`, for inference; see `fold`.
+        kernel_init: initial values of the kernels; zeros, if others are to follow, cost no time.
+        """
+        super().__init__(name)
+        if last_pool not in ("average", "max"):
+            raise ValueError(f"{name}: last_pool is {last_pool!r}, but must be 'average' or 'max'.")
+        self.classes, self.last_pool = classes, last_pool
+        self.blocks = [
+            _make(part, name, dict(folded=folded, kernel_init=kernel_init)) for name, part in _named(_table(last_pool))
+        ]
+        self.pool = nn.GlobalAvgPool2D(name="pool_3")
+        self.logits = nn.Dense(classes, kernel_init=kernel_init, name="logits") if classes else None
+
+    def _create(self, input_shape, seed):
+        shape = input_shape
+        for block in self.blocks:
+            shape = block.create(shape, nn.random.fold(seed, block.name))
+        shape = self.pool.create(shape, 0)
+        return self.logits.create(shape, nn.random.fold(seed, "logits")) if self.logits else shape
+
+    @tf.Module.with_name_scope
+    def features(self, images, training_blocks=0):
+        """The pooled features.
+
+        Args:
+          images: float [N, 299, 299, 3].
+          training_blocks: in how many of the last `blocks` batch norm takes the batch's statistics and moves its own;
+            0 for inference, and for fine-tuning with frozen statistics.
+
+        Returns:
+          float [N, 2048], in the dtype of `images`.
+        """
+        first = len(self.blocks) - training_blocks
+        for i, block in enumerate(self.blocks):
+            images = block(images, **({"is_training": i >= first} if "is_training" in block.call_arguments else {}))
+        return self.pool(images)
+
+    @tf.Module.with_name_scope
+    def __call__(self, images, is_training=False):
+        features = self.features(images, len(self.blocks) if is_training else 0)
+        return self.logits(features) if self.logits else features
+
+    def last_variables(self, blocks):
+        """The trainable variables of the last `blocks` of `blocks`, and of the last layer: what fine-tuning updates.
+
+        Raises:
+          ValueError: there are not that many.
+        """
+        if not 0 <= blocks <= len(self.blocks):
+            raise ValueError(f"blocks is {blocks}, but must be between 0 and {len(self.blocks)}.")
+        layers = [*self.blocks[len(self.blocks) - blocks :], *([self.logits] if self.logits else [])]
+        return [variable for layer in layers for variable in layer.trainable_variables]
+
+    def units(self):
+        """{path: ConvUnit} of the 94 units, in order; a path is like `conv_4` or `mixed_9/tower_1/mixed/conv`."""
+        return dict(unit for block in self.blocks for unit in _units(block))
+
+    def values(self):
+        """{name: variable} of a network that is not folded: PATH/kernel, PATH/offset, PATH/moving_mean and
+        PATH/moving_variance of each unit, logits/kernel and logits/bias. Readers of weights speak of them so."""
+        named = {}
+        for path, unit in self.units().items():
+            named[f"{path}/kernel"] = unit.conv.kernel
+            for name in ("offset", "moving_mean", "moving_variance"):
+                named[f"{path}/{name}"] = getattr(unit.norm, name)
+        if self.logits:
+            named |= {"logits/kernel": self.logits.kernel, "logits/bias": self.logits.bias}
+        return named
+
+    def fold(self):
+        """A folded copy for inference, with the values that the variables have now.
+
+        With scale = 1 / sqrt(moving_variance + epsilon), the kernel becomes kernel * scale and the bias
+        offset - moving_mean * scale.
+        """
+        copy = Network(self.classes, self.last_pool, folded=True, kernel_init=nn.initializers.zeros, name=self.name)
+        copy.create((None, *IMAGE_SHAPE), 0)
+        for unit, folded in zip(self.units().values(), copy.units().values(), strict=True):
+            scale = tf.math.rsqrt(unit.norm.moving_variance + _EPSILON)
+            folded.conv.kernel.assign(unit.conv.kernel * scale)
+            folded.conv.bias.assign(unit.norm.offset - unit.norm.moving_mean * scale)
+        if self.logits:
+            copy.logits.kernel.assign(self.logits.kernel)
+            copy.logits.bias.assign(self.logits.bias)
+        return copy
+
+
+def _named(parts):
+    """[(name, part)], each kind counted on its own: conv, conv_1, ..., pool, ...; a list is a `tower`."""
+    counts, named = {}, []
+    for part in parts:
+        kind = "tower" if isinstance(part, list) else part.kind
+        count = counts.setdefault(kind, 0)
+        named.append((f"{kind}_{count}" if count else kind, part))
+        counts[kind] += 1
+    return named
+
+
+def _make(part, name, options):
+    """The layer of a part of the table; `options` are its units'."""
+    if isinstance(part, Conv):
+        return ConvUnit(*part, **options, name=name)
+    if isinstance(part, Pool):
+        return {"max": nn.MaxPool2D, "average": nn.AvgPool2D}[part.function](3, part.strides, part.padding, name=name)
+    if isinstance(part, Mixed):
+        # A branch of one part stands for itself.
+        branches = _named([branch[0] if len(branch) == 1 else branch for branch in part.branches])
+        return nn.Branches([_make(branch, inner, options) for inner, branch in branches], name=name)
+    return nn.Sequential([_make(inner, inner_name, options) for inner_name, inner in _named(part)], name=name)
+
+
+def _units(layer):
+    """[(path, unit)] of a layer."""
+    if isinstance(layer, ConvUnit):
+        return [(layer.name, layer)]
+    parts = getattr(layer, "branches", None) or getattr(layer, "layers", ())
+    return [(f"{layer.name}/{path}", unit) for part in parts for path, unit in _units(part)]

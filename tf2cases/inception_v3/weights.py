@@ -1,0 +1,267 @@
+"""Trained weights, wherever they come from: found, downloaded, read, checked, put into a network."""
+
+import dataclasses
+import gzip
+import os
+import tarfile
+import uuid
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from tf2cases import nn
+from tf2cases.data import download
+from tf2cases.errors import RunError, UsageError
+from tf2cases.inception_v3 import frozen_graph, keras_weights, labels, slim_weights
+from tf2cases.inception_v3.network import IMAGE_SHAPE, Network
+from tf2cases.inception_v3.preprocessing import BY_NAME, GRAPH_2015, KERAS, SLIM, Preprocessing
+
+DEFAULT_DIR = os.path.join("data", "inception_v3")
+_KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
+_KERAS_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels"
+_TENSORFLOW_URL = "https://storage.googleapis.com/download.tensorflow.org/"
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A file that its authors offer.
+
+    Attributes:
+      file: the file that is wanted.
+      url: where it is; an archive that holds it, or the file itself.
+      md5: the checksum that its authors give, or None.
+    """
+
+    file: str
+    url: str
+    md5: str | None = None
+
+
+# Checksums: keras/src/applications/inception_v3.py and imagenet_utils.py. The others' come from the server.
+PUBLISHED = {
+    "2015": Published(
+        "classify_image_graph_def.pb", f"{_TENSORFLOW_URL}models/image/imagenet/inception-2015-12-05.tgz"
+    ),
+    "keras": Published(f"{_KERAS_FILE}.h5", f"{_KERAS_URL}{_KERAS_FILE}.h5", "9a0d58056eeedaa3f26cb7ebd46da564"),
+    "keras_notop": Published(
+        f"{_KERAS_FILE}_notop.h5", f"{_KERAS_URL}{_KERAS_FILE}_notop.h5", "bcbd6486424b2319ff4ef7d526e38f63"
+    ),
+    "slim": Published("inception_v3.ckpt", f"{_TENSORFLOW_URL}models/inception_v3_2016_08_28.tar.gz"),
+}
+CLASS_INDEX = Published(
+    labels.CLASS_INDEX,
+    f"{_TENSORFLOW_URL}data/imagenet_class_index.json",
+    "c2c37ea517e94d9795004a39431a14cb",
+)
+LABEL_MAP = dataclasses.replace(PUBLISHED["2015"], file=labels.LABEL_MAP)
+NAMES = (*PUBLISHED, "random")
+_LARGEST = 1 << 30  # bytes of one file in an archive
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A network with its weights, and what belongs to them.
+
+    Attributes:
+      network: `Network`, created, not folded.
+      preprocessing: what its pictures need.
+      source: where the weights are from: a path, or "random".
+      left_over: names of the tensors in the file that the network has no place for.
+      class_names: what the file itself calls the classes, or None.
+    """
+
+    network: Network
+    preprocessing: Preprocessing
+    source: str
+    left_over: tuple
+    class_names: tuple | None = None
+
+
+def load(weights, data_dir=DEFAULT_DIR, seed=0):
+    """Makes a network with weights.
+
+    Args:
+      weights: one of `NAMES`: published ones, which are looked for in `data_dir` and then downloaded there, or "random"
+        (1,000 classes, Keras' preprocessing); or a path: a frozen graph of 2015 (.pb), an HDF5 file of Keras (.h5), a
+        checkpoint of TF-Slim or of this project.
+      data_dir: the folder of published files.
+      seed: of random weights.
+
+    Returns:
+      Loaded.
+
+    Raises:
+      UsageError: there are no such weights, the network is out of reach, or a file is damaged or of another network.
+      RunError: a download broke off.
+    """
+    if weights == "random":
+        network = Network(1000)
+        network.create((None, *IMAGE_SHAPE), nn.random.fold(seed, "weights"))
+        return Loaded(network, KERAS, weights, ())
+    path = find(PUBLISHED[weights], data_dir) if weights in PUBLISHED else weights
+    if path.endswith(".h5"):
+        _require_file(path)
+        tensors, names = keras_weights.read(path, Network(0).units())
+        return _loaded(path, tensors, names, KERAS)
+    if path.endswith(".pb"):
+        tensors, names = frozen_graph.read(path, Network(0).units())
+        return _loaded(path, tensors, names, GRAPH_2015)
+    return _load_checkpoint(path)
+
+
+def find(published, data_dir):
+    """The path of a published file in `data_dir`, where it is unpacked or downloaded to if need be.
+
+    Raises:
+      UsageError, RunError: see `load`.
+    """
+    path = os.path.join(data_dir, published.file)
+    if os.path.exists(path):
+        return path
+    archive = os.path.join(data_dir, published.url.rsplit("/", 1)[1])
+    if not os.path.exists(archive):
+        download.fetch(published.url, archive, published.md5, "--data_dir says which folder is looked in.")
+    if archive != path:
+        _unpack(archive, data_dir)
+        if not os.path.exists(path):
+            raise UsageError(f"{archive} has no {published.file}, but must hold it; download it again.")
+    return path
+
+
+def _unpack(archive, folder):
+    """The regular files at the top of a tar archive, each complete or absent."""
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = os.path.normpath(member.name)
+                if not member.isfile() or os.path.basename(name) != name or member.size > _LARGEST:
+                    continue
+                part = os.path.join(folder, f".{name}.{uuid.uuid4().hex}")
+                try:
+                    with open(part, "wb") as file, tar.extractfile(member) as content:
+                        while chunk := content.read(1 << 20):
+                            file.write(chunk)
+                    os.replace(part, os.path.join(folder, name))
+                finally:
+                    if os.path.exists(part):
+                        os.remove(part)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UsageError(f"{archive} is not a whole tar archive; download it again.") from error
+
+
+def _load_checkpoint(path):
+    path = path.removesuffix(".index")
+    if not os.path.exists(path) and not os.path.exists(f"{path}.index"):
+        raise UsageError(
+            f"--weights is {path!r}, but must be one of {', '.join(NAMES)}, or the path of a .pb, .h5 or checkpoint "
+            "file."
+        )
+    try:
+        reader = tf.train.load_checkpoint(path)
+        tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
+        raise UsageError(
+            f"{path} is not a whole checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
+        ) from error
+    if slim_weights.is_slim(tensors):
+        tensors, names = slim_weights.read(tensors, Network(0))
+        return _loaded(path, tensors, names, SLIM)
+    kind = tensors.pop("preprocessing", b"").decode()
+    if kind not in BY_NAME:
+        raise UsageError(f"{path} is a checkpoint neither of TF-Slim's Inception-v3 nor of this project's.")
+    classes = tensors.pop("class_names", None)
+    loaded = _loaded(path, tensors, {name: name for name in tensors}, BY_NAME[kind])
+    return loaded if classes is None else dataclasses.replace(loaded, class_names=tuple(c.decode() for c in classes))
+
+
+def save(path, network, preprocessing, class_names=None):
+    """Writes this project's checkpoint: PATH.index and PATH.data-00000-of-00001, complete or absent.
+
+    Args:
+      path: the prefix; its folder is made.
+      network: a `Network` that is not folded.
+      preprocessing: its `Preprocessing`.
+      class_names: [str] or None.
+
+    Raises:
+      RunError: the disk is full, or the path cannot be written.
+    """
+    tensors = dict(network.values()) | {"preprocessing": tf.constant(preprocessing.name)}
+    if class_names is not None:
+        tensors["class_names"] = tf.constant(list(class_names))
+    part = f"{path}.{uuid.uuid4().hex}"
+    endings = (".data-00000-of-00001", ".index")  # without its index a checkpoint is not there
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        tf.raw_ops.SaveV2(
+            prefix=part,
+            tensor_names=list(tensors),
+            shape_and_slices=[""] * len(tensors),
+            tensors=[tf.convert_to_tensor(tensor) for tensor in tensors.values()],
+        )
+        for ending in endings:
+            os.replace(part + ending, path + ending)
+    except (OSError, tf.errors.OpError) as error:
+        raise RunError(f"{path} could not be written: {error}.") from error
+    finally:
+        for ending in endings:
+            if os.path.exists(part + ending):
+                os.remove(part + ending)
+
+
+def _require_file(path):
+    if not os.path.isfile(path):
+        raise UsageError(
+            f"--weights is {path!r}, but there is no such file; it must be there, or one of {', '.join(NAMES)}."
+        )
+
+
+def _loaded(source, tensors, names, preprocessing):
+    """A network with the tensors of a file.
+
+    Args:
+      source: what the file is called in messages.
+      tensors: {name in the file: array}.
+      names: {name in the network: name in the file}; PATH/scale is a batch norm's, which this network has not: it goes
+        into the unit's kernel and mean.
+      preprocessing: a `Preprocessing`.
+    """
+    bias = tensors.get(names.get("logits/bias"))
+    classes = 0 if bias is None else len(bias)
+    if not classes and names.get("logits/kernel") in tensors:
+        raise UsageError(f"{source} has {names['logits/kernel']!r}, but not the last layer's bias, and must have both.")
+    network = Network(classes, preprocessing.last_pool, kernel_init=nn.initializers.zeros)
+    network.create((None, *IMAGE_SHAPE), 0)
+    variables = network.values()
+    used = {}
+    for name, variable in variables.items():
+        used[name] = _tensor(source, tensors, name, names.get(name), variable.shape)
+    for name, place in names.items():
+        path, _, kind = name.rpartition("/")
+        if kind == "scale":
+            scale = _tensor(source, tensors, name, place, variables[f"{path}/offset"].shape)
+            used[name] = scale
+            # (k * x - m) / s * scale is (k * scale * x - m * scale) / s.
+            used[f"{path}/kernel"] = used[f"{path}/kernel"] * scale
+            used[f"{path}/moving_mean"] = used[f"{path}/moving_mean"] * scale
+        elif name not in variables and place in tensors:
+            raise UsageError(f"{source} has {place!r}, but Inception-v3 has no {name}: it is of another network.")
+    for name, variable in variables.items():
+        variable.assign(used[name])
+    places = {names[name] for name in used}
+    return Loaded(network, preprocessing, source, tuple(sorted(set(tensors) - places)))
+
+
+def _tensor(source, tensors, name, place, shape):
+    if place not in tensors:
+        raise UsageError(
+            f"{source} has no {place or name!r}, which is Inception-v3's {name}: it is of another network, or not "
+            "complete."
+        )
+    array = np.asarray(tensors[place])
+    if array.shape != tuple(shape):
+        raise UsageError(
+            f"{source}: {place!r} has shape {list(array.shape)}, but Inception-v3's {name} must have {list(shape)}."
+        )
+    return array.astype(np.float32)

@@ -1,0 +1,76 @@
+"""What the programs around Inception-v3 share: which weights, which names."""
+
+import os
+
+from tf2cases.programs import quiet as _quiet  # isort: skip  # noqa: F401  (before TensorFlow)
+
+from absl import flags
+
+from tf2cases import inception_v3
+from tf2cases.inception_v3 import labels, weights
+
+_SHOWN = 6  # names of tensors that are left over
+
+
+def define_weights(values):
+    """Defines the flags that say which network is meant."""
+    flags.DEFINE_string(
+        "weights",
+        "2015",
+        f"Published weights, {', '.join(weights.NAMES)}; or the path of a frozen graph (.pb), a Keras file (.h5), or a "
+        "checkpoint of TF-Slim or of this project.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "data_dir", weights.DEFAULT_DIR, "Where published files are, or are downloaded to.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "labels",
+        None,
+        f"What the classes are called: {labels.LABEL_MAP} with {labels.HUMAN_MAP} beside it, {labels.CLASS_INDEX}, or "
+        "`numbers`; default: looked for beside the weights and in --data_dir.",
+        flag_values=values,
+    )
+
+
+def load_model(values, top_k):
+    """The `InceptionV3` that the flags name; says which tensors of the file are left over."""
+    loaded = weights.load(values["weights"].value, values["data_dir"].value)
+    if loaded.left_over:
+        names = ", ".join(loaded.left_over[:_SHOWN])
+        more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
+        print(f"{loaded.source}: every variable is assigned; left over are {names}{more}.")
+    names = class_names(values, loaded.network.classes, loaded.source, loaded.class_names)
+    return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, top_k)
+
+
+def class_names(values, classes, source, own=None):
+    """The names of the classes.
+
+    Args:
+      values: the flags.
+      classes: how many; 0 needs no names.
+      source: where the weights are from.
+      own: the names in the weights file itself, or None.
+
+    Raises:
+      UsageError, RunError: see `labels.class_names` and `weights.find`.
+    """
+    given, data_dir = values["labels"].value, values["data_dir"].value
+    if not classes:
+        return ()
+    if given and given != "numbers":
+        return labels.class_names(given, classes)
+    if own and not given:
+        return own
+    if given != "numbers":
+        for folder in (os.path.dirname(source), data_dir):
+            for file in (labels.LABEL_MAP, labels.CLASS_INDEX):
+                path = os.path.join(folder, file)
+                # The order of the graph of 2015 is in the label map only.
+                if os.path.exists(path) and (classes <= 1001 or file == labels.LABEL_MAP):
+                    return labels.class_names(path, classes)
+        if source != "random":
+            published = weights.CLASS_INDEX if classes <= 1001 else weights.LABEL_MAP
+            return labels.class_names(weights.find(published, data_dir), classes)
+    return [f"class {number}" for number in range(classes)]

@@ -1,0 +1,61 @@
+"""Makes a folder of captchas: LABEL-NNNNN.png files, a manifest and a contact sheet; same seed, same bytes.
+
+python -m bin.make_captchas --out=data/captchas --count=5000 --charset=digits
+"""
+
+import os
+import time
+
+import imageio.v3 as imageio
+import numpy as np
+from absl import flags
+
+from tf2cases import viz
+from tf2cases.data.captchas import dataset as captcha
+from tf2cases.data.captchas import folder as captcha_folder
+from tf2cases.data.captchas import text as captcha_text
+from tf2cases.data.captchas import writer as captcha_writer
+from tf2cases.errors import UsageError
+from tf2cases.programs import common
+
+_ON_SHEET = 20
+
+
+def define(values):
+    named = ", ".join(captcha_text.NAMED)
+    text = f"One of {named}, or the characters themselves."
+    flags.DEFINE_string("out", None, "Folder for the captchas.", flag_values=values)
+    flags.DEFINE_integer("count", 5000, "How many.", flag_values=values)
+    flags.DEFINE_string("charset", "digits", text, flag_values=values)
+    flags.DEFINE_integer("length", 4, "Characters a captcha.", flag_values=values)
+    flags.DEFINE_integer("width", 160, "Width in pixels.", flag_values=values)
+    flags.DEFINE_integer("height", 60, "Height in pixels.", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of everything drawn.", flag_values=values)
+    flags.DEFINE_integer("workers", 2, "Processes that draw; the captchas do not depend on it.", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "Replace the captchas made there before.", flag_values=values)
+
+
+def main(values):
+    out = common.required(values, "out")
+    for name in ("count", "workers"):
+        if values[name].value < 1:
+            raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
+    count = values["count"].value
+    kind = captcha.make_kind(
+        values.charset, values["length"].value, values.width, values.height, captcha.FILES_STREAM, values.seed
+    )
+    captcha_writer.prepare(out, values.overwrite)
+    started = time.perf_counter()
+    try:
+        paths = captcha_writer.write(out, kind, count, values.workers)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(
+            f"the captchas in {out} are whole, and its manifest says that some are missing"
+        ) from error
+    seconds = time.perf_counter() - started
+    shown = paths[:_ON_SHEET]
+    pictures = np.stack([imageio.imread(path) for path in shown])
+    sheet = viz.labelled(pictures, [captcha_folder.label_of(path) for path in shown])
+    viz.write_png(os.path.join(out, captcha_folder.CONTACT_SHEET), sheet)
+    captcha_writer.finish(out, kind, count)
+    print(f"{count:,} captchas in {out}, drawn and written in {seconds:.1f} s: {count / seconds:,.0f} pictures/s.")

@@ -1,0 +1,168 @@
+"""Draws a word cloud of a text, English or Chinese. 把一篇中文或英文文本画成词云。
+
+    python -m bin.make_wordcloud --text=novel.txt --mask=shape.png --color=image --out=cloud.png
+
+Presets, each flag of which can be changed:
+  english       a text in English, as the wordcloud package draws it     英文词云
+  chinese_raw   Chinese that is not cut into words: what goes wrong      中文，不分词
+  chinese       Chinese cut into words by jieba                          中文，分词
+  mask          in the shape of a black mask                             黑白蒙版
+  mask_colors   in the shape of a coloured mask, with its colours        彩色蒙版及其颜色
+  custom_color  in its shape, in reds drawn at random                    彩色蒙版，自定义颜色
+  keywords      in its shape and colours, keywords by TF-IDF             关键词权重
+"""
+
+import dataclasses
+import os
+import sys
+import time
+
+from absl import flags
+
+from tf2cases import wordcloud
+from tf2cases.errors import UsageError
+from tf2cases.wordcloud import cloud as clouds
+from tf2cases.wordcloud import language, messages, tables
+
+_MASKS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "testdata", "masks")
+_PRESET_MASKS = {"mask": "teapot.png", "mask_colors": "tree.png", "custom_color": "tree.png", "keywords": "tree.png"}
+_SPOKEN = {"en": "English", "zh": "Chinese"}
+_CHOICES = tuple(field.name for field in dataclasses.fields(wordcloud.Options))
+
+
+def define(values):
+    def text(name, help_, default=None):
+        flags.DEFINE_string(name, default, help_, flag_values=values)
+
+    def number(name, help_):
+        flags.DEFINE_integer(name, None, help_, flag_values=values)
+
+    def choice(name, help_):
+        flags.DEFINE_bool(name, None, help_, flag_values=values)
+
+    text("text", "The text, UTF-8 or GB18030; - is standard input. 文本文件，- 表示标准输入。")
+    text("out", "The picture, .png or .svg. 输出图片。", "cloud.png")
+    text("preset", f"One of {', '.join(wordcloud.PRESETS)}; without it, what suits the text's language. 预设。")
+    text(
+        "frequencies",
+        "A CSV table of word,weight: written if there is a --text (- prints it), else drawn. "
+        "词频表：有文本时写出，否则读入。",
+    )
+    text("language", "auto, en (any with spaces between words) or zh. 语言。")
+    choice("segment", "Cut the text into words with jieba; default: if it is Chinese. 是否分词。")
+    text("user_dict", "A jieba dictionary of your own. 自定义词典。")
+    flags.DEFINE_list("add_words", None, "Words jieba must keep whole: one,two. 补充词语。", flag_values=values)
+    text("stopwords", "A file of further words to leave out, one a line. 停用词文件。")
+    choice(
+        "own_stopwords",
+        "Leave out the package's own list, too; default: not in english and keywords. 是否使用自带停用词。",
+    )
+    number("min_word_length", "Leave out shorter words; default 2 for Chinese, else 0. 词的最少字数。")
+    choice("collocations", "Count pairs of words that belong together as one; default: not for Chinese. 词组。")
+    text("weights", "count, tfidf or textrank. 权重：次数、TF-IDF 或 TextRank。")
+    number("max_words", "How many words, the heaviest. 词数。")
+    text("mask", "A picture whose shape is filled; white or transparent is outside. 蒙版，白色或透明处不画。")
+    number("width", "Pixels, without a mask; default 800 for Chinese, else 400. 宽。")
+    number("height", "Pixels, without a mask; default 600 for Chinese, else 200. 高。")
+    text(
+        "color",
+        "image (the mask's), weight or weight:HUE (the more important the darker), 'hsl(0, 60-80%, 60-80%)' (at random "
+        "from these ranges), or a matplotlib colormap. 上色方式。",
+    )
+    text(
+        "background",
+        "transparent or a colour; default transparent for Chinese, else black (white for --color=weight). 背景色。",
+    )
+    number("outline", "Width of a line around the mask; default 0, none. 蒙版轮廓线宽。")
+    text("outline_color", "Its colour; default black. 轮廓线颜色。")
+    text("font", "A font file; by default one that has all characters is looked for. 字体文件。")
+    number("min_font_size", "Smallest font in pixels; default 4. 最小字号。")
+    number("max_font_size", "Largest font in pixels. 最大字号。")
+    flags.DEFINE_float("prefer_horizontal", None, "Share of lying words; default 0.9. 横排比例。", flag_values=values)
+    number("seed", "Same seed, same picture; default 0. 随机种子。")
+
+
+def main(values):
+    started = time.perf_counter()
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Chinese is no reason to stop
+    table = values.frequencies
+    if values.text is None and table is None:
+        raise UsageError(
+            messages.both(
+                "--text is missing: expected a text file, or - for standard input; or --frequencies with a CSV table.",
+                "（请用 --text 给出文本文件，或用 --frequencies 给出词频表。）",
+            )
+        )
+    clouds.check_target("out", values.out)
+    printed = values.text is not None and table == "-"
+    if values.text is not None and table is not None and not printed:
+        clouds.check_target("frequencies", table, (".csv",))
+    options = _options(values)
+    say = _say_on_stderr if printed else print
+    words = _read(values, options, say) if values.text is not None else _taken(table, options)
+    if printed:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8")
+        print(tables.as_text(words.weights), end="")
+    elif values.text is not None and table is not None:
+        wordcloud.write_table(table, words.weights)
+    made = wordcloud.draw(words, options)
+    made.save(values.out)
+    took = time.perf_counter() - started
+    size, drawn, font = f"{made.width} x {made.height}", len(made.words), os.path.basename(made.font)
+    asked = min(len(words.weights), options.max_words)
+    _tell(
+        say,
+        words.language,
+        f"{values.out}: {size}, {drawn} of {asked} words, {font}, {took:.1f} s.",
+        f"{values.out}：{size}，画出 {asked} 个词中的 {drawn} 个，字体 {font}，{took:.1f} 秒。",
+    )
+
+
+def _options(values):
+    given = {name: values[name].value for name in _CHOICES if values[name].value is not None}
+    if "add_words" in given:
+        given["add_words"] = tuple(given["add_words"])
+    # Of these presets the mask is a part; a mask of one's own takes its place.
+    if values.preset in _PRESET_MASKS and "mask" not in given:
+        given["mask"] = os.path.join(_MASKS, _PRESET_MASKS[values.preset])
+    return wordcloud.make_options(values.preset, **given)
+
+
+def _read(values, options, say):
+    from tqdm import tqdm
+
+    with wordcloud.opened(values.text) as text:
+        # Where there is no terminal it stays away; and for the first second, which is enough for most texts.
+        with tqdm(total=text.size, unit="B", unit_scale=True, delay=1, disable=None, leave=False) as bar:
+            words = wordcloud.weigh(text, options, bar.update)
+    top = list(words.weights.items())[:5]
+    shown = ", ".join(
+        f"{word} {weight:,}" if isinstance(weight, int) else f"{word} {weight:.3g}" for word, weight in top
+    )
+    read = f"{text.size:,} bytes of {text.encoding}, read as {_SPOKEN[words.language]}"
+    _tell(
+        say,
+        words.language,
+        f"{values.text}: {read}; {words.different:,} different words, led by {shown}.",
+        f"{values.text}：{text.size:,} 字节，{text.encoding} 编码，按中文处理；"
+        f"{words.different:,} 个不同的词，最重的是 {shown}。",
+    )
+    return words
+
+
+def _taken(table, options):
+    weights = wordcloud.read_table(table)
+    spoken = options.language if options.language != "auto" else language.detect(" ".join(weights))
+    return wordcloud.Words(weights, spoken, len(weights))
+
+
+def _tell(say, spoken, english, chinese):
+    say(english)
+    if spoken == "zh":
+        say(chinese)
+
+
+def _say_on_stderr(line):
+    print(line, file=sys.stderr)

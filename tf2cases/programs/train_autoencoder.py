@@ -1,0 +1,14 @@
+"""Trains an autoencoder that takes the noise out of pictures, and exports it.
+
+python -m bin.train_autoencoder
+python -m bin.train_autoencoder --dataset=mnist_sample --epochs=10
+python -m bin.train_autoencoder --dataset=folder --data_dir=photos --size=64
+python -m bin.train_autoencoder --recipe=tutorial
+"""
+
+from tf2cases.cases import DenoisingAutoencoder
+from tf2cases.programs import case_programs
+
+
+def main(argv=None):
+    case_programs.train(DenoisingAutoencoder, __doc__, argv)

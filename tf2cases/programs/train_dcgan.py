@@ -1,0 +1,14 @@
+"""Trains a DCGAN on digits or faces, with a montage of the same 100 latents as it learns, and exports it.
+
+python -m bin.train_dcgan --dataset=celeba
+python -m bin.train_dcgan --dataset=toy_faces --steps=2000
+python -m bin.train_dcgan --dataset=mnist_sample --steps=300 --sample_every=50
+python -m bin.train_dcgan --dataset=folder --data_dir=photos --size=64
+"""
+
+from tf2cases.cases import DCGAN
+from tf2cases.programs import case_programs
+
+
+def main(argv=None):
+    case_programs.train(DCGAN, __doc__, argv)
