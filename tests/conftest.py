@@ -104,7 +104,7 @@ def shapes(tmp_path_factory):
     """Flags of the transfer case: drawn shapes, 18 pictures for training, 3 for validation and 3 for testing."""
     place = tmp_path_factory.mktemp("shapes")
     _draw_shapes(place / "pictures", 6, 1)
-    return {"image_dir": str(place / "pictures"), "cache_dir": str(place / "cache"), "weights": "random"}
+    return {"data_dir": str(place / "pictures"), "cache_dir": str(place / "cache"), "weights": "random"}
 
 
 @pytest.fixture

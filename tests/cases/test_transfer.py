@@ -12,6 +12,7 @@ from PIL import Image
 
 from tf2cases import cases, inception_v3, nn, training
 from tf2cases.cases import transfer
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
 
@@ -32,7 +33,7 @@ def reports(result, split):
 
 @pytest.fixture(scope="module")
 def base():
-    return extractor.load("random", inception_v3.weights.DEFAULT_DIR)
+    return extractor.load("random", WEIGHTS_DIR)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_retrain_pys_numbers_are_the_defaults():
 
 def test_shapes_are_learnt_with_random_weights_far_above_chance(tmp_path, draw_shapes, base, capsys):
     draw_shapes(tmp_path / "pictures", 10, 4)
-    place = {"image_dir": str(tmp_path / "pictures"), "cache_dir": str(tmp_path / "cache"), "weights": "random"}
+    place = {"data_dir": str(tmp_path / "pictures"), "cache_dir": str(tmp_path / "cache"), "weights": "random"}
     result = train(tmp_path, place, steps=400, log_every=200, eval_every=400)
     held_out = (result.values["validation_accuracy"] + result.values["test_accuracy"]) / 2
     assert held_out >= 0.65  # of 24 pictures; by chance 0.33 with a standard deviation of 0.1
@@ -77,7 +78,7 @@ def test_shapes_are_learnt_with_random_weights_far_above_chance(tmp_path, draw_s
 def test_through_distortions_and_fine_tuning_the_loss_falls_and_the_export_has_the_tuned_blocks(tmp_path, shapes):
     flags = dict(distort=True, fine_tune=1, learning_rate=0.006, batch_size=18, eval_every=100)
     result = train(tmp_path, shapes, steps=6, **flags)
-    case, base = result.case, extractor.load("random", inception_v3.weights.DEFAULT_DIR)
+    case, base = result.case, extractor.load("random", WEIGHTS_DIR)
     losses = [r["values"]["loss"] for r in reports(result, "train")]
     assert len(losses) == 6
     assert losses[-1] < losses[0] - 0.001
@@ -100,7 +101,7 @@ def test_through_distortions_and_fine_tuning_the_loss_falls_and_the_export_has_t
 
 
 def test_features_are_computed_once_and_found_by_content(tmp_path, shapes, base, counted):
-    paths = sorted(os.path.join(place, n) for place, _, names in os.walk(shapes["image_dir"]) for n in names)[:4]
+    paths = sorted(os.path.join(place, n) for place, _, names in os.walk(shapes["data_dir"]) for n in names)[:4]
     cache = str(tmp_path / "cache")
     first = np.asarray(base.features(paths, cache))
     assert sorted(counted) == paths
@@ -117,7 +118,7 @@ def test_features_are_computed_once_and_found_by_content(tmp_path, shapes, base,
 
 
 def test_interrupted_caching_goes_on_where_it_stopped(tmp_path, shapes, base, counted, monkeypatch):
-    paths = sorted(os.path.join(place, n) for place, _, names in os.walk(shapes["image_dir"]) for n in names)[:6]
+    paths = sorted(os.path.join(place, n) for place, _, names in os.walk(shapes["data_dir"]) for n in names)[:6]
     cache, stream = str(tmp_path / "cache"), base.model.stream
     monkeypatch.setattr(extractor, "BATCH", 2)
 
@@ -147,10 +148,10 @@ def flawed(tmp_path, shapes):
 
     def make(data, name="bad.png"):
         folder = tmp_path / "pictures"
-        shutil.copytree(shapes["image_dir"], folder)
+        shutil.copytree(shapes["data_dir"], folder)
         with open(os.fsencode(folder / "discs") + b"/" + os.fsencode(name), "wb") as file:
             file.write(data)
-        return shapes | {"image_dir": str(folder)}
+        return shapes | {"data_dir": str(folder)}
 
     return make
 
@@ -182,7 +183,7 @@ def test_pictures_of_every_kind_and_name_are_taken(flawed, tmp_path):
     deep = Image.fromarray(rng.integers(0, 65536, [20, 30], np.uint16))
     deep.save(tmp_path / "x.png")
     flags = flawed((tmp_path / "x.png").read_bytes(), os.fsdecode(b"caf\xe9.png"))
-    place = os.path.join(flags["image_dir"], "rows")
+    place = os.path.join(flags["data_dir"], "rows")
     Image.fromarray(rng.integers(0, 256, [20, 30, 4], np.uint8)).save(f"{place}/rgba.png")
     Image.fromarray(rng.integers(0, 256, [20, 30], np.uint8)).save(f"{place}/jpeg.png", "JPEG")
     source = load(flags)
@@ -190,7 +191,7 @@ def test_pictures_of_every_kind_and_name_are_taken(flawed, tmp_path):
 
 
 def test_a_missing_folder_and_changed_weights_are_named(shapes, base):
-    with pytest.raises(UsageError, match="--image_dir is missing: it must be a folder"):
+    with pytest.raises(UsageError, match="--data_dir is missing: it must be a folder"):
         transfer.Transfer.load(transfer.Config())
     with pytest.raises(UsageError, match="--weights=random are not those any more that the run was started with"):
         transfer.Transfer(transfer.Config(weights="random"), {"class_names": ["a", "b"], "weights": "another"})

@@ -2,18 +2,20 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 
-from tf2cases import training
+from tf2cases import configs, nn
 from tf2cases.cases import linear_regression, mnist
-from tf2cases.configs import run as configs
+from tf2cases.configs import dcgan, field, inception_v3, run
 from tf2cases.errors import UsageError
-from tf2cases.training import field
+from tf2cases.inception_v3 import Network, weights
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(training.OptimizerConfig):
+class Config(configs.OptimizerConfig):
     case = "example"
     epochs: float | None = field(5, "Epochs.", above=0, numeric=False)
     width: int = field(8, "Width in units.", minimum=1, maximum=64)
@@ -174,9 +176,29 @@ def test_a_record_of_another_version_is_refused_with_the_field():
         Config.from_record({"width": 3, "height": 4})
 
 
-def test_a_schedule_refuses_a_warm_up_as_long_as_the_run():
-    with pytest.raises(UsageError, match=r"^warmup_steps is 10, but must be at least 0 and less than the run's 10 st"):
-        Config.resolve({"steps": 10, "warmup_steps": 10}).make_schedule()
+def test_a_warm_up_as_long_as_the_run_is_refused():
+    message = r"^--warmup_steps is 10, but must be less than the run's 10 steps\.$"
+    with pytest.raises(UsageError, match=message):
+        Config.resolve({"steps": 10, "warmup_steps": 10}).with_examples(100)
+
+
+def test_the_names_that_configs_accept_are_those_that_nn_knows():
+    assert run.PRECISIONS == nn.precision.NAMES
+    assert run.SCHEDULES == nn.schedules.NAMES
+    losses = next(f for f in dataclasses.fields(dcgan.Config) if f.name == "loss")
+    assert losses.metadata["choices"] == tuple(nn.adversarial.LOSSES)
+    assert set(inception_v3.PUBLISHED) == set(weights.PUBLISHED)
+    assert len(Network(0).blocks) == inception_v3.BLOCKS
+
+
+def test_configs_are_read_without_tensorflow():
+    code = "import sys, tf2cases.configs, pkgutil, importlib\n" + (
+        "for m in pkgutil.iter_modules(tf2cases.configs.__path__):\n"
+        "    importlib.import_module(f'tf2cases.configs.{m.name}')\n"
+        "print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
 
 
 @pytest.mark.parametrize(

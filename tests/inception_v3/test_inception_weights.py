@@ -245,6 +245,6 @@ def test_offline_one_sentence_says_what_to_fetch_and_where_to_put_it(tmp_path, m
     with pytest.raises(
         UsageError,
         match=r"^https://.*/inception_v3_weights_tf_dim_ordering_tf_kernels.h5 is out of reach \(no route\); download "
-        r"it elsewhere and put it at .*tf_kernels.h5\. --data_dir says which folder is looked in\.$",
+        r"it elsewhere and put it at .*tf_kernels.h5\. --weights_dir says which folder is looked in\.$",
     ):
         weights.load("keras", str(tmp_path))

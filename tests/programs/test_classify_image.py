@@ -156,7 +156,7 @@ def test_bad_arguments_are_named(photos, tmp_path, capfd):
 
 def test_offline_one_message_comes_and_nothing_else(photos, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("tf2cases.data.tfds.unreachable", lambda url: "no route")
-    code, out, err = ask(capfd, f"--data_dir={tmp_path}", photos)
+    code, out, err = ask(capfd, f"--weights_dir={tmp_path}", photos)
     assert (code, out) == (2, "")
     assert "inception-2015-12-05.tgz is out of reach (no route); download it elsewhere and put it at" in err
 
@@ -165,9 +165,9 @@ def test_names_are_found_beside_the_weights_or_are_numbers(photos, tmp_path, cap
     index = {str(i): [f"n{i:08}", f"thing_{i}"] for i in range(1000)}
     (tmp_path / labels.CLASS_INDEX).write_text(json.dumps(index))
     for flags, pattern in (
-        ([f"--data_dir={tmp_path}"], r"thing \d+"),
-        ([f"--data_dir={tmp_path}", "--labels=numbers"], r"class \d+"),
-        ([f"--data_dir={tmp_path}/none"], r"class \d+"),
+        ([f"--weights_dir={tmp_path}"], r"thing \d+"),
+        ([f"--weights_dir={tmp_path}", "--labels=numbers"], r"class \d+"),
+        ([f"--weights_dir={tmp_path}/none"], r"class \d+"),
     ):
         code, out, _ = ask(capfd, "--weights=random", "--top_k=1", *flags, photos / "a.png")
         assert code == 0

@@ -12,17 +12,18 @@ import tensorflow as tf
 
 from tf2cases import cases, training
 from tf2cases.cases.mnist import MNIST
+from tf2cases.configs import RunConfig, field
 from tf2cases.data import mnist
 from tf2cases.data.source import Source
 from tf2cases.evaluation import picture_features
 from tf2cases.programs import common, evaluate_dcgan
-from tf2cases.training import checkpoints, field, workdir
+from tf2cases.training import checkpoints, workdir
 
 _SIDE = 28
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(training.RunConfig):
+class Config(RunConfig):
     case = "stand_in"
     dataset: str = field("mnist_sample", "mnist_sample or scenes.")
 

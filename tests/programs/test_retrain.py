@@ -30,7 +30,7 @@ def test_a_folder_is_retrained_and_its_export_names_the_classes(shapes, tmp_path
     def ask(argv):
         common.run(classify_image.__doc__, classify_image.define, classify_image.main, argv)
 
-    folder = os.path.join(shapes["image_dir"], "rows")
+    folder = os.path.join(shapes["data_dir"], "rows")
     assert ended(ask, "--model=exports/transfer", "--json", folder) == 0
     records = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert len(records) == 8
@@ -40,11 +40,9 @@ def test_a_folder_is_retrained_and_its_export_names_the_classes(shapes, tmp_path
 def test_mistakes_end_with_one_sentence_and_status_2(tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures" / "cats").mkdir(parents=True)
-    assert ended(retrain.main, "--image_dir=pictures", "--weights=random") == 2
+    assert ended(retrain.main, "--data_dir=pictures", "--weights=random") == 2
     err = capfd.readouterr().err
-    assert re.fullmatch(
-        r"program: --image_dir=pictures has one sub-folder, 'cats', but must have at least two.*\n", err
-    )
+    assert re.fullmatch(r"program: --data_dir=pictures has one sub-folder, 'cats', but must have at least two.*\n", err)
 
 
 def test_caching_is_timed_against_the_network(capfd):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf2cases import cases, inception_v3
+from tf2cases import cases
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
 from tf2cases.programs import case_programs
@@ -26,7 +27,7 @@ HOUSES = {
 
 def transfer_info():
     """Made when it is needed: the network takes seconds."""
-    base = extractor.load("random", inception_v3.weights.DEFAULT_DIR)
+    base = extractor.load("random", WEIGHTS_DIR)
     return {"class_names": ["cat", "dog", "newt"], "weights": base.identity}
 
 

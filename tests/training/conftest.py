@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf2cases import nn, training
+from tf2cases import configs, nn, training
+from tf2cases.configs import field
 from tf2cases.data.source import Source
-from tf2cases.training import checkpoints, field, loop
+from tf2cases.training import checkpoints, loop
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyConfig(training.OptimizerConfig):
+class ToyConfig(configs.OptimizerConfig):
     case = "toy"
     dataset: str = field("toy", "The data set.")
     epochs: float | None = field(2, "Epochs.", above=0, numeric=False)
@@ -31,7 +32,7 @@ class Toy(training.Case):
     def __init__(self, config, info):
         super().__init__(config, info)
         self.weights = tf.Variable(nn.random.normal([3], nn.random.at_step(config.seed, 0)), name="weights")
-        self.optimizer = nn.Adam([self.weights], **config.optimizer_options())
+        self.optimizer = nn.Adam([self.weights], **self.optimizer_options())
 
     @classmethod
     def load(cls, config):

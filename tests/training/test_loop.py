@@ -270,7 +270,7 @@ def test_a_full_disk_while_reporting_is_one_sentence(runs, toy, monkeypatch, err
         raise error
 
     monkeypatch.setattr(tf.summary, place, full)
-    message = r"^\S+run could not be written: No space left on device; the checkpoints saved before are intact\.$"
+    message = r"^\S+run could not be written: No space left on device; what was saved before is intact\.$"
     with pytest.raises(RunError, match=message):
         runs.train(toy, **TOY)
 

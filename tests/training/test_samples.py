@@ -1,11 +1,13 @@
 """Samples while learning: numbered pictures, and a film of all of them."""
 
+import dataclasses
 import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tf2cases.configs import field
 from tf2cases.errors import RunError
 from tf2cases.training import loop
 
@@ -22,8 +24,12 @@ def kill():
 def sampling(toy):
     """Draws the step as a grey level, at every fourth of 18 steps."""
 
+    @dataclasses.dataclass(frozen=True)
+    class SamplingConfig(toy.Config):
+        sample_every: int = field(4, "Steps between samples.", minimum=0, numeric=False)
+
     class Sampling(toy):
-        sample_every = 4
+        Config = SamplingConfig
         frames_per_second = 5
 
         def samples(self):
@@ -90,8 +96,7 @@ def test_a_run_that_goes_on_after_its_end_films_both_parts(runs, sampling):
 
 
 def test_without_a_cadence_there_is_one_sample_at_the_end(runs, sampling):
-    sampling.sample_every = 0
-    runs.train(sampling, steps=6)
+    runs.train(sampling, steps=6, sample_every=0)
     assert shades(runs.path / "run") == [6]
     assert frames(runs.path / "run")[0] == [60]
 
@@ -107,5 +112,5 @@ def test_a_full_disk_while_filming_is_one_sentence(runs, sampling, monkeypatch):
 
     monkeypatch.setattr(loop.Reporter, "flush", lambda self: None)
     monkeypatch.setattr("tf2cases.viz.write_gif", full)
-    with pytest.raises(RunError, match=r"run could not be written: No space left on device; the checkpoints"):
+    with pytest.raises(RunError, match=r"run could not be written: No space left on device; what was saved"):
         runs.train(sampling, steps=6)

@@ -236,5 +236,7 @@ def test_a_full_disk_at_the_start_is_one_sentence(workdir, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match=r"config\.json could not be written: No space left on device; the checkpoints"):
+    with pytest.raises(
+        RunError, match=r"config\.json could not be written: No space left on device; what was saved before"
+    ):
         workdir.claim(config(), INFO)

@@ -12,6 +12,8 @@ import os
 import tempfile
 import time
 
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR
+
 from tf2cases.programs import quiet as _quiet  # isort: skip  # noqa: F401  (before TensorFlow)
 
 import numpy as np
@@ -19,7 +21,6 @@ import tensorflow as tf
 from absl import flags
 from PIL import Image
 
-from tf2cases import inception_v3
 from tf2cases.inception_v3 import extractor
 from tf2cases.programs import common
 from tf2cases.training import distribution
@@ -33,7 +34,7 @@ def define(values):
 
 
 def main(values):
-    base = extractor.load("random", inception_v3.weights.DEFAULT_DIR)
+    base = extractor.load("random", WEIGHTS_DIR)
     count = -(-values.pictures // values.rounds)
     rates, cpu = {"caching": [], "network": []}, {"caching": [], "network": []}
     with tempfile.TemporaryDirectory() as folder:

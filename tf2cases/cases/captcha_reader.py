@@ -1,70 +1,16 @@
 """Captchas: a network that reads all characters of a picture at once, one softmax head for each position."""
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
+from tf2cases.configs.captcha_reader import Config
 from tf2cases.data.captchas import dataset as captcha
 from tf2cases.data.captchas import folder as captcha_folder
 from tf2cases.data.captchas.text import Charset
 from tf2cases.data.pictures import graph as image_bytes
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
-from tf2cases.training import field
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(training.OptimizerConfig):
-    """`--model=tutorial` has the tutorial's numbers: batch 100, Adam 0.001, 10 epochs; `reader` this project's own."""
-
-    case = "captcha_reader"
-
-    dataset: str = field("captcha", "The data set to train on.", choices=("captcha",))
-    data_dir: str = field("", "Folder or .tar of pictures named LABEL.png or LABEL-NUMBER.png to train on, a tenth of "
-                          "them held out for testing; default: pictures are generated.")  # fmt: skip
-    test_dir: str | None = field(None, "Folder or .tar to evaluate on instead.", numeric=False)
-    test_part: str = field("all", "Which pictures of --test_dir: all, or the tenth that --data_dir would hold out.",
-                           choices=("all", "held_out"), numeric=False)  # fmt: skip
-    train_count: int | None = field(
-        None, "How many pictures to generate for training; default: 50000, or none with --data_dir.", minimum=0
-    )
-    test_count: int = field(2000, "How many pictures to generate for testing.", minimum=1)
-    cache_dir: str = field("data", "Where generated pictures are kept for the next run.", numeric=False)
-    workers: int | None = field(None, "Processes that generate; default: one a processor.", minimum=1, numeric=False)
-    charset: str | None = field(
-        None, "digits, lower, upper, alnum or the characters; default: digits, or what the labels of --data_dir show."
-    )
-    length: int | None = field(None, "Characters a picture; default: 4, or as in --data_dir.", minimum=1)
-    width: int | None = field(None, "Pixels; default: 160, or as in --data_dir.", minimum=1)
-    height: int | None = field(None, "Pixels; default: 60, or as in --data_dir.", minimum=1)
-    max_bad_images: int = field(0, "How many unreadable pictures of a folder to skip.", minimum=0)
-    model: str = field(
-        "reader",
-        "The network; tutorial also changes the defaults to 10 epochs at a constant rate of 0.001.",
-        choices=("reader", "tutorial"),
-    )
-    loss: str = field(
-        "softmax", "Softmax cross-entropy a head, or the tutorial's binary cross-entropy over all heads' softmaxes.",
-        choices=("softmax", "binary"),
-    )  # fmt: skip
-    epochs: float | None = field(10, "Length of the run in epochs.", above=0, numeric=False)
-    batch_size: int | None = field(100, "Examples a step, over all replicas.", minimum=1)
-    learning_rate: float = field(0.002, "The largest learning rate.", above=0)
-    schedule: str = field(
-        "cosine", "How the learning rate goes; cosine: to 0 at the last step.", choices=nn.schedules.NAMES
-    )
-
-    @property
-    def name(self):
-        return "captcha_reader" if self.model == "reader" else "captcha_tutorial"
-
-    @classmethod
-    def recipe_defaults(cls, given):
-        if given.get("model") == "tutorial":
-            return dict(epochs=10, learning_rate=0.001, schedule="constant")
-        return {}
 
 
 def tutorial(length, classes):
@@ -155,7 +101,7 @@ class CaptchaReader(training.Case):
         make = reader if config.model == "reader" else tutorial
         self.network = make(self.length, len(self.charset))
         self.network.create(self._input_shape, nn.random.fold(config.seed, "weights"))
-        self.optimizer = nn.Adam(self.network.trainable_variables, epsilon=1e-7, **config.optimizer_options())
+        self.optimizer = nn.Adam(self.network.trainable_variables, epsilon=1e-7, **self.optimizer_options())
         self._infer = tf.function(
             lambda images: self._logits(images, False, None),
             input_signature=[tf.TensorSpec(self._input_shape, tf.uint8)],

@@ -4,68 +4,22 @@ Radford, Metz and Chintala 2015, arXiv 1511.06434, with the tutorial's networks 
 updates the discriminator once and the generator twice, on the same real pictures and the same latents.
 """
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
+from tf2cases.configs.dcgan import DIGITS, Config
 from tf2cases.data import sources
 from tf2cases.data.pictures.graph import encode_batch
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
-from tf2cases.training import field
 
-DIGITS = ("mnist", "fashion_mnist", "mnist_sample")
-FACES = ("celeba", "lfw", "toy_faces", "folder")
 FILTERS = (512, 256, 128, 64)
 _PENALTY = 10.0  # the gradient penalty's weight (Gulrajani et al. 2017)
 
 # The discriminator has saturated when it is this sure of real and of generated pictures, on average, in this many
 # reports in a row: the generator then learns next to nothing.
 SATURATED_REAL, SATURATED_FAKE, SATURATED_REPORTS = 0.99, 0.01, 25
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(training.OptimizerConfig):
-    """The tutorial's numbers: batch 100, Adam 0.0002 with beta1 0.5, latents of 100, D-G-G, 60,000 iterations."""
-
-    case = "dcgan"
-
-    dataset: str = field("mnist", "The data set to train on.", choices=DIGITS + FACES)
-    size: int | None = field(None, "Side of the pictures, in pixels: a multiple of 16, or 4 more than a multiple of 8; "
-                             "default: 28 for digits, else 64.", minimum=12)  # fmt: skip
-    crop: str = field("none", "Side of the centred square cut out before resizing, in pixels; none: the largest.")
-    cache_dir: str = field("data", "Where the resized pictures are kept.", numeric=False)
-    max_bad_images: int = field(0, "How many unreadable pictures to skip.", minimum=0)
-    steps: int | None = field(60000, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
-    batch_size: int | None = field(100, "Examples a step, over all replicas.", minimum=1)
-    learning_rate: float = field(0.0002, "The largest learning rate.", above=0)
-    latent_dim: int = field(100, "Numbers from which a picture is generated.", minimum=1)
-    d_steps: int = field(1, "Updates of the discriminator an iteration, each with latents of its own.", minimum=1)
-    g_steps: int = field(2, "Updates of the generator an iteration.", minimum=1)
-    loss: str = field("standard", "The game's loss; wasserstein_gp has no batch norm in the discriminator.",
-                      choices=tuple(nn.adversarial.LOSSES))  # fmt: skip
-    spectral_norm: bool = field(False, "Spectral normalisation in the discriminator, in place of batch norm.")
-    ema: float = field(0.0, "Sample and export a moving average of the generator with this decay; 0: none.",
-                       minimum=0, maximum=0.9999)  # fmt: skip
-    sample_every: int | None = field(None, "Steps between montages of the same 100 latents; default: 1000 for digits, "
-                                     "else 500.", minimum=1, numeric=False)  # fmt: skip
-    log_every: int = field(20, "Steps between reports of the training metrics.", minimum=1, numeric=False)
-    keep_checkpoints: str = field("all", "How many of the newest checkpoints are kept, or all.", numeric=False)
-
-    @property
-    def name(self):
-        return f"dcgan_{self.dataset}"
-
-    @classmethod
-    def recipe_defaults(cls, given):
-        every = given.get("sample_every") or _sample_every(given.get("dataset", cls.dataset))
-        return dict(sample_every=every, checkpoint_every=every, eval_every=every)
-
-
-def _sample_every(dataset):
-    return 1000 if dataset in DIGITS else 500
 
 
 def first_side(size):
@@ -139,8 +93,8 @@ class DCGAN(training.Case):
         self.discriminator = discriminator(normalise)
         self.discriminator.create((None, *self._image_shape), nn.random.fold(config.seed, "discriminator"))
         adam = dict(beta1=0.5, beta2=0.999, epsilon=1e-8)
-        self.g_optimizer = nn.Adam(self.generator.trainable_variables, **adam, **config.optimizer_options())
-        self.d_optimizer = nn.Adam(self.discriminator.trainable_variables, **adam, **config.optimizer_options())
+        self.g_optimizer = nn.Adam(self.generator.trainable_variables, **adam, **self.optimizer_options())
+        self.d_optimizer = nn.Adam(self.discriminator.trainable_variables, **adam, **self.optimizer_options())
         self._d_loss, self._g_loss = nn.adversarial.LOSSES[config.loss]
         self.average = None
         if config.ema:
@@ -258,10 +212,6 @@ class DCGAN(training.Case):
             f"The discriminator gives held-out pictures {values['d_real']:.3f} and generated ones "
             f"{values['d_fake']:.3f}; `python -m bin.evaluate_dcgan` measures how good the latter are."
         )
-
-    @property
-    def sample_every(self):
-        return self.config.sample_every or _sample_every(self.config.dataset)
 
     @property
     def frames_per_second(self):

@@ -1,59 +1,18 @@
 """Denoising: an autoencoder that is shown noisy pictures and learns to give back the clean ones."""
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
+from tf2cases.configs.denoising_autoencoder import Config
 from tf2cases.data import sources
 from tf2cases.data.pictures.graph import composite_on_white, decode_batch, encode_batch, to_grey
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
-from tf2cases.training import field
 
 # Every run is evaluated with the same noise, whatever its seed.
 _TEST_NOISE = nn.random.fold(0, "test noise")
 _TRAIN_NOISE = "train noise"
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(training.OptimizerConfig):
-    """`--recipe=tutorial` has the tutorial's numbers: its network, Adadelta at 1.0, noise drawn once, 100 epochs."""
-
-    case = "denoising_autoencoder"
-
-    dataset: str = field("mnist", "The data set to train on.",
-                         choices=("mnist", "fashion_mnist", "mnist_sample", "folder"))  # fmt: skip
-    size: int = field(
-        28, "Side of the pictures, in pixels; those of a folder are cropped and resized to it.", minimum=12
-    )
-    cache_dir: str = field("data", "Where the resized pictures of a folder are kept.", numeric=False)
-    max_bad_images: int = field(0, "How many unreadable pictures of a folder to skip.", minimum=0)
-    epochs: float | None = field(20, "Length of the run in epochs.", above=0, numeric=False)
-    model: str = field("skip", "The network.", choices=("skip", "tutorial"))
-    recipe: str = field(
-        "default", "Defaults of the other flags; tutorial: the tutorial's.", choices=("default", "tutorial"),
-        numeric=False,
-    )  # fmt: skip
-    noise: float = field(0.5, "Standard deviation of the noise, in units of the brightest pixel.", above=0)
-    fixed_noise: bool = field(False, "Draw each training picture's noise once, not anew in each epoch.")
-    optimizer: str = field("adam", "The optimizer.", choices=("adam", "adadelta"))
-    learning_rate: float = field(0.005, "The largest learning rate.", above=0)
-    schedule: str = field(
-        "cosine", "How the learning rate goes; cosine: to 0 at the last step.", choices=nn.schedules.NAMES
-    )
-
-    @property
-    def name(self):
-        return self.case if self.model == "skip" else f"{self.case}_tutorial"
-
-    @classmethod
-    def recipe_defaults(cls, given):
-        if given.get("recipe") != "tutorial":
-            return {}
-        return dict(model="tutorial", epochs=100, fixed_noise=True, optimizer="adadelta", learning_rate=1.0,
-                    schedule="constant")  # fmt: skip
 
 
 def tutorial(channels):
@@ -150,7 +109,7 @@ class DenoisingAutoencoder(training.Case):
         self._input_shape = (None, height, width, channels)
         self.network = tutorial(channels) if config.model == "tutorial" else skip(channels)
         self.network.create(self._input_shape, nn.random.fold(config.seed, "weights"))
-        variables, options = self.network.trainable_variables, config.optimizer_options()
+        variables, options = self.network.trainable_variables, self.optimizer_options()
         if config.optimizer == "adam":
             self.optimizer = nn.Adam(variables, epsilon=1e-7, **options)
         else:

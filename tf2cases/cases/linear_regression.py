@@ -6,35 +6,14 @@ on 47 houses. Features and price are normalised to mean 0 and standard deviation
 and each step goes down the gradient of loss(w) = |X w - y|^2 / (2 n), which is X'(X w - y) / n. No tape, no optimizer.
 """
 
-import dataclasses
 import re
 
 import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
+from tf2cases.configs.linear_regression import Config
 from tf2cases.data import sources
-from tf2cases.training import field
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(training.RunConfig):
-    """The tutorial's numbers: rate 0.01, 500 epochs of one step on all rows."""
-
-    case = "linear_regression"
-
-    dataset: str = field("houses", "The data set to train on.", choices=("houses",))
-    epochs: float | None = field(500, "Length of the run in epochs.", above=0, numeric=False)
-    batch_size: int | None = field(None, "Rows a step; all of them by default.", minimum=1)
-    precision: str = field("float32", "What is computed in.", choices=("float32",))
-    log_every: int = field(10, "Steps between reports of the training loss.", minimum=1, numeric=False)
-    eval_every: int = field(10, "Steps between the lines that show the model.", minimum=0, numeric=False)
-    checkpoint_every: int = field(100, "Steps between checkpoints; 0: once an epoch.", minimum=0, numeric=False)
-    csv: str | None = field(None, "A CSV file to use instead of the embedded 47 houses.")
-    features: str | None = field(None, "Feature columns by name or number from 0, with commas; default: all others.")
-    target: str | None = field(None, "Target column by name or number from 0; default: the last one.")
-    header: str = field("auto", "Whether the CSV's first row holds names.", choices=("auto", "yes", "no"))
-    learning_rate: float = field(0.01, "Step length of the gradient descent.", above=0)
 
 
 class LinearRegression(training.Case):

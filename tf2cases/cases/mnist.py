@@ -1,50 +1,14 @@
 """Digits: a classifier of 28x28 grey pictures, as a multi-layer perceptron or a convolutional network."""
 
-import dataclasses
 import math
 
 import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
+from tf2cases.configs.mnist import Config
 from tf2cases.data import sources
 from tf2cases.data.pictures import graph as image_bytes
-from tf2cases.training import field
-
-# What `--recipe=best` sets, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
-_BEST = {
-    "mlp": dict(epochs=40, schedule="cosine", augment=True, learning_rate=0.001),
-    "cnn": dict(epochs=16, schedule="cosine", augment=True, learning_rate=0.001),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(training.OptimizerConfig):
-    """The tutorial's numbers: Adam 0.001 (epsilon 1e-7), batch 128, 5 epochs."""
-
-    case = "mnist"
-
-    dataset: str = field("mnist", "The data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
-    epochs: float | None = field(5, "Length of the run in epochs.", above=0, numeric=False)
-    model: str = field("cnn", "The network.", choices=("mlp", "cnn"))
-    recipe: str = field(
-        "tutorial",
-        "Defaults of the other flags; best: more epochs, a cosine schedule and augmentation.",
-        choices=("tutorial", "best"),
-        numeric=False,
-    )
-    augment: bool = field(False, "Shift, turn, scale and shear the training digits at random.")
-    dropout: bool = field(True, "Use the CNN's dropout layers.")
-    ema: float = field(0.0, "Evaluate and export a moving average of the weights with this decay; 0: none.",
-                       minimum=0, maximum=0.9999)  # fmt: skip
-
-    @property
-    def name(self):
-        return f"{'fashion_mnist' if self.dataset == 'fashion_mnist' else 'mnist'}_{self.model}"
-
-    @classmethod
-    def recipe_defaults(cls, given):
-        return _BEST.get(given.get("model", "cnn"), {}) if given.get("recipe") == "best" else {}
 
 
 def mlp(classes):
@@ -94,7 +58,7 @@ class MNIST(training.Case):
         super().__init__(config, info)
         self.network = self._make_network()
         variables = self.network.trainable_variables
-        self.optimizer = nn.Adam(variables, epsilon=1e-7, **config.optimizer_options())
+        self.optimizer = nn.Adam(variables, epsilon=1e-7, **self.optimizer_options())
         self.average = None
         if config.ema:
             self.average = nn.ExponentialMovingAverage(self._make_network(), self.network, config.ema)

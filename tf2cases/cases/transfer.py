@@ -9,47 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import inception_v3, nn, training, viz
+from tf2cases.configs.inception_v3 import BLOCKS
+from tf2cases.configs.transfer import Config
 from tf2cases.data.pictures import classes as class_folder
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
-from tf2cases.training import field
 
-BLOCKS = 18  # of the network, see `inception_v3.Network`
 _IMAGES_AT_ONCE = 32  # through the network, when nothing is learnt
 _FEATURES_AT_ONCE = 2048
 _SHOWN = 20  # wrong pictures
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(training.OptimizerConfig):
-    """retrain.py's numbers: gradient descent with rate 0.01, batch 100, 4,000 steps."""
-
-    case = "transfer"
-
-    dataset: str = field("folder", "The data set to train on.", choices=("folder",))
-    image_dir: str | None = field(
-        None, "Folder whose sub-folders hold the pictures of one class each, and name it.", numeric=False
-    )
-    weights: str = field(
-        "2015",
-        f"Published weights, {', '.join(inception_v3.weights.NAMES)}; or the path of a .pb, .h5 or checkpoint file.",
-    )
-    data_dir: str = field(
-        inception_v3.weights.DEFAULT_DIR, "Where published weights are, or are downloaded to.", numeric=False
-    )
-    cache_dir: str = field("data", "Where features are kept for the next run.", numeric=False)
-    max_bad_images: int = field(0, "How many files that are no pictures to skip.", minimum=0)
-    steps: int | None = field(4000, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
-    batch_size: int | None = field(100, "Examples a step, over all replicas.", minimum=1)
-    learning_rate: float = field(0.01, "The largest learning rate.", above=0)
-    distort: bool = field(False, "Flip, crop, scale and brighten the training pictures at random, and train through "
-                          "the network, which takes far longer a step.")  # fmt: skip
-    fine_tune: int = field(0, "How many of the network's last blocks to train too, through the network; 11 are mixed "
-                           "ones.", minimum=0, maximum=BLOCKS)  # fmt: skip
-    top_k: int = field(5, "How many classes an export tells.", minimum=1, numeric=False)
-    eval_every: int = field(100, "Steps between evaluations; 0: once an epoch.", minimum=0, numeric=False)
-    checkpoint_every: int = field(500, "Steps between checkpoints; 0: once an epoch.", minimum=0, numeric=False)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,7 +51,7 @@ class Transfer(training.Case):
 
     def __init__(self, config, info):
         super().__init__(config, info)
-        base = extractor.load(config.weights, config.data_dir)
+        base = extractor.load(config.weights, config.weights_dir)
         if base.identity != info["weights"]:
             raise UsageError(
                 f"--weights={config.weights} are not those any more that the run was started with; put them back."
@@ -101,7 +70,7 @@ class Transfer(training.Case):
         init = nn.initializers.truncated_normal(0.001)
         self.logits = nn.Dense(len(info["class_names"]), kernel_init=init, name="logits")
         self.logits.create((None, inception_v3.FEATURES), nn.random.fold(config.seed, "logits"))
-        self.optimizer = nn.SGD([*trained, *self.logits.trainable_variables], **config.optimizer_options())
+        self.optimizer = nn.SGD([*trained, *self.logits.trainable_variables], **self.optimizer_options())
         self._infer = {
             "features": tf.function(
                 lambda features: self._logits({"features": features}),
@@ -115,11 +84,11 @@ class Transfer(training.Case):
 
     @classmethod
     def load(cls, config):
-        if not config.image_dir:
-            raise UsageError("--image_dir is missing: it must be a folder with a sub-folder of pictures a class.")
-        folder = class_folder.read(config.image_dir)
+        if not config.data_dir:
+            raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures a class.")
+        folder = class_folder.read(config.data_dir)
         folder.splits()  # mistakes are told before the features are computed
-        base = extractor.load(config.weights, config.data_dir)
+        base = extractor.load(config.weights, config.weights_dir)
         bad, features, images = {}, None, None
 
         def refuse(path, error):
@@ -127,7 +96,7 @@ class Transfer(training.Case):
             if len(bad) > config.max_bad_images:
                 raise UsageError(
                     f"{str(error).rstrip('.')}; at most --max_bad_images={config.max_bad_images} such files are "
-                    f"skipped of --image_dir={config.image_dir}."
+                    f"skipped of --data_dir={config.data_dir}."
                 ) from error
 
         if not config.fine_tune:
@@ -145,7 +114,7 @@ class Transfer(training.Case):
         train, held_out = np.flatnonzero(splits == 0), np.flatnonzero(splits > 0)
         through = config.fine_tune or config.distort
         return LabelledPictures(
-            name=config.image_dir,
+            name=config.data_dir,
             train=part("images", images, train) if through else part("features", features, train),
             test={
                 **(part("images", images, held_out) if config.fine_tune else part("features", features, held_out)),

@@ -1,60 +1,16 @@
 """Variational autoencoder: pictures from a few numbers. Kingma and Welling 2013, arXiv 1312.6114."""
 
-import dataclasses
 import math
 
 import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
+from tf2cases.configs.vae import Config
 from tf2cases.data import sources
 from tf2cases.data.pictures import graph as image_bytes
-from tf2cases.training import field
 
-# What `--recipe=best` sets, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
-_BEST = dict(epochs=100, schedule="cosine", learning_rate=0.005, input_dropout=0.1)
 _BLOCK = 500  # test examples whose noise is one draw
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(training.OptimizerConfig):
-    """The tutorial's numbers: RMSprop 0.001, batch 100, 50 epochs, two latent numbers."""
-
-    case = "vae"
-
-    dataset: str = field("mnist", "The data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
-    epochs: float | None = field(50, "Length of the run in epochs.", above=0, numeric=False)
-    batch_size: int | None = field(100, "Examples a step, over all replicas.", minimum=1)
-    recipe: str = field(
-        "tutorial",
-        "Defaults of the other flags; best: more epochs, a cosine schedule from a higher rate, and input dropout.",
-        choices=("tutorial", "best"),
-        numeric=False,
-    )
-    latent_dim: int = field(2, "How many numbers stand for a picture.", minimum=1)
-    binarize: str = field(
-        "none",
-        "none: learn grey levels; static: pixels are 1 from a grey of 0.5 on, else 0; dynamic: drawn anew each time, "
-        "1 with the grey level as probability.",
-        choices=("none", "static", "dynamic"),
-    )
-    beta: float = field(1.0, "Weight of the KL divergence in the loss.", minimum=0)
-    input_dropout: float = field(
-        0.0, "Share of the pixels that the encoder does not see while it learns.", minimum=0, maximum=0.9
-    )
-    iwae: int = field(0, "Evaluate the importance-weighted bound with so many draws an example, too; 0: do not.",
-                      minimum=0, numeric=False)  # fmt: skip
-    sample_every: int | None = field(
-        None, "Steps between pictures of the manifold, which make a GIF; default: 50 of them.", minimum=1, numeric=False
-    )
-
-    @property
-    def name(self):
-        return "vae_fashion_mnist" if self.dataset == "fashion_mnist" else "vae"
-
-    @classmethod
-    def recipe_defaults(cls, given):
-        return _BEST if given.get("recipe") == "best" else {}
 
 
 class Network(tf.Module):
@@ -125,11 +81,10 @@ class VAE(training.Case):
 
     def __init__(self, config, info):
         super().__init__(config, info)
-        self.sample_every = config.sample_every or max(1, config.steps // 50)
         self._shape, self._dtype = tuple(info["image_shape"]), nn.precision.compute_dtype(config.precision)
         seed = nn.random.fold(config.seed, "weights")
         self.network = Network(self._shape, config.latent_dim, config.input_dropout, seed)
-        self.optimizer = nn.RMSprop(self.network.trainable_variables, **config.optimizer_options())
+        self.optimizer = nn.RMSprop(self.network.trainable_variables, **self.optimizer_options())
         files = tf.TensorSpec((None, *self._shape), tf.uint8)
         self._measured = tf.function(self._measures, input_signature=[files, tf.TensorSpec([], tf.int64)])
         self._encoded = tf.function(lambda images: self._encode(self._scaled(images)), input_signature=[files])

@@ -9,8 +9,11 @@ import math
 import types
 import typing
 
-from tf2cases import nn
 from tf2cases.errors import UsageError
+
+# The names that `nn.precision` and `nn.schedules` know; TensorFlow is not imported here.
+PRECISIONS = ("float32", "bfloat16", "float16")
+SCHEDULES = ("constant", "cosine")
 
 
 def field(default, help, *, choices=None, minimum=None, above=None, maximum=None, numeric=True):
@@ -38,31 +41,41 @@ class RunConfig:
       UsageError: a value that its field's declaration does not accept.
     """
 
-    dataset: str = field("", "The data set to train on.")
-    data_dir: str = field("data", "Where data sets are looked for, and downloaded to.", numeric=False)
+    dataset: str = field("", "Data set to train on.")
+    data_dir: str = field("data", "Folder where data sets are looked for, and downloaded to.", numeric=False)
     workdir: str | None = field(
-        None, "Folder of the run; a run found there goes on. Default: runs/NAME.", numeric=False
+        None, "Folder of the run; a run found there is resumed. Default: runs/NAME.", numeric=False
     )
     export_dir: str = field(
-        "exports", "Where the trained model is exported to, as NAME/VERSION; empty: nowhere.", numeric=False
+        "exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.", numeric=False
     )
-    no_warmup: bool = field(False, "Leave the warm-up requests for TF Serving out of the export.", numeric=False)
+    no_warmup: bool = field(False, "Leave TF Serving's warm-up requests out of the export.", numeric=False)
     steps: int | None = field(None, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
     epochs: float | None = field(None, "Length of the run in epochs.", above=0, numeric=False)
-    batch_size: int | None = field(128, "Examples a step, over all replicas.", minimum=1)
-    seed: int = field(0, "Seed of everything drawn: initial weights, order, dropout, noise.", minimum=0)
-    precision: str = field("float32", "What the networks compute in; weights are float32.", choices=nn.precision.NAMES)
-    jit: str = field("auto", "Compile the step with XLA; auto: where it was measured to be faster.",
-                     choices=("auto", "on", "off"))  # fmt: skip
-    strategy: str = field("auto", "Distribution; auto: mirrored where there are several GPUs.",
-                          choices=("auto", "single", "mirrored", "multi_worker"), numeric=False)  # fmt: skip
+    batch_size: int | None = field(128, "Examples per step, over all replicas.", minimum=1)
+    seed: int = field(0, "Seed of all random draws: initial weights, order, dropout, noise.", minimum=0)
+    precision: str = field("float32", "Dtype the networks compute in; weights are float32.", choices=PRECISIONS)
+    jit: str = field(
+        "auto",
+        "Compile the step with XLA. auto: where measurements showed that to be faster.",
+        choices=("auto", "on", "off"),
+    )
+    strategy: str = field(
+        "auto",
+        "Distribution strategy. auto: mirrored if there are several GPUs.",
+        choices=("auto", "single", "mirrored", "multi_worker"),
+        numeric=False,
+    )
     log_every: int = field(100, "Steps between reports of the training metrics.", minimum=1, numeric=False)
-    eval_every: int = field(0, "Steps between evaluations; 0: once an epoch.", minimum=0, numeric=False)
-    checkpoint_every: int = field(0, "Steps between checkpoints; 0: once an epoch.", minimum=0, numeric=False)
-    keep_checkpoints: str = field("3", "How many of the newest checkpoints are kept, or all.", numeric=False)
-    pictures_every: int = field(0, "Steps between pictures; 0: at the end.", minimum=0, numeric=False)
-    deterministic: bool = field(False, "Make every operation deterministic (bit-identical reruns).", numeric=False)
+    eval_every: int = field(0, "Steps between evaluations; 0: once per epoch.", minimum=0, numeric=False)
+    checkpoint_every: int = field(0, "Steps between checkpoints; 0: once per epoch.", minimum=0, numeric=False)
+    keep_checkpoints: str = field("3", "How many of the newest checkpoints to keep, or all.", numeric=False)
+    pictures_every: int = field(0, "Steps between pictures; 0: at the end only.", minimum=0, numeric=False)
+    deterministic: bool = field(False, "Use deterministic operations only: runs repeat bit by bit.", numeric=False)
     overwrite: bool = field(False, "Start anew in a workdir that holds another run.", numeric=False)
+
+    # Steps between samples (see `training.Case.samples`); 0: none. A case that draws samples makes it a field.
+    sample_every = 0
 
     # The key of the case's class in `cases.REGISTRY`; set by each case's config.
     case = ""
@@ -135,35 +148,31 @@ class RunConfig:
         return dataclasses.replace(self, steps=steps, batch_size=batch_size)
 
 
+def schedule_field(default):
+    """Declares the field `schedule` with another default."""
+    return field(default, "Learning-rate schedule. cosine: falls to 0 at the last step.", choices=SCHEDULES)
+
+
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(RunConfig):
-    """What cases with an optimizer can be told besides."""
+    """What cases that use an optimizer can be told in addition."""
 
-    learning_rate: float = field(0.001, "The largest learning rate.", above=0)
-    schedule: str = field(
-        "constant", "How the learning rate goes; cosine: to 0 at the last step.", choices=nn.schedules.NAMES
-    )
+    learning_rate: float = field(0.001, "Largest learning rate.", above=0)
+    schedule: str = schedule_field("constant")
     warmup_steps: int = field(0, "Steps over which the learning rate first rises.", minimum=0)
-    clip_norm: float | None = field(None, "Largest global norm of the gradients; none by default.", above=0)
+    clip_norm: float | None = field(None, "Largest global norm of the gradients; default: no limit.", above=0)
 
     @property
     def depends_on_length(self):
         return self.schedule != "constant"
 
-    def make_schedule(self):
-        """The learning-rate schedule (see `nn.schedules.make`)."""
-        try:
-            return nn.schedules.make(self.schedule, self.learning_rate, self.steps, self.warmup_steps)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-
-    def optimizer_options(self):
-        """What every optimizer of `nn` takes besides its variables and its own constants."""
-        return dict(
-            learning_rate=self.make_schedule(),
-            clip_norm=self.clip_norm,
-            loss_scale=nn.precision.loss_scale(self.precision),
-        )
+    def with_examples(self, examples):
+        config = super().with_examples(examples)
+        if config.warmup_steps >= config.steps:
+            raise UsageError(
+                f"--warmup_steps is {config.warmup_steps}, but must be less than the run's {config.steps} steps."
+            )
+        return config
 
 
 def _check(declared, value):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf2cases import cases, nn, training
 from tf2cases.cases.mnist import MNIST
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 from tf2cases.data import sources
 from tf2cases.data.mnist import IMAGE_SHAPE
 from tf2cases.errors import UsageError
@@ -146,12 +147,11 @@ class InceptionFeatures(PictureFeatures):
 
     Args:
       image_shape: (H, W, C) of the pictures.
-      weights: as `inception_v3.weights.load` takes them.
-      data_dir: where they are looked for.
+      weights: as `inception_v3.weights.load` takes them; published ones are looked for in `WEIGHTS_DIR`.
     """
 
-    def __init__(self, image_shape, weights, data_dir):
-        model = extractor.load(weights, data_dir).model
+    def __init__(self, image_shape, weights):
+        model = extractor.load(weights, WEIGHTS_DIR).model
         super().__init__(
             f"Inception-v3 (2,048 features) with the weights {weights}",
             image_shape,
@@ -257,8 +257,8 @@ def _has_classifier(dataset, image_shape):
 
 
 def _inception(dataset, data_dir, image_shape, classifier):
-    del dataset
-    return InceptionFeatures(image_shape, classifier or "2015", data_dir)
+    del dataset, data_dir
+    return InceptionFeatures(image_shape, classifier or "2015")
 
 
 # name -> maker(dataset, data_dir, image_shape, classifier) -> PictureFeatures.

@@ -19,9 +19,9 @@ _VERSION = 1  # to be raised when the same pictures and weights would give other
 
 
 @functools.lru_cache(maxsize=1)
-def load(weights, data_dir):
+def load(weights, weights_dir):
     """The `Extractor` of some weights, see `weights.load`; the last one is kept, for loading takes seconds."""
-    return Extractor(all_weights.load(weights, data_dir))
+    return Extractor(all_weights.load(weights, weights_dir))
 
 
 class Extractor:

@@ -11,13 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn
+from tf2cases.configs.inception_v3 import WEIGHTS, WEIGHTS_DIR
 from tf2cases.data import download
 from tf2cases.errors import RunError, UsageError
 from tf2cases.inception_v3 import frozen_graph, keras_weights, labels, slim_weights
 from tf2cases.inception_v3.network import IMAGE_SHAPE, Network
 from tf2cases.inception_v3.preprocessing import BY_NAME, GRAPH_2015, KERAS, SLIM, Preprocessing
 
-DEFAULT_DIR = os.path.join("data", "inception_v3")
 _KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
 _KERAS_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels"
 _TENSORFLOW_URL = "https://storage.googleapis.com/download.tensorflow.org/"
@@ -55,7 +55,6 @@ CLASS_INDEX = Published(
     "c2c37ea517e94d9795004a39431a14cb",
 )
 LABEL_MAP = dataclasses.replace(PUBLISHED["2015"], file=labels.LABEL_MAP)
-NAMES = (*PUBLISHED, "random")
 _LARGEST = 1 << 30  # bytes of one file in an archive
 
 
@@ -78,14 +77,14 @@ class Loaded:
     class_names: tuple | None = None
 
 
-def load(weights, data_dir=DEFAULT_DIR, seed=0):
+def load(weights, weights_dir=WEIGHTS_DIR, seed=0):
     """Makes a network with weights.
 
     Args:
-      weights: one of `NAMES`: published ones, which are looked for in `data_dir` and then downloaded there, or "random"
-        (1,000 classes, Keras' preprocessing); or a path: a frozen graph of 2015 (.pb), an HDF5 file of Keras (.h5), a
-        checkpoint of TF-Slim or of this project.
-      data_dir: the folder of published files.
+      weights: one of `WEIGHTS`: published ones, which are looked for in `weights_dir` and then downloaded there, or
+        "random" (1,000 classes, Keras' preprocessing); or a path: a frozen graph of 2015 (.pb), an HDF5 file of Keras
+        (.h5), a checkpoint of TF-Slim or of this project.
+      weights_dir: the folder of published files.
       seed: of random weights.
 
     Returns:
@@ -99,7 +98,7 @@ def load(weights, data_dir=DEFAULT_DIR, seed=0):
         network = Network(1000)
         network.create((None, *IMAGE_SHAPE), nn.random.fold(seed, "weights"))
         return Loaded(network, KERAS, weights, ())
-    path = find(PUBLISHED[weights], data_dir) if weights in PUBLISHED else weights
+    path = find(PUBLISHED[weights], weights_dir) if weights in PUBLISHED else weights
     if path.endswith(".h5"):
         _require_file(path)
         tensors, names = keras_weights.read(path, Network(0).units())
@@ -110,20 +109,20 @@ def load(weights, data_dir=DEFAULT_DIR, seed=0):
     return _load_checkpoint(path)
 
 
-def find(published, data_dir):
-    """The path of a published file in `data_dir`, where it is unpacked or downloaded to if need be.
+def find(published, weights_dir):
+    """The path of a published file in `weights_dir`, where it is unpacked or downloaded to if need be.
 
     Raises:
       UsageError, RunError: see `load`.
     """
-    path = os.path.join(data_dir, published.file)
+    path = os.path.join(weights_dir, published.file)
     if os.path.exists(path):
         return path
-    archive = os.path.join(data_dir, published.url.rsplit("/", 1)[1])
+    archive = os.path.join(weights_dir, published.url.rsplit("/", 1)[1])
     if not os.path.exists(archive):
-        download.fetch(published.url, archive, published.md5, "--data_dir says which folder is looked in.")
+        download.fetch(published.url, archive, published.md5, "--weights_dir says which folder is looked in.")
     if archive != path:
-        _unpack(archive, data_dir)
+        _unpack(archive, weights_dir)
         if not os.path.exists(path):
             raise UsageError(f"{archive} has no {published.file}, but must hold it; download it again.")
     return path
@@ -154,7 +153,7 @@ def _load_checkpoint(path):
     path = path.removesuffix(".index")
     if not os.path.exists(path) and not os.path.exists(f"{path}.index"):
         raise UsageError(
-            f"--weights is {path!r}, but must be one of {', '.join(NAMES)}, or the path of a .pb, .h5 or checkpoint "
+            f"--weights is {path!r}, but must be one of {', '.join(WEIGHTS)}, or the path of a .pb, .h5 or checkpoint "
             "file."
         )
     try:
@@ -213,7 +212,7 @@ def save(path, network, preprocessing, class_names=None):
 def _require_file(path):
     if not os.path.isfile(path):
         raise UsageError(
-            f"--weights is {path!r}, but there is no such file; it must be there, or one of {', '.join(NAMES)}."
+            f"--weights is {path!r}, but there is no such file; it must be there, or one of {', '.join(WEIGHTS)}."
         )
 
 

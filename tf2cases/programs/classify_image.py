@@ -18,6 +18,7 @@ import numpy as np
 from absl import flags
 
 from tf2cases import inception_v3
+from tf2cases.configs.inception_v3 import WEIGHTS
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import RunError, UsageError
 from tf2cases.programs import inception_programs
@@ -109,12 +110,12 @@ def _network(values):
 
 def _graph(values):
     path = values["weights"].value
-    if path in inception_v3.weights.NAMES:
+    if path in WEIGHTS:
         if path != "2015":
             raise UsageError(
                 f"--engine=graph runs the graph of 2015, but --weights is {path!r}; it must be 2015, or a path."
             )
-        path = inception_v3.weights.find(inception_v3.weights.PUBLISHED[path], values["data_dir"].value)
+        path = inception_v3.weights.find(inception_v3.weights.PUBLISHED[path], values["weights_dir"].value)
     engine = inception_v3.frozen_graph.Engine(path)
     names = inception_programs.class_names(values, engine.classes, path)
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from absl import flags
 
-from tf2cases.configs.run import field_types
+from tf2cases.configs import field_types
 
 
 def define(config_class, flag_values):

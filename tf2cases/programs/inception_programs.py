@@ -7,6 +7,7 @@ from tf2cases.programs import quiet as _quiet  # isort: skip  # noqa: F401  (bef
 from absl import flags
 
 from tf2cases import inception_v3
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR, WEIGHTS_DIR_HELP, WEIGHTS_HELP
 from tf2cases.inception_v3 import labels, weights
 
 _SHOWN = 6  # names of tensors that are left over
@@ -17,25 +18,22 @@ def define_weights(values):
     flags.DEFINE_string(
         "weights",
         "2015",
-        f"Published weights, {', '.join(weights.NAMES)}; or the path of a frozen graph (.pb), a Keras file (.h5), or a "
-        "checkpoint of TF-Slim or of this project.",
+        WEIGHTS_HELP,
         flag_values=values,
     )
-    flags.DEFINE_string(
-        "data_dir", weights.DEFAULT_DIR, "Where published files are, or are downloaded to.", flag_values=values
-    )
+    flags.DEFINE_string("weights_dir", WEIGHTS_DIR, WEIGHTS_DIR_HELP, flag_values=values)
     flags.DEFINE_string(
         "labels",
         None,
         f"What the classes are called: {labels.LABEL_MAP} with {labels.HUMAN_MAP} beside it, {labels.CLASS_INDEX}, or "
-        "`numbers`; default: looked for beside the weights and in --data_dir.",
+        "`numbers`; default: looked for beside the weights and in --weights_dir.",
         flag_values=values,
     )
 
 
 def load_model(values, top_k):
     """The `InceptionV3` that the flags name; says which tensors of the file are left over."""
-    loaded = weights.load(values["weights"].value, values["data_dir"].value)
+    loaded = weights.load(values["weights"].value, values["weights_dir"].value)
     if loaded.left_over:
         names = ", ".join(loaded.left_over[:_SHOWN])
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
@@ -56,7 +54,7 @@ def class_names(values, classes, source, own=None):
     Raises:
       UsageError, RunError: see `labels.class_names` and `weights.find`.
     """
-    given, data_dir = values["labels"].value, values["data_dir"].value
+    given, weights_dir = values["labels"].value, values["weights_dir"].value
     if not classes:
         return ()
     if given and given != "numbers":
@@ -64,7 +62,7 @@ def class_names(values, classes, source, own=None):
     if own and not given:
         return own
     if given != "numbers":
-        for folder in (os.path.dirname(source), data_dir):
+        for folder in (os.path.dirname(source), weights_dir):
             for file in (labels.LABEL_MAP, labels.CLASS_INDEX):
                 path = os.path.join(folder, file)
                 # The order of the graph of 2015 is in the label map only.
@@ -72,5 +70,5 @@ def class_names(values, classes, source, own=None):
                     return labels.class_names(path, classes)
         if source != "random":
             published = weights.CLASS_INDEX if classes <= 1001 else weights.LABEL_MAP
-            return labels.class_names(weights.find(published, data_dir), classes)
+            return labels.class_names(weights.find(published, weights_dir), classes)
     return [f"class {number}" for number in range(classes)]

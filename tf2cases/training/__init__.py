@@ -1,7 +1,6 @@
-"""What every case shares: config, loop, checkpoints, reports, distribution."""
+"""What every case shares: the contract of a case, the loop, checkpoints, reports, distribution."""
 
-from tf2cases.configs.run import OptimizerConfig, RunConfig, field
 from tf2cases.training.case import Case
 from tf2cases.training.loop import Result, train
 
-__all__ = ["Case", "OptimizerConfig", "Result", "RunConfig", "field", "train"]
+__all__ = ["Case", "Result", "train"]

@@ -5,7 +5,7 @@ import types
 
 import tensorflow as tf
 
-from tf2cases import viz
+from tf2cases import nn, viz
 from tf2cases.errors import UsageError
 
 
@@ -35,14 +35,20 @@ class Case(tf.Module):
             0, dtype=tf.int64, trainable=False, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
 
+    def optimizer_options(self):
+        """What every optimizer of `nn` takes besides its variables and its own constants, as the config says."""
+        config = self.config
+        rate = nn.schedules.make(config.schedule, config.learning_rate, config.steps, config.warmup_steps)
+        loss_scale = nn.precision.loss_scale(config.precision)
+        return dict(learning_rate=rate, clip_norm=config.clip_norm, loss_scale=loss_scale)
+
     # Names of the scalars that `train_step` returns, in the order they are reported.
     metric_names = ("loss",)
     # The largest difference of an export's answers from the live case's, as a part of the largest value.
     export_tolerance = 1e-5
     # Whether the training examples are visited in a new random order each epoch.
     shuffle = True
-    # Steps between calls of `samples`; 0: never. And how fast the GIF of them goes, in frames a second.
-    sample_every = 0
+    # How fast the GIF of `samples` goes, in frames a second.
     frames_per_second = 10
 
     @classmethod
@@ -102,8 +108,8 @@ class Case(tf.Module):
     def samples(self):
         """One picture of how far the case has come, on the same inputs each time: {name: uint8 [H, W, C]}.
 
-        They are drawn every `sample_every` steps and at the end, numbered by the step; at the end all of them make the
-        film `NAMEs.gif`.
+        They are drawn every `config.sample_every` steps and at the end, numbered by the step; at the end all of them
+        become the film `NAMEs.gif`.
         """
         return {}
 

@@ -240,7 +240,7 @@ class _Run:
         if self.step >= last:
             return self._evaluate()
         values = {}
-        sample_every = self.case.sample_every or last
+        sample_every = config.sample_every or last
         cadences = (
             config.log_every, config.eval_every, config.checkpoint_every, config.pictures_every or last, sample_every
         )  # fmt: skip

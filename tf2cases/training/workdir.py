@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import tf2cases
-from tf2cases.configs import run as configs
+from tf2cases import configs
 from tf2cases.errors import UsageError
 from tf2cases.files import writing
 from tf2cases.training import distribution

@@ -85,7 +85,7 @@ def test_folders_that_are_no_classes_are_named(names, message, tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"--image_dir is '.*none', but must be a folder with a sub-folder"):
+    with pytest.raises(UsageError, match=r"--data_dir is '.*none', but must be a folder with a sub-folder"):
         class_folder.read(str(tmp_path / "none"))
 
 

@@ -18,7 +18,7 @@ from tf2cases.errors import RunError, UsageError
 _CHUNK = 50
 # Jobs waiting in a worker's socket, so that it is never idle while the parent is busy.
 _AHEAD = 2
-_PROGRAM = "from tf2cases.data import captcha_workers; captcha_workers.serve({})"
+_PROGRAM = "from tf2cases.data.captchas import workers; workers.serve({})"
 
 
 class Workers:

@@ -55,7 +55,7 @@ class ClassFolder:
         sizes = np.bincount(splits, minlength=len(SPLITS))
         if not sizes.all():
             raise UsageError(
-                f"--image_dir={self.path} has {len(splits)} pictures, of which the hash of their names takes "
+                f"--data_dir={self.path} has {len(splits)} pictures, of which the hash of their names takes "
                 f"{sizes[0]} for training, {sizes[1]} for validation and {sizes[2]} for testing; expected more "
                 "pictures, so that there are some of each."
             )
@@ -63,7 +63,7 @@ class ClassFolder:
         for name, count in zip(self.class_names, trained, strict=True):
             if not count:
                 raise UsageError(
-                    f"--image_dir={self.path}: the hash of their names takes all pictures of {name!r} for validation "
+                    f"--data_dir={self.path}: the hash of their names takes all pictures of {name!r} for validation "
                     "and testing; expected more pictures in that folder, so that there are some for training."
                 )
         return splits
@@ -97,17 +97,17 @@ def read(path):
         name is not UTF-8.
     """
     if not os.path.isdir(path):
-        raise UsageError(f"--image_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class.")
+        raise UsageError(f"--data_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class.")
     names = sorted(name for name in os.listdir(path) if os.path.isdir(os.path.join(path, name)) and name[0] != ".")
     for name in names:
         if not _is_utf8(name):
             raise UsageError(
-                f"--image_dir={path} has a sub-folder whose name, {os.fsencode(name)!r}, is not UTF-8, but it must be, "
+                f"--data_dir={path} has a sub-folder whose name, {os.fsencode(name)!r}, is not UTF-8, but it must be, "
                 "for it is the name of a class."
             )
     if len(names) < 2:
         only = f"one sub-folder, {names[0]!r}," if names else "no sub-folder,"
-        raise UsageError(f"--image_dir={path} has {only} but must have at least two: each is a class.")
+        raise UsageError(f"--data_dir={path} has {only} but must have at least two: each is a class.")
     files = [_pictures(os.path.join(path, name)) for name in names]
     folder = ClassFolder(
         path,

@@ -1,0 +1,69 @@
+"""What the captcha reader can be told."""
+
+import dataclasses
+
+from tf2cases.configs.run import OptimizerConfig, field, schedule_field
+
+# What `--model=tutorial` changes, where no flag says otherwise: the original settings.
+_TUTORIAL = dict(epochs=10, learning_rate=0.001, schedule="constant")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(OptimizerConfig):
+    """This project's settings; `--model=tutorial` has the original ones: batches of 100, Adam 0.001, 10 epochs."""
+
+    case = "captcha_reader"
+
+    dataset: str = field("captcha", "Data set to train on.", choices=("captcha",))
+    data_dir: str = field(
+        "",
+        "Folder or .tar of pictures named LABEL.png or LABEL-NUMBER.png to train on, a tenth of which is held out for "
+        "testing; default: captchas are generated.",
+    )
+    test_dir: str | None = field(None, "Folder or .tar of pictures to evaluate on instead.", numeric=False)
+    test_part: str = field(
+        "all",
+        "Which pictures of --test_dir to use: all, or the tenth that --data_dir would hold out.",
+        choices=("all", "held_out"),
+        numeric=False,
+    )
+    train_count: int | None = field(
+        None, "Captchas to generate for training; default: 50000, or none with --data_dir.", minimum=0
+    )
+    test_count: int = field(2000, "Captchas to generate for testing.", minimum=1)
+    cache_dir: str = field("data", "Folder where generated captchas are kept for the next run.", numeric=False)
+    workers: int | None = field(
+        None, "Processes that generate captchas; default: one per processor.", minimum=1, numeric=False
+    )
+    charset: str | None = field(
+        None,
+        "digits, lower, upper, alnum, or the characters themselves; default: digits, or those of the labels in "
+        "--data_dir.",
+    )
+    length: int | None = field(None, "Characters per captcha; default: 4, or as in --data_dir.", minimum=1)
+    width: int | None = field(None, "Width in pixels; default: 160, or as in --data_dir.", minimum=1)
+    height: int | None = field(None, "Height in pixels; default: 60, or as in --data_dir.", minimum=1)
+    max_bad_images: int = field(0, "Unreadable pictures of a folder to skip at most.", minimum=0)
+    model: str = field(
+        "reader",
+        "Network. tutorial also changes the defaults to 10 epochs at a constant learning rate of 0.001.",
+        choices=("reader", "tutorial"),
+    )
+    loss: str = field(
+        "softmax",
+        "softmax: cross-entropy of each head. binary: binary cross-entropy of all heads' softmax outputs, as in the "
+        "original settings.",
+        choices=("softmax", "binary"),
+    )
+    epochs: float | None = field(10, "Length of the run in epochs.", above=0, numeric=False)
+    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
+    learning_rate: float = field(0.002, "Largest learning rate.", above=0)
+    schedule: str = schedule_field("cosine")
+
+    @property
+    def name(self) -> str:
+        return "captcha_reader" if self.model == "reader" else "captcha_tutorial"
+
+    @classmethod
+    def recipe_defaults(cls, given):
+        return _TUTORIAL if given.get("model") == "tutorial" else {}

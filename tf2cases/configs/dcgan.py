@@ -1,0 +1,67 @@
+"""What the DCGAN can be told."""
+
+import dataclasses
+
+from tf2cases.configs.run import OptimizerConfig, field
+
+DIGITS = ("mnist", "fashion_mnist", "mnist_sample")
+FACES = ("celeba", "lfw", "toy_faces", "folder")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(OptimizerConfig):
+    """The original settings: batches of 100, Adam 0.0002 with beta1 0.5, 100 latents, D-G-G, 60,000 iterations."""
+
+    case = "dcgan"
+
+    dataset: str = field("mnist", "Data set to train on.", choices=DIGITS + FACES)
+    size: int | None = field(
+        None,
+        "Side of the pictures in pixels: a multiple of 16, or 4 more than a multiple of 8; default: 28 for digits, "
+        "else 64.",
+        minimum=12,
+    )
+    crop: str = field("none", "Side in pixels of the centred square cut out before resizing; none: the largest.")
+    cache_dir: str = field("data", "Folder where the resized pictures are kept.", numeric=False)
+    max_bad_images: int = field(0, "Unreadable pictures to skip at most.", minimum=0)
+    steps: int | None = field(60000, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
+    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
+    learning_rate: float = field(0.0002, "Largest learning rate.", above=0)
+    latent_dim: int = field(100, "Number of latent variables.", minimum=1)
+    d_steps: int = field(1, "Discriminator updates per iteration, each with latents of its own.", minimum=1)
+    g_steps: int = field(2, "Generator updates per iteration.", minimum=1)
+    loss: str = field(
+        "standard",
+        "Adversarial loss; wasserstein_gp has no batch norm in the discriminator.",
+        choices=("standard", "hinge", "least_squares", "wasserstein_gp"),
+    )
+    spectral_norm: bool = field(False, "Spectral normalization in the discriminator instead of batch norm.")
+    ema: float = field(
+        0.0,
+        "Sample from and export an exponential moving average of the generator with this decay; 0: none.",
+        minimum=0,
+        maximum=0.9999,
+    )
+    sample_every: int | None = field(
+        None,
+        "Steps between montages of the same 100 latents; default: 1000 for digits, else 500.",
+        minimum=1,
+        numeric=False,
+    )
+    log_every: int = field(20, "Steps between reports of the training metrics.", minimum=1, numeric=False)
+    keep_checkpoints: str = field("all", "How many of the newest checkpoints to keep, or all.", numeric=False)
+
+    @property
+    def name(self) -> str:
+        return f"dcgan_{self.dataset}"
+
+    @classmethod
+    def recipe_defaults(cls, given):
+        # The montage, the evaluation and the checkpoint of a step belong together.
+        usual = 1000 if given.get("dataset", cls.dataset) in DIGITS else 500
+        every = given.get("sample_every") or usual
+        return dict(sample_every=every, checkpoint_every=every, eval_every=every)
+
+    def with_examples(self, examples):
+        config = super().with_examples(examples)
+        return dataclasses.replace(config, sample_every=self.sample_every or config.steps)

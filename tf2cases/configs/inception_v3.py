@@ -1,0 +1,15 @@
+"""Where weights of Inception-v3 come from."""
+
+import os
+
+# Published files of weights, by name; and random weights, for tests and for trying things out.
+PUBLISHED = ("2015", "keras", "keras_notop", "slim")
+WEIGHTS = (*PUBLISHED, "random")
+WEIGHTS_DIR = os.path.join("data", "inception_v3")
+BLOCKS = 18  # of the network, from picture to feature map
+
+WEIGHTS_HELP = (
+    f"Weights: {', '.join(WEIGHTS)}; or the path of a frozen graph (.pb), a Keras file (.h5), or a checkpoint of "
+    "TF-Slim or of this project."
+)
+WEIGHTS_DIR_HELP = "Folder where published weights are looked for, and downloaded to."

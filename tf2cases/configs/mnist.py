@@ -1,0 +1,44 @@
+"""What the digit classifier can be told."""
+
+import dataclasses
+
+from tf2cases.configs.run import OptimizerConfig, field
+
+# What `--recipe=best` changes, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
+_BEST = {
+    "mlp": dict(epochs=40, schedule="cosine", augment=True, learning_rate=0.001),
+    "cnn": dict(epochs=16, schedule="cosine", augment=True, learning_rate=0.001),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(OptimizerConfig):
+    """The original settings: Adam with rate 0.001 and epsilon 1e-7, batches of 128, 5 epochs."""
+
+    case = "mnist"
+
+    dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
+    epochs: float | None = field(5, "Length of the run in epochs.", above=0, numeric=False)
+    model: str = field("cnn", "Network.", choices=("mlp", "cnn"))
+    recipe: str = field(
+        "tutorial",
+        "Defaults of the other flags. best: more epochs, a cosine schedule and augmentation.",
+        choices=("tutorial", "best"),
+        numeric=False,
+    )
+    augment: bool = field(False, "Shift, rotate, scale and shear the training digits at random.")
+    dropout: bool = field(True, "Use the CNN's dropout layers.")
+    ema: float = field(
+        0.0,
+        "Evaluate and export an exponential moving average of the weights with this decay; 0: none.",
+        minimum=0,
+        maximum=0.9999,
+    )
+
+    @property
+    def name(self) -> str:
+        return f"{'fashion_mnist' if self.dataset == 'fashion_mnist' else 'mnist'}_{self.model}"
+
+    @classmethod
+    def recipe_defaults(cls, given):
+        return _BEST.get(given.get("model", cls.model), {}) if given.get("recipe") == "best" else {}

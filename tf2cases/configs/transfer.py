@@ -1,0 +1,39 @@
+"""What retraining the last layer of Inception-v3 can be told."""
+
+import dataclasses
+
+from tf2cases.configs import inception_v3
+from tf2cases.configs.run import OptimizerConfig, field
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(OptimizerConfig):
+    """The settings of TensorFlow's retrain.py: gradient descent with rate 0.01, batches of 100, 4,000 steps."""
+
+    case = "transfer"
+
+    dataset: str = field("folder", "Data set to train on.", choices=("folder",))
+    data_dir: str = field(
+        "", "Folder with one sub-folder of pictures per class; the sub-folders name the classes.", numeric=False
+    )
+    weights: str = field("2015", inception_v3.WEIGHTS_HELP)
+    weights_dir: str = field(inception_v3.WEIGHTS_DIR, inception_v3.WEIGHTS_DIR_HELP, numeric=False)
+    cache_dir: str = field("data", "Folder where features are kept for the next run.", numeric=False)
+    max_bad_images: int = field(0, "Unreadable files to skip at most.", minimum=0)
+    steps: int | None = field(4000, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
+    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
+    learning_rate: float = field(0.01, "Largest learning rate.", above=0)
+    distort: bool = field(
+        False,
+        "Flip, crop, scale and brighten the training pictures at random. Each step then runs the whole network, which "
+        "takes far longer.",
+    )
+    fine_tune: int = field(
+        0,
+        "Also train this many of the network's last blocks, of which 11 are mixed ones.",
+        minimum=0,
+        maximum=inception_v3.BLOCKS,
+    )
+    top_k: int = field(5, "How many classes the export answers with.", minimum=1, numeric=False)
+    eval_every: int = field(100, "Steps between evaluations; 0: once per epoch.", minimum=0, numeric=False)
+    checkpoint_every: int = field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0, numeric=False)

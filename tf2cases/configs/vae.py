@@ -1,0 +1,60 @@
+"""What the variational autoencoder can be told."""
+
+import dataclasses
+
+from tf2cases.configs.run import OptimizerConfig, field
+
+# What `--recipe=best` changes, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
+_BEST = dict(epochs=100, schedule="cosine", learning_rate=0.005, input_dropout=0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(OptimizerConfig):
+    """The original settings: RMSprop with rate 0.001, batches of 100, 50 epochs, two latent variables."""
+
+    case = "vae"
+
+    dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
+    epochs: float | None = field(50, "Length of the run in epochs.", above=0, numeric=False)
+    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
+    recipe: str = field(
+        "tutorial",
+        "Defaults of the other flags. best: more epochs, a cosine schedule from a higher rate, and input dropout.",
+        choices=("tutorial", "best"),
+        numeric=False,
+    )
+    latent_dim: int = field(2, "Number of latent variables.", minimum=1)
+    binarize: str = field(
+        "none",
+        "none: learn grey levels. static: pixels are 1 from a grey level of 0.5 on, else 0. dynamic: each pixel is "
+        "redrawn at every step, 1 with its grey level as probability.",
+        choices=("none", "static", "dynamic"),
+    )
+    beta: float = field(1.0, "Weight of the KL divergence in the loss.", minimum=0)
+    input_dropout: float = field(
+        0.0, "Share of the pixels hidden from the encoder during training.", minimum=0, maximum=0.9
+    )
+    iwae: int = field(
+        0,
+        "Also evaluate the importance-weighted bound with this many draws per example; 0: do not.",
+        minimum=0,
+        numeric=False,
+    )
+    sample_every: int | None = field(
+        None,
+        "Steps between pictures of the manifold, which become a GIF; default: 50 pictures in all.",
+        minimum=1,
+        numeric=False,
+    )
+
+    @property
+    def name(self) -> str:
+        return "vae_fashion_mnist" if self.dataset == "fashion_mnist" else "vae"
+
+    @classmethod
+    def recipe_defaults(cls, given):
+        return _BEST if given.get("recipe") == "best" else {}
+
+    def with_examples(self, examples):
+        config = super().with_examples(examples)
+        return dataclasses.replace(config, sample_every=self.sample_every or max(1, config.steps // 50))
