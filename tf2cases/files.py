@@ -37,7 +37,7 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
 
     Args:
       path: where to.
-      mode, options: as for `open`.
+      mode, options: as for `open`. The file's `name` is its temporary path, for libraries that open files themselves.
       durable: whether the content reaches the disk before the file gets its name; False for files that are many and
         can be made again.
 
@@ -53,18 +53,20 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
         return
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
-    temporary, handle = _new_file(folder, name)
+    temporary, lock = _new_file(folder, name)
     try:
-        with open(handle, mode, **options) as file:
+        with open(temporary, mode, **options) as file:
             yield file
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
         raise
+    finally:
+        os.close(lock)
     if durable:
         sync(folder)
 
@@ -182,7 +184,7 @@ def _new_file(folder: str, name: str) -> tuple[str, int]:
     """The path and the open, locked handle of a new temporary file."""
     while True:
         path = _temporary_name(folder, name)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         if _locked(handle) and os.path.exists(path):
             return path, handle
         os.close(handle)  # `sweep` of another process came between the two calls

@@ -1,6 +1,7 @@
 """A small case, and what tests of the loop do with runs."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tf2cases import configs, nn, training
 from tf2cases.configs import field
 from tf2cases.data.source import Source
-from tf2cases.training import checkpoints, loop
+from tf2cases.training import checkpoints, loop, steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,19 +132,36 @@ def runs_in():
 @pytest.fixture
 def at_step(monkeypatch):
     """at_step(k, act) calls `act` between the calls of the traced loop when k steps were made; at_step() no more."""
-    run = loop.Trainer.run
 
     def install(step=-1, act=None):
-        def stopping(trainer, count):
-            now = int(trainer._case.step.numpy())
-            finite = run(trainer, min(count, step - now) if now < step else count)
-            if int(trainer._case.step.numpy()) == step:
+        def stop(case, many, count):
+            now = int(case.step.numpy())
+            finite = many(min(count, step - now) if now < step else count)
+            if int(case.step.numpy()) == step:
                 act()
             return finite
 
-        monkeypatch.setattr(loop.Trainer, "run", stopping)
+        wrap_calls(monkeypatch, stop)
 
     return install
+
+
+def wrap_calls(monkeypatch, call):
+    """Makes the loop do `call(case, many, count)` instead of `many(count)`, which makes `count` steps."""
+
+    class Wrapped(steps.TracedSteps):
+        def __init__(self, case, *arguments):
+            super().__init__(case, *arguments)
+            many = self.many
+            self.many = lambda count: call(case, many, count)
+
+    monkeypatch.setattr(loop, "TracedSteps", Wrapped)
+
+
+@pytest.fixture
+def wrapped_calls(monkeypatch):
+    """The function `wrap_calls` without its first argument."""
+    return functools.partial(wrap_calls, monkeypatch)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_saving_a_step_again_replaces_it(tmp_path):
 
 def test_folders_left_by_a_kill_are_ignored_and_removed_by_the_next_save(tmp_path):
     save(tmp_path, 1)
-    shutil.copytree(tmp_path / "step_00000001", tmp_path / ".tmp-2-999")
+    shutil.copytree(tmp_path / "step_00000001", tmp_path / ".step_00000002.01234567.partial")
     assert checkpoints.steps(str(tmp_path)) == [1]
     assert restore(tmp_path)[0] == 1
     save(tmp_path, 3)

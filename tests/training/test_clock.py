@@ -17,7 +17,7 @@ class Time:
 def test_the_first_call_which_compiles_does_not_count_as_training_speed():
     clock = Clock(Time())
     assert clock.steps_per_second() == 0.0
-    clock.ran(1, 9.0, counts=False)
+    clock.ran(1, 9.0)
     assert clock.steps_per_second() == 0.0
     clock.ran(10, 2.0)
     clock.ran(30, 2.0)
@@ -27,7 +27,7 @@ def test_the_first_call_which_compiles_does_not_count_as_training_speed():
 def test_calls_are_as_long_as_the_last_one_tells_and_one_step_at_least():
     clock = Clock(Time())
     assert clock.steps_in(0.5) == 1
-    clock.ran(1, 9.0, counts=False)
+    clock.ran(1, 9.0)
     assert clock.steps_in(0.5) == 1
     clock.ran(4, 0.2)
     assert clock.steps_in(0.5) == 10
@@ -39,7 +39,7 @@ def test_shares_of_the_time_are_of_everything_since_the_start():
     time.now += 10
     clock.loaded()
     time.now += 90
-    clock.ran(5, 30.0, counts=False)
+    clock.ran(5, 30.0)
     clock.ran(5, 20.0)
     assert clock.elapsed() == 100
     assert clock.shares().startswith("Time 1:40: 10% getting the data ready, 50% training, ")

@@ -303,17 +303,17 @@ def test_a_step_is_traced_once_when_batches_are_read(runs, toy, monkeypatch):
     assert toy.executions == 1
 
 
-def test_memory_does_not_grow_over_2000_steps(runs, toy, monkeypatch):
-    resident, run = {}, loop.Trainer.run
+def test_memory_does_not_grow_over_2000_steps(runs, toy, wrapped_calls):
+    resident = {}
 
-    def measured(trainer, count):
-        finite = run(trainer, count)
+    def measure(case, many, count):
+        finite = many(count)
         with open("/proc/self/statm") as file:
             pages = int(file.read().split()[1])
-        resident[int(trainer._case.step.numpy())] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        resident[int(case.step.numpy())] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
         return finite
 
-    monkeypatch.setattr(loop.Trainer, "run", measured)
+    wrapped_calls(measure)
     runs.train(toy, steps=2500, log_every=50, eval_every=250, checkpoint_every=250)
     # The first 500 steps fill pools and caches. A batch of 5 rows has 80 bytes, but an op or a tensor that is made anew
     # and kept costs 1 kB and more, so a leak a step would be 2 MiB and more; what comes at 500 and goes varies by less.

@@ -33,6 +33,16 @@ class Batches:
             with tf.device("/cpu:0"):
                 self._tensors = {name: tf.constant(np.asarray(array)) for name, array in arrays.items()}
 
+    @property
+    def spec(self) -> dict[str, tf.TensorSpec]:
+        """What a batch looks like."""
+        return {n: tf.TensorSpec([self.batch_size, *a.shape[1:]], a.dtype) for n, a in self._arrays.items()}
+
+    def end_of_epoch(self, step: int) -> int:
+        """The first step after `step` within which an epoch ends."""
+        epoch = step * self.batch_size // self.examples + 1
+        return -(-epoch * self.examples // self.batch_size)
+
     def indices(self, step):
         """int64 [batch_size]: the examples of batch `step` (int64 scalar, tensor or int)."""
         first = tf.cast(step, tf.int64) * self.batch_size

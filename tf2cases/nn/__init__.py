@@ -3,6 +3,7 @@
 from tf2cases.evaluation import distances
 from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules
 from tf2cases.nn.ema import ExponentialMovingAverage
+from tf2cases.nn.errors import ShapeError
 from tf2cases.nn.layers import (
     AvgPool2D,
     BatchNorm,
@@ -44,6 +45,7 @@ __all__ = [
     "RMSprop",
     "Reshape",
     "Sequential",
+    "ShapeError",
     "Skip",
     "SpectralNorm",
     "UpSampling2D",

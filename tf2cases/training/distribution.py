@@ -3,13 +3,16 @@
 import functools
 import json
 import os
+from typing import Any
 
 import tensorflow as tf
 
+from tf2cases.configs import RunConfig
 from tf2cases.errors import UsageError
+from tf2cases.training.case import Case
 
 
-def make(name):
+def make(name: str) -> tf.distribute.Strategy:
     """Makes the strategy called auto, single, mirrored or multi_worker.
 
     Raises:
@@ -44,16 +47,30 @@ def _mirrored(devices):
     return tf.distribute.MirroredStrategy(devices)
 
 
-def check_batch_size(batch_size, strategy):
-    """Raises UsageError unless the global batch divides evenly among the replicas."""
+def check(config: RunConfig, strategy: tf.distribute.Strategy) -> None:
+    """Refuses what does not go together with a strategy.
+
+    Raises:
+      UsageError: a global batch that does not divide evenly among the replicas, or XLA with several of them.
+    """
     replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    if config.batch_size % replicas:
         raise UsageError(
-            f"--batch_size is {batch_size}, but must be divisible by the number of replicas, which is {replicas}."
+            f"--batch_size is {config.batch_size}, but must be divisible by the number of replicas, which is "
+            f"{replicas}."
         )
+    if config.jit == "on" and replicas > 1:
+        raise UsageError(f"--jit is 'on', but must be 'off' or 'auto' with {replicas} replicas.")
 
 
-def split(strategy, batch):
+def compiles(case: Case) -> bool:
+    """Whether XLA compiles the step of a case on a single replica."""
+    if case.config.jit == "auto":
+        return case.compile_on("GPU" if tf.config.list_logical_devices("GPU") else "CPU", case.config)
+    return case.config.jit == "on"
+
+
+def split(strategy: tf.distribute.Strategy, batch: dict[str, tf.Tensor]) -> Any:
     """The rows of a global batch, a dict of tensors, for each replica; traced inside the loop."""
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
@@ -67,7 +84,7 @@ def split(strategy, batch):
     return strategy.experimental_distribute_values_from_function(rows)
 
 
-def device_name():
+def device_name() -> str:
     """What the run computes on, in words."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:

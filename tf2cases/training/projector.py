@@ -1,10 +1,11 @@
 """Files for TensorBoard's embedding projector."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
-from tf2cases import viz
+from tf2cases import files, viz
 
 # The projector takes one sprite of at most 8192 x 8192 pixels.
 _SPRITE = 8192
@@ -22,7 +23,7 @@ _CONFIG = """embeddings {{
 """
 
 
-def write(folder, vectors, labels, pictures):
+def write(folder: str, vectors: np.ndarray, labels: Sequence, pictures: np.ndarray) -> None:
     """Writes points with their labels and thumbnails into a TensorBoard log folder.
 
     The config is written last, so that TensorBoard never sees points that are not there yet.
@@ -37,8 +38,7 @@ def write(folder, vectors, labels, pictures):
     columns = min(_SPRITE // width, int(np.ceil(np.sqrt(len(vectors)))))
     count = min(len(vectors), columns * (_SPRITE // height))
     viz.write_png(os.path.join(folder, "sprite.png"), viz.montage(pictures[:count], columns, border=0, border_value=0))
-    np.savetxt(os.path.join(folder, "vectors.tsv"), vectors[:count], fmt="%.6g", delimiter="\t")
-    with open(os.path.join(folder, "labels.tsv"), "w", encoding="utf-8") as file:
-        file.writelines(f"{label}\n" for label in labels[:count])
-    with open(os.path.join(folder, "projector_config.pbtxt"), "w", encoding="utf-8") as file:
-        file.write(_CONFIG.format(width=width, height=height))
+    with files.replacing(os.path.join(folder, "vectors.tsv"), "w") as file:
+        np.savetxt(file, vectors[:count], fmt="%.6g", delimiter="\t")
+    files.write_text(os.path.join(folder, "labels.tsv"), "".join(f"{label}\n" for label in labels[:count]))
+    files.write_text(os.path.join(folder, "projector_config.pbtxt"), _CONFIG.format(width=width, height=height))

@@ -1,44 +1,56 @@
 """Where a run's numbers and pictures go: metrics.jsonl, TensorBoard, picture files, and the terminal."""
 
+import contextlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from tf2cases import viz
+from tf2cases.errors import RunError
 from tf2cases.files import writing
 from tf2cases.training import projector
 from tf2cases.training import workdir as workdirs
-from tf2cases.training.clock import duration
+from tf2cases.training.case import Case
+from tf2cases.training.clock import Clock, duration
 
 
 class Reporter:
-    """Writes the reports of a run; a full disk makes any method raise a RunError.
+    """Writes the reports of a run; a context manager. A full disk makes any method raise a RunError.
 
     Args:
-      workdir: the `Workdir`.
-      case: the case, for its `progress_line`.
-      total_steps, initial_step: ints, for the progress bar.
-      batch_size: examples a step.
-      clock: the `Clock`.
+      workdir: the run's folder.
+      case: the case, at the step at which this process begins.
+      clock: for elapsed time and speed.
     """
 
-    def __init__(self, workdir, case, total_steps, initial_step, batch_size, clock):
+    def __init__(self, workdir: workdirs.Workdir, case: Case, clock: Clock):
         self._workdir, self._case, self._clock = workdir, case, clock
-        self._total, self._batch_size = total_steps, batch_size
+        self._steps, self._batch_size = case.config.steps, case.config.batch_size
         with self._writing():
             self._metrics = open(workdir.file(workdirs.METRICS), "a", encoding="utf-8")
             self._writer = tf.summary.create_file_writer(workdir.file(workdirs.TENSORBOARD))
         self._bar = None
         if sys.stderr.isatty():
-            self._bar = tqdm(total=total_steps, initial=initial_step, unit="step", dynamic_ncols=True, smoothing=0.1)
+            step = int(case.step.numpy())
+            self._bar = tqdm(total=self._steps, initial=step, unit="step", dynamic_ncols=True, smoothing=0.1)
 
     def _writing(self):
         return writing(self._workdir.path)
 
-    def close(self):
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
+        # What went wrong first is to be told, not that a full disk keeps the reports from being closed as well.
+        with contextlib.suppress(RunError) if error else contextlib.nullcontext():
+            self.close()
+
+    def close(self) -> None:
         """Ends the progress bar and closes the files."""
         if self._bar is not None:
             self._bar.close()
@@ -46,21 +58,21 @@ class Reporter:
             self._writer.close()
             self._metrics.close()
 
-    def print(self, text):
+    def print(self, text: str) -> None:
         """Prints a line without disturbing the progress bar."""
         if self._bar is not None:
             self._bar.write(text)
         else:
             print(text, flush=True)
 
-    def advance(self, step):
+    def advance(self, step: int) -> None:
         """Moves the progress bar to `step`."""
         if self._bar is not None:
             rate = self._clock.steps_per_second() * self._batch_size
             self._bar.set_postfix_str(f"{rate:,.0f} examples/s", refresh=False)
             self._bar.update(step - self._bar.n)
 
-    def metrics(self, step, split, values):
+    def metrics(self, step: int, split: str, values: dict[str, float]) -> None:
         """Reports {name: float} of a split ('train', 'eval') at a step."""
         seconds = round(self._clock.elapsed(), 3)
         record = {"step": step, "split": split, "values": values, "seconds": seconds}
@@ -77,14 +89,14 @@ class Reporter:
             numbers = "  ".join(
                 f"{name} {value:{',.0f' if value.is_integer() else '.4f'}}" for name, value in values.items()
             )
-            line = f"step {step}/{self._total}  {split:5}  {numbers}"
+            line = f"step {step}/{self._steps}  {split:5}  {numbers}"
             if split == "train" and rate:
-                left = (self._total - step) * self._batch_size / rate
+                left = (self._steps - step) * self._batch_size / rate
                 line += f"  {rate:,.0f} examples/s, {duration(left)} left"
         if line:
             self.print(line)
 
-    def pictures(self, step, pictures, numbered):
+    def pictures(self, step: int, pictures: dict[str, np.ndarray], numbered: bool) -> None:
         """Writes {name: uint8 [H, W, C]} as PNG files, `numbered` by the step or not, and to TensorBoard."""
         with self._writing(), self._writer.as_default(step=step):
             for name, image in pictures.items():
@@ -92,23 +104,23 @@ class Reporter:
                 viz.write_png(self._workdir.file(workdirs.PICTURES, file), image)
                 tf.summary.image(name, image[None])
 
-    def film(self, name, frames_per_second):
+    def film(self, name: str, frames_per_second: float) -> None:
         """Writes the numbered pictures of a name as one GIF, `NAMEs.gif`."""
         with self._writing():
             frames = [viz.read_png(file) for _, file in self._workdir.numbered_pictures(name)]
             viz.write_gif(self._workdir.file(workdirs.PICTURES, f"{name}s.gif"), frames, frames_per_second)
 
-    def projector(self, vectors, labels, pictures):
+    def projector(self, vectors: np.ndarray, labels: Sequence, pictures: np.ndarray) -> None:
         """Shows points in TensorBoard's projector (see `projector.write`)."""
         with self._writing():
             projector.write(self._workdir.file(workdirs.TENSORBOARD), vectors, labels, pictures)
 
-    def graph(self, graph):
+    def graph(self, graph: tf.Graph) -> None:
         """Shows the traced step in TensorBoard, with its name scopes."""
         with self._writing(), self._writer.as_default():
             tf.summary.graph(graph)
 
-    def flush(self):
+    def flush(self) -> None:
         """Everything reported so far is on disk afterwards."""
         with self._writing():
             os.fsync(self._metrics.fileno())

@@ -10,16 +10,16 @@ class Stopper:
       received: the signal's number, or None.
     """
 
-    def __init__(self):
-        self.received = None
+    def __init__(self) -> None:
+        self.received: int | None = None
         self._previous = {}
 
-    def __enter__(self):
+    def __enter__(self) -> "Stopper":
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 

@@ -2,24 +2,24 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 
 import numpy as np
 import tensorflow as tf
 
 import tf2cases
-from tf2cases import configs
+from tf2cases import configs, files
+from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
-from tf2cases.files import writing
 from tf2cases.training import distribution
 
-# What a run writes into its folder; `--overwrite` removes these and nothing else.
+# What a run writes into its folder.
 CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
     "config.json",
     "metrics.jsonl",
@@ -27,33 +27,19 @@ CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
     "tensorboard",
     "pictures",
 )
-# What an evaluation of a GAN adds.
-DISTANCES, BEST = "distances.jsonl", "best"
+# What the evaluation of single checkpoints adds: their scores, and a run with the best of them alone.
+SCORES, BEST = "distances.jsonl", "best"
 
 _ADVICE = "use another --workdir, or --overwrite to start anew"
 
 
-def numbered_picture(name, step):
+def numbered_picture(name: str, step: int) -> str:
     """The file name of a picture of a step."""
     return f"{name}_{step:06d}.png"
 
 
-def write_text(path, text):
-    """Writes a file that is complete or absent: to a neighbour first, then renamed."""
-    temporary = f"{path}.tmp-{os.getpid()}"
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
-
-
 class Workdir:
-    """A run's folder, locked for this process until `close`.
+    """A run's folder, locked for this process until `close`; a context manager.
 
     Args:
       path: the folder; made if it is not there.
@@ -62,42 +48,45 @@ class Workdir:
       UsageError: another process trains there, or the folder cannot be made.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         self.path = path
         try:
             os.makedirs(path, exist_ok=True)
-            # The operating system drops the lock when the process ends, however it ends.
             self._lock = open(os.path.join(path, ".lock"), "a+")
         except OSError as error:
             why = "is a file" if os.path.isfile(path) else f"cannot be written to: {error.strerror}"
             raise UsageError(f"--workdir is {path!r}, but it {why}.") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not files.try_hold(self._lock):
             self._lock.close()
             raise UsageError(
                 f"--workdir is {path!r}, but another process is training there; wait for it or name another folder."
-            ) from error
+            )
 
-    def close(self):
+    def __enter__(self) -> "Workdir":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         """Lets other processes train here."""
         self._lock.close()
 
-    def file(self, *names):
+    def file(self, *names: str) -> str:
         """A path inside the folder."""
         return os.path.join(self.path, *names)
 
-    def clear(self):
+    def clear(self) -> None:
         """Removes what a run writes, and nothing else."""
-        for name in (CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES, DISTANCES, BEST):
+        for name in (CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES, SCORES, BEST):
             path = self.file(name)
             if os.path.isdir(path):
                 shutil.rmtree(path)
             elif os.path.exists(path):
                 os.remove(path)
 
-    def check(self, config):
-        """Refuses a run that a config does not fit, as far as that shows before the data are there.
+    def check(self, config: configs.RunConfig) -> None:
+        """Refuses a config that does not fit the run that is here, as far as that shows before the data are loaded.
 
         Raises:
           UsageError: the folder holds a run of another case, or with other values of the fields that were given.
@@ -105,27 +94,31 @@ class Workdir:
         if not config.overwrite and os.path.exists(self.file(CONFIG)):
             self._check_config(config, [n for n, v in dataclasses.asdict(config).items() if v is None or n == "steps"])
 
-    def claim(self, config, info, examples=None):
+    def claim(self, config: configs.RunConfig, source: Source) -> None:
         """Writes `config.json`, after checking that a run already here is this one.
 
         Args:
           config: the run's config, with `steps` worked out.
-          info: the data source's info.
-          examples: what tells its training examples from others, JSON-able.
+          source: the run's data.
 
         Raises:
-          UsageError: the folder holds a run whose config would give other numbers.
+          UsageError: the folder holds a run whose config or data would give other numbers.
           RunError: the disk is full.
         """
+        facts = json.loads(json.dumps({"info": dict(source.info), "examples": source.fingerprint()}))
         if config.overwrite:
             self.clear()
         elif os.path.exists(self.file(CONFIG)):
-            self._check_same(config, info, examples)
+            record = self._check_config(config)
+            if any(record.get(name) != fact for name, fact in facts.items()):
+                raise UsageError(
+                    f"--dataset={config.dataset} has changed since the run in --workdir={self.path} was started; "
+                    f"{_ADVICE}."
+                )
         record = {
             "case": config.case,
             "config": dataclasses.asdict(config),
-            "info": dict(info),
-            "examples": examples,
+            **facts,
             "versions": {
                 "tf2cases": tf2cases.__version__,
                 "tensorflow": tf.__version__,
@@ -135,10 +128,11 @@ class Workdir:
             "device": distribution.device_name(),
             "revision": _git_revision(),
         }
-        with writing(self.file(CONFIG)):
-            write_text(self.file(CONFIG), json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        with files.writing(self.file(CONFIG)):
+            files.sweep(self.path)
+            files.write_json(self.file(CONFIG), record)
 
-    def _check_config(self, config, unknown=()):
+    def _check_config(self, config: configs.RunConfig, unknown: Collection[str] = ()) -> dict:
         """Compares all fields but the `unknown` ones; returns the record that is there."""
         record = read_record(self.path)
         if record["case"] != config.case:
@@ -156,15 +150,8 @@ class Workdir:
             )
         return record
 
-    def _check_same(self, config, info, examples):
-        record = self._check_config(config)
-        if json.loads(json.dumps([dict(info), examples])) != [record["info"], record.get("examples")]:
-            raise UsageError(
-                f"--dataset={config.dataset} has changed since the run in --workdir={self.path} was started; {_ADVICE}."
-            )
-
-    def numbered_pictures(self, name=None):
-        """[(step, path)] of the pictures of a name, or of all, that were numbered by the step; in that order."""
+    def numbered_pictures(self, name: str | None = None) -> list[tuple[int, str]]:
+        """The (step, path) of the pictures of a name, or of all, that are numbered by the step; in that order."""
         found = []
         with contextlib.suppress(FileNotFoundError):
             for file in os.listdir(self.file(PICTURES)):
@@ -173,44 +160,39 @@ class Workdir:
                     found.append((int(match[2]), self.file(PICTURES, file)))
         return sorted(found)
 
-    def cut_back(self, step):
+    def cut_back(self, step: int) -> None:
         """Removes what was reported after `step`, so that a resumed run reports it once.
 
         Raises:
           RunError: the disk is full.
         """
-        with writing(self.path):
-            self._cut_back(step)
-
-    def _cut_back(self, step):
-        if os.path.exists(self.file(METRICS)):
-            kept = [json.dumps(r) + "\n" for r in read_metrics(self.path) if r["step"] <= step]
-            write_text(self.file(METRICS), "".join(kept))
-        for at, file in self.numbered_pictures():
-            if at > step:
-                os.remove(file)
-        for folder, _, names in os.walk(self.file(TENSORBOARD)):
-            for name in names:
-                if name.endswith(".tmp"):  # left by a kill in the middle of this
-                    os.remove(os.path.join(folder, name))
-                elif "tfevents" in name:
-                    _cut_events(os.path.join(folder, name), step)
+        with files.writing(self.path):
+            if os.path.exists(self.file(METRICS)):
+                kept = [json.dumps(r) + "\n" for r in read_metrics(self.path) if r["step"] <= step]
+                files.write_text(self.file(METRICS), "".join(kept))
+            for at, file in self.numbered_pictures():
+                if at > step:
+                    os.remove(file)
+            for folder, _, names in os.walk(self.file(TENSORBOARD)):
+                files.sweep(folder)
+                for name in names:
+                    if "tfevents" in name and not name.startswith("."):
+                        _cut_events(os.path.join(folder, name), step)
 
 
-def _cut_events(path, step):
+def _cut_events(path: str, step: int) -> None:
     """Drops the events after `step` from a TensorBoard file; a record torn by a kill ends the file."""
     kept = []
     with contextlib.suppress(tf.errors.DataLossError):
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
             if tf.compat.v1.Event.FromString(record).step <= step:
                 kept.append(record)
-    with tf.io.TFRecordWriter(path + ".tmp") as writer:
+    with files.replacing(path) as file, tf.io.TFRecordWriter(file.name) as writer:
         for record in kept:
             writer.write(record)
-    os.replace(path + ".tmp", path)
 
 
-def read_record(path):
+def read_record(path: str) -> dict:
     """What `config.json` of a run's folder holds, as a dict.
 
     Raises:
@@ -229,7 +211,7 @@ def read_record(path):
     return record
 
 
-def read_metrics(path):
+def read_metrics(path: str) -> list[dict]:
     """The reports of a run's `metrics.jsonl`, a list of dicts; a line torn by a kill is left out."""
     records = []
     with contextlib.suppress(FileNotFoundError), open(os.path.join(path, METRICS), encoding="utf-8") as file:
@@ -239,7 +221,7 @@ def read_metrics(path):
     return records
 
 
-def _git_revision():
+def _git_revision() -> str | None:
     """The checkout's commit, or None outside of one."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(tf2cases.__file__)))
     try:
