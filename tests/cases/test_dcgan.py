@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf2cases import nn, training
+from tf2cases import nn
 from tf2cases.cases import DCGAN, dcgan
 from tf2cases.data import pipeline
 from tf2cases.errors import UsageError
+from tf2cases.training import gan_watch, steps
 
 DIGITS, FACES = [28, 28, 1], [64, 64, 3]
 ROWS = 4  # few, since every activation near a kink is a chance for rounding to change a gradient
@@ -262,9 +263,7 @@ def test_every_size_that_the_rule_allows_is_generated(size):
 def test_other_sizes_are_refused(size):
     message = rf"--size is {size}, but must be a multiple of 16, or 4 more than a multiple of 8\."
     with pytest.raises(UsageError, match=message):
-        dcgan.generator(size, 3)
-    with pytest.raises(UsageError, match=message):
-        DCGAN.load(DCGAN.Config(dataset="toy_faces", size=size))
+        DCGAN.Config(dataset="toy_faces", size=size)
 
 
 # The step's other forms
@@ -353,7 +352,7 @@ def history(real, fake, count):
 
 
 def test_a_discriminator_that_is_sure_of_everything_for_long_brings_a_warning():
-    case, long = make([12, 12, 1]), dcgan.SATURATED_REPORTS
+    case, long = make([12, 12, 1]), gan_watch.SATURATED_REPORTS
     assert "--spectral_norm or --loss=hinge may help" in case.warning(history(0.999, 0.001, long))
     assert case.warning(history(0.999, 0.001, long - 1)) == ""
     assert case.warning(history(0.9, 0.001, long)) == ""
@@ -365,12 +364,12 @@ def test_a_discriminator_that_is_sure_of_everything_for_long_brings_a_warning():
 
 def test_digits_of_another_size_are_refused():
     with pytest.raises(UsageError, match=r"--size is 32, but must be 28 for --dataset=mnist_sample\."):
-        DCGAN.load(DCGAN.Config(dataset="mnist_sample", size=32))
+        DCGAN.Config(dataset="mnist_sample", size=32)
 
 
 def test_a_set_smaller_than_a_batch_is_refused():
     with pytest.raises(UsageError, match=r"--batch_size is 5000, but must be at most 4000, the number of pictures"):
-        DCGAN.load(DCGAN.Config(dataset="mnist_sample", batch_size=5000))
+        DCGAN.Config(dataset="mnist_sample", batch_size=5000).with_examples(4000)
 
 
 @pytest.mark.parametrize(("dataset", "every"), [("mnist", 1000), ("celeba", 500), ("folder", 500)])
@@ -389,11 +388,11 @@ def test_the_tutorials_numbers_are_the_defaults():
 
 def test_two_replicas_hold_the_same_networks_afterwards(two_replicas, tmp_path):
     config = DCGAN.Config.resolve({"dataset": "mnist_sample", "batch_size": 4, "steps": 2}).with_examples(4000)
+    source = DCGAN.load(config)
     with two_replicas.scope():
         case = DCGAN(config, {"image_shape": [28, 28, 1]})
-    source = DCGAN.load(config)
-    trainer = training.loop.Trainer(case, pipeline.Batches(source.train, 4, 0), two_replicas)
-    assert trainer.run(2)
+        progress = steps.Progress(case.metric_names)
+    assert steps.TracedSteps(case, pipeline.Batches(source.train, 4, 0), progress, two_replicas).many(2)
     for variable in case.trainable_variables:
         one, two = two_replicas.experimental_local_results(variable)
         np.testing.assert_array_equal(one, two)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from tf2cases.configs.run import OptimizerConfig, field
+from tf2cases.errors import UsageError
 
 DIGITS = ("mnist", "fashion_mnist", "mnist_sample")
 FACES = ("celeba", "lfw", "toy_faces", "folder")
@@ -51,6 +52,15 @@ class Config(OptimizerConfig):
     log_every: int = field(20, "Steps between reports of the training metrics.", minimum=1, numeric=False)
     keep_checkpoints: str = field("all", "How many of the newest checkpoints to keep, or all.", numeric=False)
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.size is None:
+            return
+        if self.dataset in DIGITS and self.size != 28:
+            raise UsageError(f"--size is {self.size}, but must be 28 for --dataset={self.dataset}.")
+        if self.size % 16 and self.size % 8 != 4:
+            raise UsageError(f"--size is {self.size}, but must be a multiple of 16, or 4 more than a multiple of 8.")
+
     @property
     def name(self) -> str:
         return f"dcgan_{self.dataset}"
@@ -64,4 +74,9 @@ class Config(OptimizerConfig):
 
     def with_examples(self, examples):
         config = super().with_examples(examples)
+        if config.batch_size > examples:
+            raise UsageError(
+                f"--batch_size is {config.batch_size}, but must be at most {examples}, the number of pictures to train "
+                "on."
+            )
         return dataclasses.replace(config, sample_every=self.sample_every or config.steps)
