@@ -84,7 +84,7 @@ def test_measures_by_hand():
     logits[1, 0, 0] = logits[1, 1, 1] = sure
     logits[2, 0, 2] = logits[2, 1, 2] = unsure  # argmax is wrong; no probability reaches one half
     labels = np.array([[1, 2], [0, 2], [0, 0]], np.int32)
-    measured = {k: v.numpy() for k, v in case._measures(labels, logits).items()}
+    measured = {k: v.numpy() for k, v in case._metrics(labels, logits).items()}
     assert measured["string_accuracy"].tolist() == [True, False, False]
     assert measured["character_accuracy"].tolist() == [1.0, 0.5, 0.0]
     # Elements: 6 of 6; in row 1 one head has two wrong of three; in row 2 each head misses its one.
@@ -120,7 +120,7 @@ def test_the_served_reader_gives_text_and_confidence_of_the_tensors_it_decodes(f
 def test_a_picture_of_another_size_is_resized_in_the_graph():
     case = make()
     image = np.full([120, 320, 3], 77, np.uint8)
-    decoded = case._decoded(tf.constant([tf.io.encode_png(image).numpy()]))
+    decoded = case._opened(tf.constant([tf.io.encode_png(image).numpy()]))
     assert decoded.shape == (1, 60, 160, 1)
     np.testing.assert_allclose(decoded, 77 / 255, atol=1e-6)
 

@@ -108,8 +108,8 @@ def test_preparing_a_batch_keeps_its_size(run):
 
 def test_evaluating_gives_floats_that_do_not_depend_on_the_batches(run):
     result, _, source = run
-    one = result.case.evaluate(pipeline.in_order(source.test, 500))
-    two = result.case.evaluate(pipeline.in_order(source.test, 130))
+    one = training.evaluate(result.case, source, 500)
+    two = training.evaluate(result.case, source, 130)
     assert one
     assert {type(value) for value in one.values()} <= {float, int}
     assert all(np.isfinite(value) for value in one.values())

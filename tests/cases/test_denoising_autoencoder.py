@@ -185,7 +185,7 @@ def test_the_pictures_show_the_noisy_above_the_denoised_above_the_clean():
 
 def test_a_size_that_cannot_be_halved_twice_is_refused():
     with pytest.raises(UsageError, match=r"--size is 30, but must be a multiple of 4: the network halves it twice\."):
-        make({"image_shape": [30, 30, 1]})
+        DenoisingAutoencoder.Config(dataset="folder", size=30)
 
 
 def test_digits_of_another_size_are_refused():

@@ -163,7 +163,7 @@ def test_the_conclusion_gives_accuracy_loss_and_counts(sample):
     expected = "Test accuracy 97.30% (loss 0.0912): 973 of 1,000 right, 27 wrong."
     assert case.conclude(sample, {"loss": 0.09123, "accuracy": 0.973}) == expected
     # A share that float arithmetic does not give back exactly: 0.29 * 100 is 28.999999999999996.
-    few = Source("mnist_sample", sample.train, first(sample, 100, "test"), sample.info)
+    few = Source("mnist_sample", {"train": sample.train, "test": first(sample, 100, "test")}, sample.info)
     assert case.conclude(few, {"loss": 2.0, "accuracy": 0.29}).endswith("29 of 100 right, 71 wrong.")
 
 
@@ -177,14 +177,14 @@ def test_a_model_without_mistakes_shows_none(sample):
     case = make(model="mlp")
     images = sample.test["images"][:50]
     labels = case._infer(images).numpy().argmax(axis=1).astype(np.uint8)
-    perfect = Source("mnist_sample", sample.train, {"images": images, "labels": labels}, sample.info)
+    perfect = Source("mnist_sample", {"train": sample.train, "test": {"images": images, "labels": labels}}, sample.info)
     assert "worst_mistakes" not in case.pictures(perfect)
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
 def test_200_digits_are_learnt_by_heart(model, sample, monkeypatch, tmp_path):
     few = first(sample, 200)
-    monkeypatch.setattr(MNIST, "load", lambda config: Source("mnist_sample", few, few, sample.info))
+    monkeypatch.setattr(MNIST, "load", lambda config: Source("mnist_sample", {"train": few, "test": few}, sample.info))
     config = MNIST.Config.resolve({"model": model, "steps": 60, "batch_size": 50, "workdir": str(tmp_path)})
     result = training.train(MNIST, config)
     assert result.values["accuracy"] == 1.0
@@ -216,7 +216,7 @@ def test_the_average_follows_the_weights_and_is_what_is_evaluated(sample):
 
 def test_a_run_with_an_average_is_restored_with_it(sample, monkeypatch, tmp_path):
     few = first(sample, 100)
-    monkeypatch.setattr(MNIST, "load", lambda config: Source("mnist_sample", few, few, sample.info))
+    monkeypatch.setattr(MNIST, "load", lambda config: Source("mnist_sample", {"train": few, "test": few}, sample.info))
     given = {"model": "mlp", "steps": 6, "batch_size": 50, "ema": 0.99, "workdir": str(tmp_path)}
     result = training.train(MNIST, MNIST.Config.resolve(given))
     restored = cases.restore(str(tmp_path))

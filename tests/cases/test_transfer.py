@@ -63,10 +63,9 @@ def test_shapes_are_learnt_with_random_weights_far_above_chance(tmp_path, draw_s
     )
     # The same in NumPy, from the features of the live model: softmax of features @ kernel + bias.
     source = transfer.Transfer.load(result.config)
-    test = np.flatnonzero(source.test["is_test"])
-    files = [open(source.test_paths[i], "rb").read() for i in test]
+    files = [open(path, "rb").read() for path in source.test_paths]
     logits = base.model.features(files) @ result.case.logits.kernel.numpy() + result.case.logits.bias.numpy()
-    right = np.mean(logits.argmax(axis=1) == source.test["labels"][test])
+    right = np.mean(logits.argmax(axis=1) == source.test["labels"])
     assert right == pytest.approx(result.values["test_accuracy"])
     # And what is served says the same, by name.
     answer = result.case.signatures()["serving_default"](image_bytes=tf.constant(files[:2]))
@@ -174,7 +173,7 @@ def test_a_file_that_is_no_picture_is_named_or_skipped(data, message, flawed, ca
     with pytest.raises(UsageError, match=message + ".*; at most --max_bad_images=0 such files are skipped"):
         load(flags)
     source = load(flags, max_bad_images=1)
-    assert len(source.train["labels"]) + len(source.test["labels"]) == 24
+    assert sum(len(split["labels"]) for split in source.splits.values()) == 24
     assert "Skipped 1 of 25 files, the first: " in capsys.readouterr().out
 
 
@@ -187,7 +186,7 @@ def test_pictures_of_every_kind_and_name_are_taken(flawed, tmp_path):
     Image.fromarray(rng.integers(0, 256, [20, 30, 4], np.uint8)).save(f"{place}/rgba.png")
     Image.fromarray(rng.integers(0, 256, [20, 30], np.uint8)).save(f"{place}/jpeg.png", "JPEG")
     source = load(flags)
-    assert len(source.train["labels"]) + len(source.test["labels"]) == 27
+    assert sum(len(split["labels"]) for split in source.splits.values()) == 27
 
 
 def test_a_missing_folder_and_changed_weights_are_named(shapes, base):

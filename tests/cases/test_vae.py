@@ -294,7 +294,7 @@ def cells(picture):
 
 @pytest.mark.parametrize("latent_dim", [2, 3])
 def test_the_manifolds_rows_show_the_second_latent_descending_and_columns_the_first_ascending(sample, latent_dim):
-    pictures = transparent(make(latent_dim=latent_dim)).pictures(Source("", *[first(sample, 60, "test")] * 2, INFO))
+    pictures = transparent(make(latent_dim=latent_dim)).pictures(Source("", {"test": first(sample, 60, "test")}, INFO))
     for name, values in (
         ("manifold", np.linspace(-4, 4, 20)),
         ("manifold_quantiles", ndtri((np.arange(20) + 0.5) / 20)),
@@ -309,8 +309,8 @@ def test_the_manifolds_rows_show_the_second_latent_descending_and_columns_the_fi
 
 def test_the_manifold_is_decoded_in_one_call(monkeypatch):
     case, asked = make(), []
-    decoded = case._decoded
-    monkeypatch.setattr(case, "_decoded", lambda z: asked.append(z.shape) or decoded(z))
+    decoded = case._generate
+    monkeypatch.setattr(case, "_generate", lambda z: asked.append(z.shape) or decoded(z))
     (picture,) = case.samples().values()
     assert asked == [(400, 2)]
     assert picture.shape == (560, 560, 1)
@@ -342,7 +342,7 @@ def test_pictures_and_points_of_any_latent(sample, latent_dim):
 
 def test_reconstructions_are_shown_under_their_originals(sample):
     case = make()
-    few = Source("", *[first(sample, 12, "test")] * 2, INFO)
+    few = Source("", {"test": first(sample, 12, "test")}, INFO)
     shown = case.pictures(few)["reconstructions"]
     np.testing.assert_array_equal(shown[1:29, 1:29], sample.test["images"][0])
     reference = Reference(case)
@@ -414,7 +414,7 @@ def test_the_saved_model_encodes_decodes_and_reconstructs_like_numpy_and_the_liv
     np.testing.assert_allclose(encoded["log_variance"], log_variance, atol=1e-5)
     decoded = model.call("decode", z=encoded["mean"])["images"]
     np.testing.assert_allclose(decoded, expit(reference.decode(mean)).reshape(-1, 28, 28, 1), atol=1e-5)
-    np.testing.assert_allclose(decoded, case._decoded(encoded["mean"]), atol=1e-5)
+    np.testing.assert_allclose(decoded, case._generate(encoded["mean"]), atol=1e-5)
     np.testing.assert_allclose(model.call("serving_default", images=images)["images"], decoded, atol=1e-5)
     files = model.call("decode_bytes", z=encoded["mean"])["image_bytes"]
     pixels = np.stack([tf.io.decode_png(file).numpy() for file in files])

@@ -59,7 +59,7 @@ def test_refuses_an_option_of_another_set(name, message):
 def test_source_checks_its_lengths():
     arrays = {"images": np.zeros([3, 1]), "labels": np.zeros(2)}
     with pytest.raises(ValueError, match=r"arrays of 'x' differ .*'images': \(3, 1\)"):
-        Source("x", arrays, arrays, {})
+        Source("x", {"train": arrays}, {})
 
 
 def test_embedded_sets_load_without_tensorflow():

@@ -48,7 +48,8 @@ class StandIn(training.Case):
             parts = [{"images": part["images"][:, 1:]} for part in parts]
         if config.data_dir == "few":
             parts = [{"images": part["images"][:2]} for part in parts]
-        return Source(config.dataset, *parts, {"image_shape": list(parts[0]["images"].shape[1:])})
+        splits = dict(zip(("train", "test"), parts, strict=True))
+        return Source(config.dataset, splits, {"image_shape": list(parts[0]["images"].shape[1:])})
 
     def latents(self, count, seed):
         return np.random.default_rng(seed).uniform(0, 1, [count, 1 + _SIDE * _SIDE]).astype(np.float32)

@@ -40,7 +40,7 @@ class Toy(training.Case):
         rng = np.random.RandomState(0)
         features = rng.normal(size=[22, 3]).astype(np.float32)
         arrays = {"features": features, "targets": features @ np.array([1.0, -2.0, 3.0], np.float32)}
-        return Source("toy", arrays, arrays, {"features": 3})
+        return Source("toy", {"train": arrays, "test": arrays}, {"features": 3})
 
     def describe(self, source):
         return "a toy"

@@ -23,7 +23,9 @@ def few_digits(monkeypatch):
     """The embedded digits, with 100 to test."""
     full = sources.load("mnist_sample")
     test = {k: a[:100] for k, a in full.test.items()}
-    monkeypatch.setattr(MNIST, "load", lambda config: Source("mnist_sample", full.train, test, full.info))
+    monkeypatch.setattr(
+        MNIST, "load", lambda config: Source("mnist_sample", {"train": full.train, "test": test}, full.info)
+    )
 
 
 def train_on_both(runs, case, **given):

@@ -44,9 +44,9 @@ def whole(tmp_path_factory, runs_in, toy_class):
 def few_digits(monkeypatch):
     """The embedded digits, 300 of them to train on and 100 to test."""
     full = sources.load("mnist_sample")
-    few = {name: {k: a[:n] for k, a in getattr(full, name).items()} for name, n in (("train", 300), ("test", 100))}
+    few = {name: {k: a[:n] for k, a in full.splits[name].items()} for name, n in (("train", 300), ("test", 100))}
     for case in (MNIST, VAE):
-        monkeypatch.setattr(case, "load", lambda config: Source("mnist_sample", few["train"], few["test"], full.info))
+        monkeypatch.setattr(case, "load", lambda config: Source("mnist_sample", few, full.info))
 
 
 # Resuming

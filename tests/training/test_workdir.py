@@ -23,7 +23,7 @@ INFO = {"feature_names": ["size"], "mean": [0.1, 2.0], "std": [1.0, 1 / 3]}
 
 def source(**facts):
     rows = {"features": np.zeros([4, 1], np.float32)}
-    return Source("mnist", rows, rows, INFO | facts)
+    return Source("mnist", {"train": rows, "test": rows}, INFO | facts)
 
 
 def config(**changes):

@@ -13,7 +13,6 @@ from tf2cases import nn, training, viz
 from tf2cases.configs.dcgan import DIGITS, Config
 from tf2cases.data import sources
 from tf2cases.data.pictures.graph import encode_batch
-from tf2cases.data.source import Source
 from tf2cases.training import gan_watch
 
 _PENALTY = 10.0  # weight of the gradient penalty (Gulrajani et al. 2017)
@@ -119,9 +118,7 @@ class DCGAN(training.Case):
             channels = None if config.dataset == "folder" else 3
             options = dict(size=config.size or 64, channels=channels, crop=config.crop, cache_dir=config.cache_dir)
             options["max_bad_images"] = config.max_bad_images
-        found = sources.load(config.dataset, config.data_dir, **options)
-        pictures = [{"images": split["images"]} for split in (found.train, found.test)]
-        return Source(found.name, *pictures, {"image_shape": found.info["image_shape"]})
+        return sources.load(config.dataset, config.data_dir, **options).without_labels()
 
     # One iteration: D, G, G
 

@@ -6,90 +6,52 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.configs.denoising_autoencoder import Config
 from tf2cases.data import sources
-from tf2cases.data.pictures.graph import composite_on_white, decode_batch, encode_batch, to_grey
+from tf2cases.data.pictures import encoded, graph
 from tf2cases.data.source import Source
-from tf2cases.errors import UsageError
 
 # Every run is evaluated with the same noise, whatever its seed.
 _TEST_NOISE = nn.random.fold(0, "test noise")
 _TRAIN_NOISE = "train noise"
 
 
-def tutorial(channels):
-    """Down to a quarter of the side and up again; 28,353 parameters for grey pictures."""
-    relu = tf.nn.relu
-    return nn.Sequential(
-        [
-            nn.Conv2D(32, 3, activation=relu, name="encode_1"),
-            nn.MaxPool2D(2, name="pool_1"),
-            nn.Conv2D(32, 3, activation=relu, name="encode_2"),
-            nn.MaxPool2D(2, name="pool_2"),
-            nn.Conv2D(32, 3, activation=relu, name="decode_1"),
-            nn.UpSampling2D(2, name="up_1"),
-            nn.Conv2D(32, 3, activation=relu, name="decode_2"),
-            nn.UpSampling2D(2, name="up_2"),
-            nn.Conv2D(channels, 3, name="logits"),
-        ],
-        name="tutorial",
-    )
+def tutorial(channels: int) -> nn.Sequential:
+    """The original network, down to a quarter of the side and up again; 28,353 parameters for grey pictures."""
+    layers = [
+        nn.Conv2D(32, kernel_size=3, activation=tf.nn.relu, name="encode_1"),
+        nn.MaxPool2D(2, name="pool_1"),
+        nn.Conv2D(32, kernel_size=3, activation=tf.nn.relu, name="encode_2"),
+        nn.MaxPool2D(2, name="pool_2"),
+        nn.Conv2D(32, kernel_size=3, activation=tf.nn.relu, name="decode_1"),
+        nn.UpSampling2D(2, name="up_1"),
+        nn.Conv2D(32, kernel_size=3, activation=tf.nn.relu, name="decode_2"),
+        nn.UpSampling2D(2, name="up_2"),
+        nn.Conv2D(channels, kernel_size=3, name="logits"),
+    ]
+    return nn.Sequential(layers, name="tutorial")
 
 
-def skip(channels):
-    """A small U-Net: what is found at a half and a quarter of the side, beside what it was found in."""
-
-    def conv(filters, name, kernel_size=3, strides=1):
-        he_normal = nn.initializers.he_normal
-        return nn.Conv2D(filters, kernel_size, strides, activation=tf.nn.relu, kernel_init=he_normal, name=name)
-
-    quarter = nn.Skip([conv(96, "down_2", 3, 2), conv(96, "quarter"), conv(48, "up_2"), nn.UpSampling2D(2)], "quarters")
-    half = nn.Skip(
-        [
-            conv(32, "down_1", 5, 2),
-            conv(48, "half_1"),
-            quarter,
-            conv(48, "half_2"),
-            conv(32, "half_3"),
-            nn.Conv2DTranspose(12, 5, 2, activation=tf.nn.relu, name="up_1"),
-        ],
-        "halves",
-    )
-    return nn.Sequential([half, nn.Conv2D(channels, 3, name="logits")], name="skip")
-
-
-def add_noise(images, seed, deviation):
-    """clip(images + deviation * N(0, 1), 0, 1).
-
-    Args:
-      images: uint8 [N, H, W, C].
-      seed: int64 [2].
-      deviation: float.
-
-    Returns:
-      float32 [N, H, W, C] in [0, 1].
-    """
-    images = tf.cast(images, tf.float32) / 255
-    return tf.clip_by_value(images + deviation * nn.random.normal(tf.shape(images), seed), 0.0, 1.0)
-
-
-def _with_noisy(arrays, seed, deviation):
-    """{"images", "noisy"}, both uint8 [N, H, W, C], the noise drawn here, once, and rounded to the bytes of a file."""
-    images = arrays["images"]
-    noisy = np.empty(images.shape, np.uint8)
-    for first in range(0, len(images), 1000):
-        some = add_noise(images[first : first + 1000], nn.random.at_step(seed, first), deviation)
-        noisy[first : first + 1000] = viz.to_uint8(some.numpy())
-    return {"images": images, "noisy": noisy}
-
-
-def _measures(clean, restored, cross_entropy):
-    """{name: float32 [N]} of pictures against the clean ones, float32 [N, H, W, C] in [0, 1]."""
-    squares = nn.losses.mean_squared_error(clean, restored)
-    return {
-        "bce": cross_entropy,
-        "mse": squares,
-        "psnr": -10 * tf.math.log(tf.maximum(squares, 1e-10)) / tf.math.log(10.0),
-        "ssim": tf.image.ssim(clean, restored, max_val=1.0),
-    }
+def skip(channels: int) -> nn.Sequential:
+    """A small U-Net: encoder features are concatenated with decoder features of the same resolution."""
+    relu_he = dict(activation=tf.nn.relu, kernel_init=nn.initializers.he_normal)
+    quarter = [
+        nn.Conv2D(96, kernel_size=3, strides=2, **relu_he, name="down_2"),
+        nn.Conv2D(96, kernel_size=3, **relu_he, name="quarter"),
+        nn.Conv2D(48, kernel_size=3, **relu_he, name="up_2"),
+        nn.UpSampling2D(2),
+    ]
+    half = [
+        nn.Conv2D(32, kernel_size=5, strides=2, **relu_he, name="down_1"),
+        nn.Conv2D(48, kernel_size=3, **relu_he, name="half_1"),
+        nn.Skip(quarter, name="quarters"),
+        nn.Conv2D(48, kernel_size=3, **relu_he, name="half_2"),
+        nn.Conv2D(32, kernel_size=3, **relu_he, name="half_3"),
+        nn.Conv2DTranspose(12, kernel_size=5, strides=2, activation=tf.nn.relu, name="up_1"),
+    ]
+    layers = [
+        nn.Skip(half, name="halves"),
+        nn.Conv2D(channels, kernel_size=3, name="logits"),
+    ]
+    return nn.Sequential(layers, name="skip")
 
 
 class DenoisingAutoencoder(training.Case):
@@ -104,8 +66,6 @@ class DenoisingAutoencoder(training.Case):
     def __init__(self, config, info):
         super().__init__(config, info)
         height, width, channels = info["image_shape"]
-        if height % 4 or width % 4:
-            raise UsageError(f"--size is {height}, but must be a multiple of 4: the network halves it twice.")
         self._input_shape = (None, height, width, channels)
         self.network = tutorial(channels) if config.model == "tutorial" else skip(channels)
         self.network.create(self._input_shape, nn.random.fold(config.seed, "weights"))
@@ -114,26 +74,23 @@ class DenoisingAutoencoder(training.Case):
             self.optimizer = nn.Adam(variables, epsilon=1e-7, **options)
         else:
             self.optimizer = nn.Adadelta(variables, rho=0.95, epsilon=1e-7, **options)
+        pictures = tf.TensorSpec(self._input_shape, tf.uint8)
         self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.float32)])
-        files = tf.TensorSpec(self._input_shape, tf.uint8)
-        self._measured = tf.function(self._compare, input_signature=[files, files])
+        self._compare = tf.function(self._metrics, input_signature=[pictures, pictures])
 
     @classmethod
     def load(cls, config):
         if config.dataset == "folder":
             options = dict(size=config.size, channels=None, cache_dir=config.cache_dir)
             found = sources.load("folder", config.data_dir, max_bad_images=config.max_bad_images, **options)
-        elif config.size != 28:
-            raise UsageError(f"--size is {config.size}, but must be 28 for --dataset={config.dataset}.")
         else:
-            found = sources.load(config.dataset, config.data_dir)
-        train, test = {"images": found.train["images"]}, _with_noisy(found.test, _TEST_NOISE, config.noise)
+            found = sources.load(config.dataset, config.data_dir).without_labels()
+        splits = {"train": found.train, "test": _with_noisy(found.test, _TEST_NOISE, config.noise)}
         if config.fixed_noise:
-            train = _with_noisy(train, nn.random.fold(config.seed, _TRAIN_NOISE), config.noise)
-        return Source(found.name, train, test, {"image_shape": found.info["image_shape"]})
+            splits["train"] = _with_noisy(found.train, nn.random.fold(config.seed, _TRAIN_NOISE), config.noise)
+        return Source(found.name, splits, found.info)
 
-    def describe(self, source):
-        return nn.summary(self.network)
+    # Training
 
     def prepare(self, batch):
         if self.config.fixed_noise:
@@ -142,7 +99,7 @@ class DenoisingAutoencoder(training.Case):
         return batch | {"noisy": add_noise(batch["images"], seed, self.config.noise)}
 
     def train_step(self, batch):
-        clean, noisy = _scaled(batch["images"]), _scaled(batch["noisy"])
+        clean, noisy = _to_unit(batch["images"]), _to_unit(batch["noisy"])
         with tf.GradientTape() as tape:
             logits = self._logits(noisy, nn.precision.compute_dtype(self.config.precision))
             with tf.name_scope("loss"):
@@ -150,26 +107,31 @@ class DenoisingAutoencoder(training.Case):
         self.optimizer.minimize(loss, tape)
         return {"loss": loss}
 
-    def _logits(self, noisy, dtype=tf.float32):
-        """float32 [N, H, W, C] -> float32 [N, H, W, C], computed in `dtype`."""
+    def _logits(self, noisy: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
+        """float32 [N, H, W, C] in [0, 1] -> float32 [N, H, W, C], computed in `dtype`."""
         return tf.cast(self.network(tf.cast(noisy, dtype)), tf.float32)
+
+    # Evaluation
 
     def evaluate(self, dataset):
         means = {}
         for batch in dataset:
-            for name, values in self._measured(batch["images"], batch["noisy"]).items():
+            for name, values in self._compare(batch["images"], batch["noisy"]).items():
                 means.setdefault(name, nn.metrics.Mean()).update(values)
         return {name: mean.result() for name, mean in means.items()}
 
-    def _compare(self, clean, noisy):
-        """{name: float32 [N]} of uint8 pictures: `_measures` of the denoised ones, and noisy_... of the noisy ones."""
-        clean, noisy = _scaled(clean), _scaled(noisy)
+    def _metrics(self, clean: tf.Tensor, noisy: tf.Tensor) -> dict[str, tf.Tensor]:
+        """{name: float32 [N]} of uint8 pictures: of the denoised ones, and under noisy_NAME of the noisy ones."""
+        clean, noisy = _to_unit(clean), _to_unit(noisy)
         logits = self._logits(noisy)
-        # Of a pixel that is quite black or white it would be infinite: off by 1e-7, as Keras has it.
+        # The cross-entropy of a pixel that is exactly black or white would be infinite: keep it off by 1e-7, as Keras.
         p = tf.clip_by_value(noisy, 1e-7, 1 - 1e-7)
         noisy_entropy = -tf.reduce_mean(clean * tf.math.log(p) + (1 - clean) * tf.math.log(1 - p), axis=[1, 2, 3])
-        measured = _measures(clean, tf.sigmoid(logits), nn.losses.sigmoid_cross_entropy(clean, logits))
-        return measured | {f"noisy_{n}": v for n, v in _measures(clean, noisy, noisy_entropy).items()}
+        entropy = nn.losses.sigmoid_cross_entropy(clean, logits)
+        of_noisy = _similarities(clean, noisy, noisy_entropy)
+        return _similarities(clean, tf.sigmoid(logits), entropy) | {f"noisy_{n}": v for n, v in of_noisy.items()}
+
+    # What is shown
 
     def conclude(self, source, values):
         v = values
@@ -197,9 +159,11 @@ class DenoisingAutoencoder(training.Case):
             texts += [f"noise {d:.1f}" for d in deviations] + [f"{_psnr(picture, r):.1f} dB" for r in restored]
         return drawn | {"noise_sweep": viz.labelled(np.concatenate(rows), texts, columns=len(deviations))}
 
-    def _denoised(self, noisy):
-        """uint8 [N, H, W, C] -> likewise."""
-        return viz.to_uint8(tf.sigmoid(self._infer(_scaled(noisy))).numpy())
+    def _denoised(self, noisy: np.ndarray) -> np.ndarray:
+        """uint8 [N, H, W, C] -> uint8 [N, H, W, C]."""
+        return viz.to_uint8(tf.sigmoid(self._infer(_to_unit(noisy))).numpy())
+
+    # Serving
 
     def signatures(self):
         @tf.function(input_signature=[tf.TensorSpec(self._input_shape, tf.float32, "images")])
@@ -210,18 +174,19 @@ class DenoisingAutoencoder(training.Case):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def denoise_bytes(image_bytes):
             """Noisy picture files, resized and made grey or coloured as the network needs, to clean PNG files."""
-            return {"image_bytes": encode_batch(tf.sigmoid(self.network(self._decoded(image_bytes))))}
+            return {"image_bytes": graph.encode_batch(tf.sigmoid(self.network(self._opened(image_bytes))))}
 
         return {"serving_default": serving_default, "denoise_bytes": denoise_bytes}
 
-    def _decoded(self, files):
+    def _opened(self, files: tf.Tensor) -> tf.Tensor:
+        """Picture files, string [N] -> pictures on white, float32 [N, H, W, C] in [0, 1]."""
         height, width, channels = self.info["image_shape"]
 
         def to_image(rgba):
-            rgb = composite_on_white(rgba)
-            return tf.image.resize(rgb if channels == 3 else to_grey(rgb), [height, width], antialias=True)
+            rgb = graph.composite_on_white(rgba)
+            return tf.image.resize(rgb if channels == 3 else graph.to_grey(rgb), [height, width], antialias=True)
 
-        return decode_batch(files, to_image, self.info["image_shape"])
+        return graph.decode_batch(files, to_image, self.info["image_shape"])
 
     def requests(self):
         height, width, channels = self.info["image_shape"]
@@ -229,15 +194,51 @@ class DenoisingAutoencoder(training.Case):
         images = np.stack([ramp, 255 - ramp, np.full_like(ramp, 128)]).repeat(channels, axis=-1)
         return {
             "serving_default": {"images": images.astype(np.float32) / 255},
-            "denoise_bytes": {"image_bytes": np.array([tf.io.encode_png(i).numpy() for i in images], object)},
+            "denoise_bytes": {"image_bytes": encoded.png_files(images)},
         }
 
 
-def _scaled(images):
-    """Bytes to [0, 1]; float32 as it is."""
+def add_noise(images, seed, deviation) -> tf.Tensor:
+    """clip(images + deviation * N(0, 1), 0, 1).
+
+    Args:
+      images: uint8 [N, H, W, C].
+      seed: int64 [2].
+      deviation: float; pixels lie in [0, 1].
+
+    Returns:
+      float32 [N, H, W, C] in [0, 1].
+    """
+    images = tf.cast(images, tf.float32) / 255
+    return tf.clip_by_value(images + deviation * nn.random.normal(tf.shape(images), seed), 0.0, 1.0)
+
+
+def _with_noisy(arrays, seed: int, deviation: float) -> dict[str, np.ndarray]:
+    """{"images", "noisy"}, both uint8 [N, H, W, C]; the noise is drawn here, once, and rounded to bytes."""
+    images = arrays["images"]
+    noisy = np.empty(images.shape, np.uint8)
+    for first in range(0, len(images), 1000):
+        some = add_noise(images[first : first + 1000], nn.random.at_step(seed, first), deviation)
+        noisy[first : first + 1000] = viz.to_uint8(some.numpy())
+    return {"images": images, "noisy": noisy}
+
+
+def _similarities(clean: tf.Tensor, restored: tf.Tensor, cross_entropy: tf.Tensor) -> dict[str, tf.Tensor]:
+    """{name: float32 [N]} of pictures compared with the clean ones, float32 [N, H, W, C] in [0, 1]."""
+    squares = nn.losses.mean_squared_error(clean, restored)
+    return {
+        "bce": cross_entropy,
+        "mse": squares,
+        "psnr": -10 * tf.math.log(tf.maximum(squares, 1e-10)) / tf.math.log(10.0),
+        "ssim": tf.image.ssim(clean, restored, max_val=1.0),
+    }
+
+
+def _to_unit(images: tf.Tensor) -> tf.Tensor:
+    """uint8 pictures in [0, 1], float32; float32 pictures as they are."""
     return tf.cast(images, tf.float32) / 255 if images.dtype == tf.uint8 else images
 
 
-def _psnr(clean, restored):
+def _psnr(clean: np.ndarray, restored: np.ndarray) -> float:
     """Of two uint8 pictures, in dB."""
     return float(tf.image.psnr(clean, restored, max_val=255))

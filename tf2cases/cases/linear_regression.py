@@ -2,7 +2,7 @@
 
     price ~ w1 * size + w2 * bedrooms + b
 
-on 47 houses. Features and price are normalised to mean 0 and standard deviation 1, a column of ones carries the bias,
+on 47 houses. Features and price are normalized to mean 0 and standard deviation 1, a column of ones carries the bias,
 and each step goes down the gradient of loss(w) = |X w - y|^2 / (2 n), which is X'(X w - y) / n. No tape, no optimizer.
 """
 
@@ -17,10 +17,10 @@ from tf2cases.data import sources
 
 
 class LinearRegression(training.Case):
-    """Linear regression on normalised columns.
+    """Linear regression on normalized columns.
 
     Attributes:
-      weights: float32 [1 + features, 1]: the bias, then one weight for each feature, all for normalised columns.
+      weights: float32 [1 + features, 1]: the bias, then one weight for each feature, all for normalized columns.
     """
 
     Config = Config
@@ -36,9 +36,11 @@ class LinearRegression(training.Case):
         table = dict(csv=config.csv, features=config.features, target=config.target, header=config.header)
         return sources.load(config.dataset, config.data_dir, **table)
 
+    # Training
+
     def train_step(self, batch):
         with tf.name_scope("input"):
-            x, y = self._normalised(batch["features"], batch["targets"])
+            x, y = self._normalized(batch["features"], batch["targets"])
         with tf.name_scope("hypothesis"):
             error = x @ self.weights - y
         with tf.name_scope("train"):
@@ -48,15 +50,17 @@ class LinearRegression(training.Case):
         with tf.name_scope("loss"):
             return {"loss": self._loss(x, y)}
 
-    def _normalised(self, features, targets):
+    def _normalized(self, features, targets) -> tuple[tf.Tensor, tf.Tensor]:
         """(x [n, 1 + features], y [n, 1]), float32, the first column of x all ones."""
         rows = tf.cast(tf.concat([features, targets[:, tf.newaxis]], axis=1), tf.float64)
         rows = tf.cast((rows - self.mean) / self.std, tf.float32)  # in float64, so that means vanish to 1e-16
         return tf.concat([tf.ones_like(rows[:, :1]), rows[:, :-1]], axis=1), rows[:, -1:]
 
-    def _loss(self, x, y):
+    def _loss(self, x, y) -> tf.Tensor:
         error = x @ self.weights - y
         return tf.squeeze(tf.matmul(error, error, transpose_a=True) / (2 * x.shape[0]))
+
+    # Evaluation
 
     def evaluate(self, dataset):
         x, y = self._everything(dataset)
@@ -64,14 +68,16 @@ class LinearRegression(training.Case):
         values = {"loss": self._loss(x, y), "bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
         return {name: float(value) for name, value in values.items()}
 
-    def _everything(self, dataset):
-        batches = [self._normalised(batch["features"], batch["targets"]) for batch in dataset]
+    def _everything(self, dataset) -> tuple:
+        batches = [self._normalized(batch["features"], batch["targets"]) for batch in dataset]
         return tuple(tf.concat(column, axis=0) for column in zip(*batches, strict=True))
 
+    # What is shown
+
     def describe(self, source):
-        """The first five normalised rows, as a table."""
+        """The first five normalized rows, as a table."""
         rows = {name: array[:5] for name, array in source.train.items()}
-        x, y = self._normalised(rows["features"], rows["targets"])
+        x, y = self._normalized(rows["features"], rows["targets"])
         names = ["ones", *self.info["feature_names"], self.info["target_name"]]
         widths = [max(9, len(name)) for name in names]
         lines = ["   " + "  ".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))]
@@ -87,7 +93,7 @@ class LinearRegression(training.Case):
         return "Epoch %d \t Loss=%.4g \t Model: %s" % (epoch, values["loss"], _equation(values))
 
     def conclude(self, source, values):
-        x, y = (tensor.numpy() for tensor in self._normalised(source.train["features"], source.train["targets"]))
+        x, y = (tensor.numpy() for tensor in self._normalized(source.train["features"], source.train["targets"]))
         bias, *weights = np.linalg.lstsq(x, y, rcond=None)[0][:, 0]
         exact = {"bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
         loss = np.mean((x @ [[bias], *([w] for w in weights)] - y) ** 2) / 2
@@ -107,11 +113,13 @@ class LinearRegression(training.Case):
             )
         }
         if len(names) >= 2:
-            x, y = self._normalised(features, price)
+            x, y = self._normalized(features, price)
             labels = (names[0], names[1], target)
             drawn["scatter_3d"] = viz.scatter_3d(features[:, 0], features[:, 1], price, labels, "As measured")
-            drawn["scatter_3d_normalised"] = viz.scatter_3d(x[:, 1], x[:, 2], y[:, 0], labels, "Normalised")
+            drawn["scatter_3d_normalised"] = viz.scatter_3d(x[:, 1], x[:, 2], y[:, 0], labels, "Normalized")
         return drawn
+
+    # Serving
 
     def signatures(self):
         mean, std = tf.constant(self.mean, tf.float32), tf.constant(self.std, tf.float32)
@@ -130,7 +138,7 @@ class LinearRegression(training.Case):
         return {"serving_default": {"features": rows.astype(np.float32)}}
 
 
-def _equation(values):
+def _equation(values: dict[str, float]) -> str:
     weights = [v for k, v in values.items() if k.startswith("w")]
     terms = ["%.4gx%d" % (w, i) for i, w in enumerate(weights, 1)]
     return "y = " + " + ".join([*terms, "%.4g" % values["bias"]])

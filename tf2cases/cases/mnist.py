@@ -8,46 +8,42 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.configs.mnist import Config
 from tf2cases.data import sources
-from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.data.pictures import encoded, graph
+
+_BATCH = 500  # pictures classified at once for `MNIST.pictures`
 
 
-def mlp(classes):
-    """784-512-512-classes, relu."""
-    relu = tf.nn.relu
-    return nn.Sequential(
-        [
-            nn.Flatten(),
-            nn.Dense(512, relu, name="dense_1"),
-            nn.Dense(512, relu, name="dense_2"),
-            nn.Dense(classes, name="logits"),
-        ],
-        name="mlp",
-    )
+def mlp(classes: int) -> nn.Sequential:
+    """Pictures [N, 28, 28, 1] -> logits [N, classes], by two hidden layers."""
+    layers = [
+        nn.Flatten(),
+        nn.Dense(512, activation=tf.nn.relu, name="dense_1"),
+        nn.Dense(512, activation=tf.nn.relu, name="dense_2"),
+        nn.Dense(classes, name="logits"),
+    ]
+    return nn.Sequential(layers, name="mlp")
 
 
-def cnn(classes, dropout=True):
-    """Two 3x3 convolutions, a pool, two dense layers; 1,199,882 parameters for 10 classes of 28x28x1 pictures."""
-    relu = tf.nn.relu
-    return nn.Sequential(
-        [
-            nn.Conv2D(32, 3, padding="VALID", activation=relu, name="conv_1"),
-            nn.Conv2D(64, 3, padding="VALID", activation=relu, name="conv_2"),
-            nn.MaxPool2D(2),
-            nn.Dropout(0.25 if dropout else 0.0, name="dropout_1"),
-            nn.Flatten(),
-            nn.Dense(128, relu, name="dense_1"),
-            nn.Dropout(0.5 if dropout else 0.0, name="dropout_2"),
-            nn.Dense(classes, name="logits"),
-        ],
-        name="cnn",
-    )
+def cnn(classes: int, dropout: bool = True) -> nn.Sequential:
+    """Pictures [N, 28, 28, 1] -> logits [N, classes]; 1,199,882 parameters for 10 classes."""
+    layers = [
+        nn.Conv2D(32, kernel_size=3, padding="VALID", activation=tf.nn.relu, name="conv_1"),
+        nn.Conv2D(64, kernel_size=3, padding="VALID", activation=tf.nn.relu, name="conv_2"),
+        nn.MaxPool2D(2),
+        nn.Dropout(0.25 if dropout else 0.0, name="dropout_1"),
+        nn.Flatten(),
+        nn.Dense(128, activation=tf.nn.relu, name="dense_1"),
+        nn.Dropout(0.5 if dropout else 0.0, name="dropout_2"),
+        nn.Dense(classes, name="logits"),
+    ]
+    return nn.Sequential(layers, name="cnn")
 
 
 class MNIST(training.Case):
     """The classifier.
 
     Attributes:
-      network: pictures in [0, 1] -> logits; the one that is trained.
+      network: pictures in [0, 1] -> logits; the network that is trained.
       average: an `nn.ExponentialMovingAverage` of it with `--ema`, else None.
     """
 
@@ -56,18 +52,17 @@ class MNIST(training.Case):
 
     def __init__(self, config, info):
         super().__init__(config, info)
+        self._input_shape = (None, *info["image_shape"])
         self.network = self._make_network()
-        variables = self.network.trainable_variables
-        self.optimizer = nn.Adam(variables, epsilon=1e-7, **self.optimizer_options())
+        self.optimizer = nn.Adam(self.network.trainable_variables, epsilon=1e-7, **self.optimizer_options())
         self.average = None
         if config.ema:
             self.average = nn.ExponentialMovingAverage(self._make_network(), self.network, config.ema)
         self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.uint8)])
 
-    def _make_network(self):
+    def _make_network(self) -> nn.Sequential:
         classes = len(self.info["class_names"])
         network = mlp(classes) if self.config.model == "mlp" else cnn(classes, self.config.dropout)
-        self._input_shape = (None, *self.info["image_shape"])
         network.create(self._input_shape, nn.random.fold(self.config.seed, "weights"))
         return network
 
@@ -79,20 +74,17 @@ class MNIST(training.Case):
     def compile_on(device_type, config):
         return device_type == "CPU" and config.model == "mlp"
 
-    def describe(self, source):
-        return nn.summary(self.network)
+    # Training
 
     def prepare(self, batch):
         if not self.config.augment:
             return batch
-        seed = nn.random.at_step(nn.random.fold(self.config.seed, "augment"), self.step)
-        return batch | {"images": augment(batch["images"], seed)}
+        return batch | {"images": augment(batch["images"], self._seed("augment"))}
 
     def train_step(self, batch):
-        seed = nn.random.at_step(nn.random.fold(self.config.seed, "dropout"), self.step)
         labels = tf.cast(batch["labels"], tf.int32)
         with tf.GradientTape() as tape:
-            logits = self.network(self._scaled(batch["images"]), is_training=True, seed=seed)
+            logits = self.network(self._scaled(batch["images"]), is_training=True, seed=self._seed("dropout"))
             with tf.name_scope("loss"):
                 loss = tf.reduce_mean(nn.losses.softmax_cross_entropy(labels, logits))
         self.optimizer.minimize(loss, tape)
@@ -102,15 +94,24 @@ class MNIST(training.Case):
             hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
             return {"loss": loss, "accuracy": tf.reduce_mean(tf.cast(hits, tf.float32))}
 
-    def _scaled(self, images):
-        """uint8 pictures in [0, 1], in the dtype that the network is to compute in."""
+    def _seed(self, stream: str) -> tf.Tensor:
+        return nn.random.at_step(nn.random.fold(self.config.seed, stream), self.step)
+
+    def _scaled(self, images: tf.Tensor) -> tf.Tensor:
+        """uint8 pictures in [0, 1], in the dtype that the network computes in."""
         with tf.name_scope("input"):
             return tf.cast(images, nn.precision.compute_dtype(self.config.precision)) / 255
 
-    def _logits(self, images):
-        """uint8 [N, H, W, C] -> float32 [N, classes], as it is evaluated."""
-        network = self.average.network if self.average else self.network
-        return tf.cast(network(self._scaled(images)), tf.float32)
+    # Evaluation
+
+    @property
+    def _evaluated(self) -> nn.Sequential:
+        """The network that is evaluated and exported."""
+        return self.average.network if self.average else self.network
+
+    def _logits(self, images: tf.Tensor) -> tf.Tensor:
+        """uint8 [N, H, W, C] -> float32 [N, classes]."""
+        return tf.cast(self._evaluated(self._scaled(images), is_training=False), tf.float32)
 
     def evaluate(self, dataset):
         loss, confusion = nn.metrics.Mean(), nn.metrics.ConfusionMatrix(len(self.info["class_names"]))
@@ -119,6 +120,8 @@ class MNIST(training.Case):
             loss.update(nn.losses.softmax_cross_entropy(batch["labels"], logits))
             confusion.update(batch["labels"], tf.argmax(logits, axis=1))
         return {"loss": loss.result(), "accuracy": confusion.accuracy()}
+
+    # What is shown
 
     def conclude(self, source, values):
         total = len(source.test["labels"])
@@ -133,7 +136,7 @@ class MNIST(training.Case):
         first, labels = source.train["images"][:15], source.train["labels"]
         counts = np.bincount(labels, minlength=len(names))
         images, truth = source.test["images"], source.test["labels"]
-        logits = np.concatenate([self._infer(images[i : i + 500]) for i in range(0, len(images), 500)])
+        logits = np.concatenate([self._infer(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)])
         guess, losses = logits.argmax(axis=1), nn.losses.softmax_cross_entropy(truth, logits).numpy()
         confusion = nn.metrics.ConfusionMatrix(len(names))
         confusion.update(truth, guess)
@@ -148,14 +151,15 @@ class MNIST(training.Case):
             drawn["worst_mistakes"] = viz.labelled(images[worst], texts, columns=5, invert=True)
         return drawn
 
+    # Serving
+
     def signatures(self):
-        shape, names = self._input_shape, tf.constant(self.info["class_names"])
-        network = self.average.network if self.average else self.network
+        names = tf.constant(self.info["class_names"])
 
         def probabilities(images):
-            return tf.nn.softmax(network(images))
+            return tf.nn.softmax(self._evaluated(images, is_training=False))
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "images")])
+        @tf.function(input_signature=[tf.TensorSpec(self._input_shape, tf.float32, "images")])
         def serving_default(images):
             """Pictures in [0, 1], digits light on dark."""
             return {"probabilities": probabilities(images)}
@@ -163,40 +167,34 @@ class MNIST(training.Case):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def classify_bytes(image_bytes):
             """Picture files of any size."""
-            scores = probabilities(self._decoded(image_bytes))
+            scores = probabilities(self._opened(image_bytes))
             return {"probabilities": scores, "label": tf.gather(names, tf.argmax(scores, axis=1))}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
         def classify(inputs):
             """Serialized tf.Examples with the picture file in the feature `image_bytes` (the Classify API)."""
-            parsed = tf.io.parse_example(inputs, {"image_bytes": tf.io.FixedLenFeature([], tf.string)})
-            scores = probabilities(self._decoded(parsed["image_bytes"]))
+            scores = probabilities(self._opened(encoded.parse_examples(inputs)))
             return {"classes": tf.broadcast_to(names, tf.shape(scores)), "scores": scores}
 
         return {"serving_default": serving_default, "classify_bytes": classify_bytes, "classify": classify}
 
-    def _decoded(self, files):
-        return image_bytes.decode_batch(files, image_bytes.to_digit, self.info["image_shape"])
+    def _opened(self, files: tf.Tensor) -> tf.Tensor:
+        """Picture files, string [N] -> digits, float32 [N, 28, 28, 1] in [0, 1]."""
+        return graph.decode_batch(files, graph.to_digit, self.info["image_shape"])
 
     def requests(self):
-        height, width, channels = self.info["image_shape"]
-        images = np.zeros([3, height, width, channels], np.uint8)
+        images = np.zeros([3, *self.info["image_shape"]], np.uint8)
         images[1, 6:22, 12:16], images[2, 8:12, 6:22] = 255, 200  # an upright and a lying stroke
-        files = np.array([tf.io.encode_png(image).numpy() for image in images], object)
-        feature = lambda data: tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))  # noqa: E731
-        examples = [
-            tf.train.Example(features=tf.train.Features(feature={"image_bytes": feature(f)})).SerializeToString()
-            for f in files
-        ]
+        files = encoded.png_files(images)
         return {
             "serving_default": {"images": images.astype(np.float32) / 255},
             "classify_bytes": {"image_bytes": files},
-            "classify": {"inputs": np.array(examples, object)},
+            "classify": {"inputs": encoded.examples(files)},
         }
 
 
-def augment(images, seed):
-    """Shifts by up to 2 pixels, turns by up to 12 degrees, scales by up to 12 %, shears by up to 0.15.
+def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Shifts by up to 2 pixels, rotates by up to 12 degrees, scales by up to 12 %, shears by up to 0.15.
 
     Args:
       images: uint8 [N, H, W, C]; what comes in from outside is black.
@@ -209,7 +207,7 @@ def augment(images, seed):
     draw = nn.random.uniform([6, n], seed, -1.0, 1.0)
     angle, shear = draw[0] * math.radians(12), draw[1] * 0.15
     scale_x, scale_y = 1 + 0.12 * draw[2], 1 + 0.12 * draw[3]
-    # The map from output to input pixels: turn @ shear @ scale, then the shift; the centre stays.
+    # The map from output to input pixels: rotation @ shear @ scale, then the shift; the centre stays.
     cos, sin = tf.cos(angle), tf.sin(angle)
     a, b = cos * scale_x, (cos * shear - sin) * scale_y
     c, d = sin * scale_x, (sin * shear + cos) * scale_y

@@ -1,6 +1,6 @@
-"""Transfer learning: the features of Inception-v3 with trained weights, and a last layer for classes of one's own.
+"""Transfer learning: features of Inception-v3 with published weights, and a new last layer for classes of one's own.
 
-After Donahue et al. 2013, "DeCAF", arXiv 1310.1531, with the numbers of TensorFlow's retrain.py.
+Donahue et al. 2013, "DeCAF", arXiv 1310.1531, with the settings of TensorFlow's retrain.py.
 """
 
 import dataclasses
@@ -11,25 +11,25 @@ import tensorflow as tf
 from tf2cases import inception_v3, nn, training, viz
 from tf2cases.configs.inception_v3 import BLOCKS
 from tf2cases.configs.transfer import Config
-from tf2cases.data.pictures import classes as class_folder
+from tf2cases.data.pictures import classes
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
 
-_IMAGES_AT_ONCE = 32  # through the network, when nothing is learnt
+_IMAGES_AT_ONCE = 32  # through the network, outside of training
 _FEATURES_AT_ONCE = 2048
-_SHOWN = 20  # wrong pictures
+_SHOWN = 20  # misclassified pictures
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelledPictures(Source):
-    """Features or pictures of a folder.
+    """Features or pictures of a folder, in the splits "train", "validation" and "test".
 
-    `train` has "labels" int32 [N], and "features" float32 [N, 2048], or "images" uint8 [N, 299, 299, 3] where the
-    network is trained through; `test` holds the pictures for validation and for testing, told apart by "is_test".
+    Each split has "labels" int32 [N], and "features" float32 [N, 2048], or "images" uint8 [N, 299, 299, 3] where
+    training goes through the network.
 
     Attributes:
-      test_paths: the files of `test`.
+      test_paths: the files of the split "test".
     """
 
     test_paths: tuple = ()
@@ -38,7 +38,7 @@ class LabelledPictures(Source):
 class Transfer(training.Case):
     """The retrained classifier.
 
-    The network that is not trained is no part of the checkpoints: it comes from its weights again.
+    The frozen part of the network is not in the checkpoints: it comes from its weights again.
 
     Attributes:
       logits: the last layer, [N, 2048] -> [N, classes].
@@ -47,7 +47,7 @@ class Transfer(training.Case):
 
     Config = Config
     metric_names = ("loss", "accuracy")
-    export_tolerance = 1e-4  # sums of thousands of terms stand in another order for each batch
+    export_tolerance = 1e-4  # sums of thousands of terms are taken in another order for each batch size
 
     def __init__(self, config, info):
         super().__init__(config, info)
@@ -86,10 +86,10 @@ class Transfer(training.Case):
     def load(cls, config):
         if not config.data_dir:
             raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures a class.")
-        folder = class_folder.read(config.data_dir)
-        folder.splits()  # mistakes are told before the features are computed
+        folder = classes.read(config.data_dir)
+        folder.splits()  # a mistake in the folder is told before the features are computed
         base = extractor.load(config.weights, config.weights_dir)
-        bad, features, images = {}, None, None
+        bad, rows = {}, {}
 
         def refuse(path, error):
             bad[path] = error
@@ -100,39 +100,26 @@ class Transfer(training.Case):
                 ) from error
 
         if not config.fine_tune:
-            features = base.features(folder.paths, config.cache_dir, refuse)
+            rows["features"] = base.features(folder.paths, config.cache_dir, refuse)
         if config.fine_tune or config.distort:
-            images = base.images(folder.paths, config.cache_dir, refuse)
+            rows["images"] = base.images(folder.paths, config.cache_dir, refuse)
         if bad:
             print(f"Skipped {len(bad)} of {len(folder.paths)} files, the first: {next(iter(bad.values()))}")
         folder = folder.without(bad)
-        splits = folder.splits()
-
-        def part(name, rows, chosen):
-            return {name: rows.take(chosen), "labels": folder.labels[chosen]}
-
-        train, held_out = np.flatnonzero(splits == 0), np.flatnonzero(splits > 0)
-        through = config.fine_tune or config.distort
+        chosen = {name: np.flatnonzero(folder.splits() == i) for i, name in enumerate(classes.SPLITS)}
+        splits = {}
+        for split, indices in chosen.items():
+            # Distorted pictures go through the network in training, and their features serve for evaluation.
+            kind = "images" if config.fine_tune or (config.distort and split == "train") else "features"
+            splits[split] = {kind: rows[kind].take(indices), "labels": folder.labels[indices]}
         return LabelledPictures(
             name=config.data_dir,
-            train=part("images", images, train) if through else part("features", features, train),
-            test={
-                **(part("images", images, held_out) if config.fine_tune else part("features", features, held_out)),
-                "is_test": splits[held_out] == 2,
-            },
+            splits=splits,
             info={"class_names": list(folder.class_names), "weights": base.identity},
-            test_paths=tuple(folder.paths[i] for i in held_out),
+            test_paths=tuple(folder.paths[i] for i in chosen["test"]),
         )
 
-    def describe(self, source):
-        sizes = [len(source.train["labels"]), *np.bincount(source.test["is_test"], minlength=2)]
-        variables = sum(v.shape.num_elements() for v in self.trainable_variables)
-        return (
-            f"{len(self.info['class_names'])} classes; {sizes[0]:,} pictures for training, {sizes[1]:,} for "
-            f"validation, {sizes[2]:,} for testing.\nTrained are the last layer"
-            + (f" and the network's last {len(self.blocks)} blocks" if self.blocks else "")
-            + f": {variables:,} parameters."
-        )
+    # Training
 
     def prepare(self, batch):
         if not self.config.distort:
@@ -151,7 +138,7 @@ class Transfer(training.Case):
             hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
             return {"loss": loss, "accuracy": tf.reduce_mean(tf.cast(hits, tf.float32))}
 
-    def _logits(self, batch):
+    def _logits(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """Features or uint8 pictures -> float32 [N, classes]."""
         dtype = nn.precision.compute_dtype(self.config.precision)
         if "features" in batch:
@@ -166,52 +153,60 @@ class Transfer(training.Case):
             features = self._base().model.network.pool(outputs)
         return tf.cast(self.logits(features), tf.float32)
 
-    def _all_logits(self, arrays):
-        """float32 [N, classes] of a split, without distortions."""
-        name, at_once = ("features", _FEATURES_AT_ONCE) if "features" in arrays else ("images", _IMAGES_AT_ONCE)
-        rows = arrays[name]
-        return np.concatenate([self._infer[name](rows[i : i + at_once]) for i in range(0, len(rows), at_once)])
+    # Evaluation
+
+    def _all_logits(self, split) -> np.ndarray:
+        """float32 [N, classes] of a split's features or pictures."""
+        kind, at_once = ("features", _FEATURES_AT_ONCE) if "features" in split else ("images", _IMAGES_AT_ONCE)
+        rows = split[kind]
+        return np.concatenate([self._infer[kind](rows[i : i + at_once]) for i in range(0, len(rows), at_once)])
 
     def evaluate(self, dataset):
-        splits = ("validation", "test")
-        losses = [nn.metrics.Mean() for _ in splits]
-        confusions = [nn.metrics.ConfusionMatrix(len(self.info["class_names"])) for _ in splits]
+        loss, confusion = nn.metrics.Mean(), nn.metrics.ConfusionMatrix(len(self.info["class_names"]))
         for batch in dataset:
             logits = self._all_logits(batch)
-            for i in range(len(splits)):
-                chosen = batch["is_test"] == bool(i)
-                labels, of_split = tf.boolean_mask(batch["labels"], chosen), tf.boolean_mask(logits, chosen)
-                losses[i].update(nn.losses.softmax_cross_entropy(labels, of_split))
-                confusions[i].update(labels, tf.argmax(of_split, axis=1))
-        return {f"{split}_loss": losses[i].result() for i, split in enumerate(splits)} | {
-            f"{split}_accuracy": confusions[i].accuracy() for i, split in enumerate(splits)
-        }
+            loss.update(nn.losses.softmax_cross_entropy(batch["labels"], logits))
+            confusion.update(batch["labels"], tf.argmax(logits, axis=1))
+        return {"loss": loss.result(), "accuracy": confusion.accuracy()}
+
+    # What is shown
+
+    def describe(self, source):
+        sizes = {name: len(split["labels"]) for name, split in source.splits.items()}
+        variables = sum(v.shape.num_elements() for v in self.trainable_variables)
+        return (
+            f"{len(self.info['class_names'])} classes; {sizes['train']:,} pictures for training, "
+            f"{sizes['validation']:,} for validation, {sizes['test']:,} for testing.\nTrained are the last layer"
+            + (f" and the network's last {len(self.blocks)} blocks" if self.blocks else "")
+            + f": {variables:,} parameters."
+        )
 
     def conclude(self, source, values):
-        labels = np.concatenate([source.train["labels"], source.test["labels"]])
-        counts = np.bincount(labels, minlength=len(self.info["class_names"]))
-        right = np.mean(self._all_logits(source.train).argmax(axis=1) == source.train["labels"])
-        tests = int(np.sum(source.test["is_test"]))
+        labels = {name: split["labels"] for name, split in source.splits.items()}
+        counts = np.bincount(np.concatenate(list(labels.values())), minlength=len(self.info["class_names"]))
+        right = np.mean(self._all_logits(source.train).argmax(axis=1) == labels["train"])
         return (
-            f"Accuracy: training {right:.2%} of {len(source.train['labels']):,}, validation "
-            f"{values['validation_accuracy']:.2%} of {len(source.test['labels']) - tests:,}, test "
-            f"{values['test_accuracy']:.2%} of {tests:,}; by chance {1 / len(counts):.2%}, by always saying "
-            f"{self.info['class_names'][counts.argmax()]!r} {counts.max() / counts.sum():.2%}."
+            f"Accuracy: training {right:.2%} of {len(labels['train']):,}, validation "
+            f"{values['validation_accuracy']:.2%} of {len(labels['validation']):,}, test "
+            f"{values['test_accuracy']:.2%} of {len(labels['test']):,}; by chance {1 / len(counts):.2%}, by always "
+            f"saying {self.info['class_names'][counts.argmax()]!r} {counts.max() / counts.sum():.2%}."
         )
 
     def pictures(self, source):
-        names, test = self.info["class_names"], np.flatnonzero(source.test["is_test"])
-        truth, guess = source.test["labels"][test], self._all_logits(source.test)[test].argmax(axis=1)
+        names, truth = self.info["class_names"], source.test["labels"]
+        guess = self._all_logits(source.test).argmax(axis=1)
         confusion = nn.metrics.ConfusionMatrix(len(names))
         confusion.update(truth, guess)
         drawn = {"confusion": viz.confusion_matrix(confusion.counts.numpy(), names, "Test pictures")}
         wrong = np.flatnonzero(guess != truth)[:_SHOWN]
         if len(wrong):
-            # From the files, since there may be no pictures in the source; half the size is enough.
-            images = np.stack([self._base().model.read(source.test_paths[test[i]])[::2, ::2] for i in wrong])
+            # From the files, since the source may hold features alone; half the size is enough.
+            images = np.stack([self._base().model.read(source.test_paths[i])[::2, ::2] for i in wrong])
             texts = [f"{names[truth[i]]}\ntaken for {names[guess[i]]}" for i in wrong]
             drawn["wrong_test_pictures"] = viz.labelled(images, texts, columns=min(5, len(wrong)))
         return drawn
+
+    # Serving
 
     def signatures(self):
         network = _copy(self._base(), len(self.info["class_names"]))
@@ -220,16 +215,16 @@ class Transfer(training.Case):
             values[name].assign(variable)
         network.logits.kernel.assign(self.logits.kernel)
         network.logits.bias.assign(self.logits.bias)
-        model = inception_v3.InceptionV3(
-            network, self._base().preprocessing, self.info["class_names"], self.config.top_k
-        )
-        return model.signatures()
+        preprocessing = self._base().preprocessing
+        return inception_v3.InceptionV3(
+            network, preprocessing, self.info["class_names"], self.config.top_k
+        ).signatures()
 
     def requests(self):
         return self._base().model.requests()
 
 
-def _copy(base, classes):
+def _copy(base: extractor.Extractor, classes: int) -> inception_v3.Network:
     """A `Network` that is not folded, with the values of an `Extractor`'s, and a last layer of zeros."""
     network = inception_v3.Network(classes, base.preprocessing.last_pool, kernel_init=nn.initializers.zeros)
     network.create((None, *inception_v3.IMAGE_SHAPE), 0)
@@ -239,7 +234,7 @@ def _copy(base, classes):
     return network
 
 
-def distort(images, seed):
+def distort(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Flips every other picture on average, crops and scales by up to 10 % each, brightens or darkens by up to 10 %.
 
     As retrain.py does with 10 for each of its flags: a part of the height and the width, 1 / (1.1 * s) with s in

@@ -1,4 +1,4 @@
-"""Variational autoencoder: pictures from a few numbers. Kingma and Welling 2013, arXiv 1312.6114."""
+"""Variational autoencoder: pictures from a few latent variables. Kingma and Welling 2013, arXiv 1312.6114."""
 
 import math
 
@@ -8,57 +8,61 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.configs.vae import Config
 from tf2cases.data import sources
-from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.data.pictures.graph import encode_batch
 
-_BLOCK = 500  # test examples whose noise is one draw
+_BLOCK = 500  # test examples that share one draw of noise
 
 
 class Network(tf.Module):
-    """The encoder, 784-256 and from there the mean and the log variance of the latent, and the decoder back."""
+    """The encoder, 784-256 and from there the latent's mean and log variance, and the decoder back."""
 
-    def __init__(self, image_shape, latent_dim, input_dropout, seed, name="network"):
+    def __init__(self, image_shape: tuple, latent_dim: int, input_dropout: float, seed: int, name: str = "network"):
         super().__init__(name)
-        self._shape, relu = tuple(image_shape), tf.nn.relu
-        self.encoder = nn.Sequential(
-            [nn.Flatten(), nn.Dropout(input_dropout), nn.Dense(256, relu, name="encoder_hidden")], name="encoder"
-        )
+        self._shape = tuple(image_shape)
+        hidden = [
+            nn.Flatten(),
+            nn.Dropout(input_dropout),
+            nn.Dense(256, activation=tf.nn.relu, name="encoder_hidden"),
+        ]
+        self.encoder = nn.Sequential(hidden, name="encoder")
         self.mean = nn.Dense(latent_dim, name="mean")
         self.log_variance = nn.Dense(latent_dim, name="log_variance")
-        self.decoder = nn.Sequential(
-            [nn.Dense(256, relu, name="decoder_hidden"), nn.Dense(math.prod(image_shape), name="logits")],
-            name="decoder",
-        )
-        hidden = self.encoder.create((None, *image_shape), nn.random.fold(seed, "encoder"))
-        self.mean.create(hidden, nn.random.fold(seed, "mean"))
-        self.log_variance.create(hidden, nn.random.fold(seed, "log_variance"))
+        pixels = [
+            nn.Dense(256, activation=tf.nn.relu, name="decoder_hidden"),
+            nn.Dense(math.prod(image_shape), name="logits"),
+        ]
+        self.decoder = nn.Sequential(pixels, name="decoder")
+        features = self.encoder.create((None, *image_shape), nn.random.fold(seed, "encoder"))
+        self.mean.create(features, nn.random.fold(seed, "mean"))
+        self.log_variance.create(features, nn.random.fold(seed, "log_variance"))
         self.decoder.create((None, latent_dim), nn.random.fold(seed, "decoder"))
 
-    def encode(self, images, is_training=False, seed=None):
-        """[N, H, W, C] in [0, 1] -> mean and log variance of the latent, float32 [N, latent]."""
-        hidden = self.encoder(images, is_training, seed)
-        return tf.cast(self.mean(hidden), tf.float32), tf.cast(self.log_variance(hidden), tf.float32)
+    def encode(self, images, is_training: bool = False, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Pictures [N, H, W, C] in [0, 1] -> the latent's mean and log variance, float32 [N, latents]."""
+        features = self.encoder(images, is_training=is_training, seed=seed)
+        return tf.cast(self.mean(features), tf.float32), tf.cast(self.log_variance(features), tf.float32)
 
-    def decode(self, z):
-        """[N, latent] -> logits of the pixels, float32 [N, H, W, C]."""
+    def decode(self, z: tf.Tensor) -> tf.Tensor:
+        """Latents [N, latents] -> logits of the pixels, float32 [N, H, W, C]."""
         return tf.reshape(tf.cast(self.decoder(z), tf.float32), [-1, *self._shape])
 
 
-def sample(mean, log_variance, noise):
-    """N(mean, exp(log_variance)) made of noise from N(0, 1): mean + exp(log_variance / 2) * noise, section 2.4.
+def sample(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Reparameterization: mean + exp(log_variance / 2) * noise, with noise from N(0, 1); section 2.4.
 
-    The standard deviation is at most e^20, so that one can compute on with the z of an extreme log variance.
+    The standard deviation is at most e^20, so that an extreme log variance still gives a z to compute with.
     """
     return mean + tf.exp(tf.minimum(log_variance / 2, 20.0)) * noise
 
 
-def grid(values, latent_dim):
-    """The z of a manifold's pictures: rows from the top, the second latent descending; columns, the first ascending.
+def grid(values, latent_dim: int) -> np.ndarray:
+    """The latents of a manifold's pictures: from left to right the first one rises, from bottom to top the second.
 
     Args:
-      values: [n], ascending, what both latents go through; the others are 0. A single latent gives a single row.
+      values: [n], ascending, the values that both take; all others are 0. A single latent gives a single row.
 
     Returns:
-      float32 [n * n, latent_dim], or [n, 1].
+      float32 [n * n, latent_dim], row by row from the top; or [n, 1].
     """
     values = np.asarray(values, np.float32)
     if latent_dim == 1:
@@ -76,19 +80,22 @@ class VAE(training.Case):
     """
 
     Config = Config
-    # The negative evidence lower bound and its two parts, in nats an example. --beta weights the loss and not these.
+    # The negative evidence lower bound and its two parts, in nats per example, without the weight --beta.
     metric_names = ("negative_elbo", "reconstruction", "kl")
 
     def __init__(self, config, info):
         super().__init__(config, info)
-        self._shape, self._dtype = tuple(info["image_shape"]), nn.precision.compute_dtype(config.precision)
+        self._image_shape, self._dtype = tuple(info["image_shape"]), nn.precision.compute_dtype(config.precision)
         seed = nn.random.fold(config.seed, "weights")
-        self.network = Network(self._shape, config.latent_dim, config.input_dropout, seed)
+        self.network = Network(self._image_shape, config.latent_dim, config.input_dropout, seed)
         self.optimizer = nn.RMSprop(self.network.trainable_variables, **self.optimizer_options())
-        files = tf.TensorSpec((None, *self._shape), tf.uint8)
-        self._measured = tf.function(self._measures, input_signature=[files, tf.TensorSpec([], tf.int64)])
-        self._encoded = tf.function(lambda images: self._encode(self._scaled(images)), input_signature=[files])
-        self._decoded = tf.function(self._decode, input_signature=[tf.TensorSpec([None, config.latent_dim])])
+        pictures = tf.TensorSpec((None, *self._image_shape), tf.uint8)
+        latents = tf.TensorSpec([None, config.latent_dim])
+        self._measure = tf.function(self._block_metrics, input_signature=[pictures, tf.TensorSpec([], tf.int64)])
+        self._infer = tf.function(
+            lambda images: self._posterior(self._thresholded(_to_unit(images))), input_signature=[pictures]
+        )
+        self._generate = tf.function(self._draw, input_signature=[latents])
 
     @classmethod
     def load(cls, config):
@@ -98,18 +105,14 @@ class VAE(training.Case):
     def compile_on(device_type, config):
         return device_type == "CPU"
 
-    def describe(self, source):
-        network = self.network
-        return nn.summary([network.encoder, network.mean, network.log_variance, network.decoder])
-
-    # Learning
+    # Training
 
     def train_step(self, batch):
         images = self._targets(batch["images"], self._seed("binarize", self.step))
         noise_shape = [images.shape[0], self.config.latent_dim]
         noise = nn.random.of_global_batch(nn.random.normal, noise_shape, self._seed("noise", self.step))
         with tf.GradientTape() as tape:
-            mean, log_variance = self._encode(images, True, self._seed("dropout", self.step))
+            mean, log_variance = self._posterior(images, is_training=True, seed=self._seed("dropout", self.step))
             z = sample(mean, log_variance, noise)
             with tf.name_scope("loss"):
                 reconstruction = tf.reduce_mean(self._reconstruction(images, z))
@@ -118,51 +121,46 @@ class VAE(training.Case):
         self.optimizer.minimize(loss, tape)
         return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
-    def _seed(self, stream, step):
+    def _seed(self, stream: str, step) -> tf.Tensor:
         return nn.random.at_step(nn.random.fold(self.config.seed, stream), step)
 
-    def _targets(self, images, seed):
-        """uint8 pictures -> float32 in [0, 1], what is learnt: grey levels or, binarised, zeros and ones."""
+    def _targets(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """What is learnt of uint8 pictures, float32 in [0, 1]: grey levels or, with --binarize, zeros and ones."""
         with tf.name_scope("input"):
-            images = self._scaled(images)
+            images = self._thresholded(_to_unit(images))
             if self.config.binarize != "dynamic":
                 return images
-            shape = [tf.shape(images)[0], *self._shape]
+            shape = [tf.shape(images)[0], *self._image_shape]
             return tf.cast(nn.random.of_global_batch(nn.random.uniform, shape, seed) < images, tf.float32)
 
-    def _scaled(self, images):
-        """uint8 pictures -> float32 in [0, 1], without a draw."""
-        return self._binary(tf.cast(images, tf.float32) / 255)
-
-    def _binary(self, images):
-        """The same, or with --binarize=static 1 from 0.5 on and else 0."""
+    def _thresholded(self, images: tf.Tensor) -> tf.Tensor:
+        """Pictures in [0, 1] as they are, or with --binarize=static 1 from 0.5 on, else 0."""
         return tf.cast(images >= 0.5, tf.float32) if self.config.binarize == "static" else images
 
-    def _encode(self, images, is_training=False, seed=None):
-        """float32 [N, H, W, C] -> mean and log variance of the latent, float32 [N, latent]."""
+    def _posterior(self, images: tf.Tensor, is_training: bool = False, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Pictures float32 [N, H, W, C] in [0, 1] -> the latent's mean and log variance, float32 [N, latents]."""
         return self.network.encode(tf.cast(images, self._dtype), is_training, seed)
 
-    def _reconstruction(self, images, z):
-        """-log p(images | z), float32 [N]: the pixels' binary cross-entropy, in nats an example."""
-        return nn.losses.sigmoid_cross_entropy(
-            images, self.network.decode(tf.cast(z, self._dtype)), reduce=tf.reduce_sum
-        )
+    def _reconstruction(self, images: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """-log p(images | z), float32 [N]: the pixels' binary cross-entropy, in nats per example."""
+        logits = self.network.decode(tf.cast(z, self._dtype))
+        return nn.losses.sigmoid_cross_entropy(images, logits, reduce=tf.reduce_sum)
 
-    # Measuring
+    # Evaluation
 
     def evaluate(self, dataset):
         means = {}
-        # In blocks of their own, each with its seed: so an example's noise does not depend on the batches it came in.
+        # In blocks with a seed of their own, so that an example's noise does not depend on how the batches are cut.
         for block, batch in dataset.rebatch(_BLOCK).enumerate():
-            for name, values in self._measured(batch["images"], block).items():
+            for name, values in self._measure(batch["images"], block).items():
                 means.setdefault(name, nn.metrics.Mean()).update(values)
         return {name: mean.result() for name, mean in means.items()}
 
-    def _measures(self, images, block):
-        """{name: float32 [N]} of a block of test pictures, with one draw of z for each."""
+    def _block_metrics(self, images: tf.Tensor, block: tf.Tensor) -> dict[str, tf.Tensor]:
+        """{name: float32 [N]} of a block of uint8 test pictures, with one draw of z for each."""
         draws = self.config.iwae
         images = self._targets(images, self._seed("test_binarize", block))
-        mean, log_variance = self._encode(images)
+        mean, log_variance = self._posterior(images)
 
         def draw(stream, number):
             noise = nn.random.normal(tf.shape(mean), self._seed(stream, number))
@@ -170,7 +168,7 @@ class VAE(training.Case):
             return noise, z, self._reconstruction(images, z)
 
         def log_weight(k):
-            """log p(x | z) + log p(z) - log q(z | x) of draw k, whose 2 pi cancel."""
+            """log p(x | z) + log p(z) - log q(z | x) of draw k; the factors of 2 pi cancel."""
             noise, z, reconstruction = draw("iwae", block * draws + k)
             return -reconstruction - tf.reduce_sum(tf.square(z) - tf.square(noise) - log_variance, axis=1) / 2
 
@@ -178,10 +176,16 @@ class VAE(training.Case):
         kl = nn.losses.kl_to_unit_gaussian(mean, log_variance)
         values = {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
         if draws:
-            # log of the mean weight: Burda et al. 2015, arXiv 1509.00519, equation 8.
+            # The log of the mean weight: Burda et al. 2015, arXiv 1509.00519, equation 8.
             weights = tf.map_fn(log_weight, tf.range(draws, dtype=tf.int64), fn_output_signature=tf.float32)
             values["negative_iwae"] = math.log(draws) - tf.reduce_logsumexp(weights, axis=0)
         return values
+
+    # What is shown
+
+    def describe(self, source):
+        network = self.network
+        return nn.summary([network.encoder, network.mean, network.log_variance, network.decoder])
 
     def conclude(self, source, values):
         text = (
@@ -192,15 +196,14 @@ class VAE(training.Case):
             text += f" Importance-weighted bound of {self.config.iwae} draws: {values['negative_iwae']:.2f}."
         return text
 
-    # Showing
+    def _latents(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The latent's mean and log variance for uint8 pictures, arrays [N, latents]."""
+        parts = [self._infer(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)]
+        mean, log_variance = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return mean, log_variance
 
-    def _latents(self, images):
-        """The latent's mean and log variance for uint8 pictures, arrays [N, latent]."""
-        parts = [self._encoded(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)]
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-    def _decode(self, z):
-        """float32 [N, latent] -> pictures [N, H, W, C] in [0, 1]."""
+    def _draw(self, z: tf.Tensor) -> tf.Tensor:
+        """Latents float32 [N, latents] -> pictures [N, H, W, C] in [0, 1]."""
         return tf.sigmoid(self.network.decode(z))
 
     def pictures(self, source):
@@ -209,22 +212,22 @@ class VAE(training.Case):
         points, ylabel = mean[:, :2], "mean of the second latent"
         if self.config.latent_dim == 1:
             points, ylabel = np.concatenate([mean, log_variance], axis=1), "its log variance"
-        rebuilt = viz.to_uint8(self._decoded(mean[:50]).numpy())
+        rebuilt = viz.to_uint8(self._generate(mean[:50]).numpy())
         noise = nn.random.normal([100, self.config.latent_dim], self._seed("pictures", 0))
         return {
             "latent_means": viz.scatter_classes(points, labels, "Test set", "mean of the first latent", ylabel, names),
             **self.samples(),
             "manifold_quantiles": self._manifold(tf.math.ndtri((np.arange(20) + 0.5) / 20)),
-            # Each over what is made of it.
+            # Each picture above its reconstruction.
             "reconstructions": viz.montage(np.concatenate([images[:50], rebuilt], axis=1), 10),
-            "samples": viz.montage(self._decoded(noise).numpy(), 10),
+            "samples": viz.montage(self._generate(noise).numpy(), 10),
         }
 
     def samples(self):
         return {"manifold": self._manifold(np.linspace(-4, 4, 20))}
 
-    def _manifold(self, values):
-        return viz.montage(self._decoded(grid(values, self.config.latent_dim)).numpy(), len(values), border=0)
+    def _manifold(self, values) -> np.ndarray:
+        return viz.montage(self._generate(grid(values, self.config.latent_dim)).numpy(), len(values), border=0)
 
     def embedding(self, source):
         if self.config.latent_dim == 1:  # the projector shows points in two or three dimensions
@@ -235,39 +238,42 @@ class VAE(training.Case):
     # Serving
 
     def signatures(self):
-        pictures = tf.TensorSpec((None, *self._shape), tf.float32, "images")
-        latent = tf.TensorSpec([None, self.config.latent_dim], tf.float32, "z")
+        pictures = tf.TensorSpec((None, *self._image_shape), tf.float32, "images")
+        latents = tf.TensorSpec([None, self.config.latent_dim], tf.float32, "z")
 
-        def encoded(images):
-            return self.network.encode(self._binary(images))
+        def posterior(images):
+            return self.network.encode(self._thresholded(images))
 
         @tf.function(input_signature=[pictures])
         def serving_default(images):
-            """Pictures in [0, 1], digits light on dark -> what is left of them in the latent's mean."""
-            return {"images": self._decode(encoded(images)[0])}
+            """Pictures in [0, 1], digits light on dark -> their reconstructions from the latent's mean."""
+            return {"images": self._draw(posterior(images)[0])}
 
         @tf.function(input_signature=[pictures])
         def encode(images):
             """Pictures in [0, 1] -> the latent's distribution."""
-            mean, log_variance = encoded(images)
+            mean, log_variance = posterior(images)
             return {"mean": mean, "log_variance": log_variance}
 
-        @tf.function(input_signature=[latent])
+        @tf.function(input_signature=[latents])
         def decode(z):
-            """Pictures in [0, 1]; N(0, 1) gives samples."""
-            return {"images": self._decode(z)}
+            """Latents -> pictures in [0, 1]; latents from N(0, 1) give samples."""
+            return {"images": self._draw(z)}
 
-        @tf.function(input_signature=[latent])
+        @tf.function(input_signature=[latents])
         def decode_bytes(z):
-            """The same as PNG files."""
-            return {"image_bytes": image_bytes.encode_batch(self._decode(z))}
+            """Latents -> PNG files."""
+            return {"image_bytes": encode_batch(self._draw(z))}
 
-        return {
-            "serving_default": serving_default, "encode": encode, "decode": decode, "decode_bytes": decode_bytes
-        }  # fmt: skip
+        return {"serving_default": serving_default, "encode": encode, "decode": decode, "decode_bytes": decode_bytes}
 
     def requests(self):
-        ramp = np.linspace(0, 1, math.prod(self._shape), dtype=np.float32).reshape(self._shape)
+        ramp = np.linspace(0, 1, math.prod(self._image_shape), dtype=np.float32).reshape(self._image_shape)
         images = {"images": np.stack([ramp, 1 - ramp, np.full_like(ramp, 0.2)])}
         z = {"z": np.linspace(-2, 2, 3 * self.config.latent_dim, dtype=np.float32).reshape(3, -1)}
         return {"serving_default": images, "encode": images, "decode": z, "decode_bytes": z}
+
+
+def _to_unit(images: tf.Tensor) -> tf.Tensor:
+    """uint8 pictures in [0, 1], float32."""
+    return tf.cast(images, tf.float32) / 255

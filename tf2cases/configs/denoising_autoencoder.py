@@ -3,6 +3,7 @@
 import dataclasses
 
 from tf2cases.configs.run import OptimizerConfig, field, schedule_field
+from tf2cases.errors import UsageError
 
 # What `--recipe=tutorial` changes, where no flag says otherwise: the original settings.
 _TUTORIAL = dict(
@@ -35,6 +36,13 @@ class Config(OptimizerConfig):
     optimizer: str = field("adam", "Optimizer.", choices=("adam", "adadelta"))
     learning_rate: float = field(0.005, "Largest learning rate.", above=0)
     schedule: str = schedule_field("cosine")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.dataset != "folder" and self.size != 28:
+            raise UsageError(f"--size is {self.size}, but must be 28 for --dataset={self.dataset}.")
+        if self.size % 4:
+            raise UsageError(f"--size is {self.size}, but must be a multiple of 4: the network halves it twice.")
 
     @property
     def name(self) -> str:

@@ -62,7 +62,7 @@ def load(csv=None, features=None, target=None, header="auto"):
         "mean": table.mean(axis=0).tolist(),
         "std": table.std(axis=0, ddof=1).tolist(),
     }
-    return Source("houses", arrays, arrays, info)
+    return Source("houses", {"train": arrays, "test": arrays}, info)
 
 
 def _read(path):

@@ -156,4 +156,4 @@ def _checked(images, labels, images_from, labels_from):
 
 def _source(name, splits):
     info = {"image_shape": list(IMAGE_SHAPE), "class_names": list(CLASS_NAMES[name])}
-    return Source(name, splits["train"], splits["test"], info)
+    return Source(name, splits, info)

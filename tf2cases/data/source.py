@@ -1,38 +1,55 @@
-"""What every data source gives: two splits of arrays, and the facts a model keeps of them."""
+"""What every data source gives: splits of arrays, and the facts that a model keeps of them."""
 
 import dataclasses
 import os
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tf2cases.errors import UsageError
 
+Split = Mapping[str, Any]  # arrays by name, equal in their leading dimension; memory maps too
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """A data set in memory.
+    """A data set.
 
     Attributes:
-      name: the name it was asked for by.
-      train: arrays by name, equal in their leading dimension. Pictures with labels are
-        "images" uint8 [N, H, W, C] and "labels" uint8 [N]; tables are "features" float32 [N, n]
-        and "targets" float32 [N]. The arrays may be read-only.
-      test: likewise.
+      name: the name by which it was asked for.
+      splits: "train" is what is trained on; on all others, "test" among them, the case is evaluated. Pictures with
+        labels are "images" uint8 [N, H, W, C] and "labels" uint8 [N]; tables are "features" float32 [N, n] and
+        "targets" float32 [N]. The arrays may be read-only.
       info: what a model needs to be rebuilt without the data; JSON can hold it.
+
+    Raises (on construction):
+      ValueError: the arrays of a split differ in their leading dimension.
     """
 
     name: str
-    train: Mapping[str, np.ndarray]
-    test: Mapping[str, np.ndarray]
-    info: Mapping[str, object]
+    splits: Mapping[str, Split]
+    info: Mapping[str, Any]
 
     def __post_init__(self):
-        for split in (self.train, self.test):
+        for split in self.splits.values():
             if len({len(array) for array in split.values()}) != 1:
                 shapes = {name: array.shape for name, array in split.items()}
                 raise ValueError(f"arrays of {self.name!r} differ in their leading dimension: {shapes}.")
+
+    @property
+    def train(self) -> Split:
+        return self.splits["train"]
+
+    @property
+    def test(self) -> Split:
+        return self.splits["test"]
+
+    @property
+    def held_out(self) -> dict[str, Split]:
+        """The splits that are not trained on."""
+        return {name: split for name, split in self.splits.items() if name != "train"}
 
     @property
     def examples(self) -> int:
@@ -47,6 +64,11 @@ class Source:
             if name != "images":
                 checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
         return {"examples": self.examples, "crc32": checksum}
+
+    def without_labels(self) -> "Source":
+        """The pictures alone, and of `info` their shape."""
+        pictures = {name: {"images": split["images"]} for name, split in self.splits.items()}
+        return Source(self.name, pictures, {"image_shape": self.info["image_shape"]})
 
 
 def checkout_path(name):

@@ -58,7 +58,7 @@ class Case(tf.Module):
         raise NotImplementedError
 
     def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
-        """Metrics over every example of a dataset of batches, each counted exactly once."""
+        """Metrics over every example of a split, given as a dataset of batches, each counted exactly once."""
         raise NotImplementedError
 
     def signatures(self) -> dict[str, Callable]:
@@ -174,6 +174,10 @@ class Case(tf.Module):
 
 
 def evaluate(case: Case, source: Source, batch_size: int = 500) -> dict[str, float]:
-    """The case's metrics over every example of the held-out split."""
-    values = case.evaluate(pipeline.in_order(source.test, batch_size))
-    return {name: float(value) for name, value in values.items()}
+    """The case's metrics over every example of each held-out split, under SPLIT_NAME where there are several."""
+    values: dict[str, float] = {}
+    for split, arrays in source.held_out.items():
+        prefix = f"{split}_" if len(source.held_out) > 1 else ""
+        metrics = case.evaluate(pipeline.in_order(arrays, batch_size))
+        values |= {prefix + name: float(value) for name, value in metrics.items()}
+    return values

@@ -105,7 +105,7 @@ def load(
     form = dict(charset=charset, length=length, width=width, height=height, workers=workers)
     train = load_split(data_dir, TRAIN_STREAM, seed, train_count, **form)
     test = load_split(data_dir, TEST_STREAM, TEST_SEED, test_count, **form)
-    return Source("captcha", train, test, captcha_folder.info(**train, charset=Charset(charset)))
+    return Source("captcha", {"train": train, "test": test}, captcha_folder.info(**train, charset=Charset(charset)))
 
 
 def load_split(data_dir, stream, seed, count, charset="digits", length=4, width=160, height=60, workers=None):

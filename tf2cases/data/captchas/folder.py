@@ -138,8 +138,9 @@ def load(path, charset=None, length=None, width=None, height=None, max_bad_image
             f"{path} has {len(held_out)} pictures, of which {held_out.sum()} are held out for testing by the hash of "
             "their names: expected more pictures, so that there are some for training and some for testing."
         )
-    splits = [{"images": pictures.images[s], "labels": pictures.labels[s]} for s in (~held_out, held_out)]
-    return Source("captcha_folder", *splits, info(pictures.images, pictures.labels, pictures.charset))
+    rows = {"train": ~held_out, "test": held_out}
+    splits = {name: {"images": pictures.images[r], "labels": pictures.labels[r]} for name, r in rows.items()}
+    return Source("captcha_folder", splits, info(pictures.images, pictures.labels, pictures.charset))
 
 
 def info(images, labels, charset):

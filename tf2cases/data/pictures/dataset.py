@@ -99,7 +99,7 @@ def load(name, pictures, size=64, channels=3, crop=None, cache_dir="data", max_b
     print(f"{count:,} pictures{of} of {pictures.path}: {len(train):,} to train on, {len(test):,} held out.")
     if bad:
         print(f"Left out {len(bad):,} unreadable pictures: {_named(bad)}.")
-    return Source(name, {"images": train}, {"images": test}, {"image_shape": list(train.shape[1:])})
+    return Source(name, {"train": {"images": train}, "test": {"images": test}}, {"image_shape": list(train.shape[1:])})
 
 
 def _named(bad):

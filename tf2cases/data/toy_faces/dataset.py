@@ -57,7 +57,7 @@ def load(
     key = {"drawing": face_drawing.VERSION, "image_shape": shape, "counts": counts, "seed": seed}
     make = functools.partial(_make, counts=counts, seed=seed, shape=shape)
     splits = prepared.load(cache_dir, "toy_faces", key, make).splits
-    return Source("toy_faces", *({"images": splits[s]} for s in prepared.SPLITS), {"image_shape": shape})
+    return Source("toy_faces", {s: {"images": splits[s]} for s in prepared.SPLITS}, {"image_shape": shape})
 
 
 def generate(stream, seed, first, count, size=64):
