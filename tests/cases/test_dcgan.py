@@ -380,6 +380,20 @@ def test_samples_checkpoints_and_evaluations_come_together(dataset, every):
     assert DCGAN.Config.resolve({"dataset": dataset, "sample_every": 7}).checkpoint_every == 7
 
 
+def test_a_cosine_schedule_follows_the_iterations_and_not_each_networks_updates():
+    case = make(DIGITS, steps=10, schedule="cosine")
+    moved = []
+    for step in range(10):
+        case.step.assign(step)
+        before = case.generator.trainable_variables[0].numpy()
+        case.train_step(batch_of(DIGITS))
+        moved.append(np.abs(case.generator.trainable_variables[0].numpy() - before).max())
+    # Two updates an iteration would be at the schedule's end, a rate of 0, after five iterations.
+    expected = 0.0002 * (1 + np.cos(np.pi * np.arange(10) / 10)) / 2
+    assert np.all(np.array(moved) > 0.05 * expected)
+    assert moved[9] < 0.2 * moved[0]
+
+
 def test_the_tutorials_numbers_are_the_defaults():
     config = DCGAN.Config()
     assert (config.steps, config.batch_size, config.learning_rate, config.latent_dim) == (60000, 100, 0.0002, 100)

@@ -1,6 +1,10 @@
 """The loop under tf.distribute: two replicas on two logical CPU devices."""
 
+import json
 import os
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -112,6 +116,41 @@ def test_several_workers_need_tf_config(monkeypatch):
     message = r"^--strategy is 'multi_worker', but the environment variable TF_CONFIG is not set; it must hold the "
     with pytest.raises(UsageError, match=message):
         distribution.make("multi_worker")
+
+
+@pytest.mark.parametrize("config", ["{", "[]", '{"cluster": 3}', '{"task": {}}'])
+def test_a_malformed_tf_config_is_refused(monkeypatch, config):
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(UsageError, match=r"^TF_CONFIG is .*, but must be JSON with the cluster's addresses and a task"):
+        distribution.make("auto")
+
+
+def test_several_workers_are_refused_in_one_sentence(monkeypatch):
+    cluster = {"worker": ["localhost:1", "localhost:2"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+    with pytest.raises(UsageError, match=r"^TF_CONFIG names 2 workers, but must name one: training on several is not "):
+        distribution.make("multi_worker")
+
+
+@pytest.mark.parametrize("strategy", ["auto", "multi_worker"])
+def test_one_worker_trains_like_a_single_device(repo, tmp_path, runs, strategy):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cluster = {"cluster": {"worker": [f"127.0.0.1:{port}"]}, "task": {"type": "worker", "index": 0}}
+    flags = ["--dataset=mnist_sample", "--model=mlp", "--steps=6", "--log_every=1", "--export_dir="]
+    for name, environment in (("single", {}), (strategy, {"TF_CONFIG": json.dumps(cluster)})):
+        command = [
+            sys.executable,
+            "-m",
+            "bin.train_mnist",
+            *flags,
+            f"--workdir={runs.path / name}",
+            f"--strategy={name}",
+        ]
+        done = subprocess.run(command, cwd=repo, env={**os.environ, **environment}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(runs.losses(strategy), runs.losses("single"), rtol=1e-5)
 
 
 def test_auto_is_a_single_device_without_gpus(monkeypatch):

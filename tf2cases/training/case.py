@@ -96,9 +96,13 @@ class Case(tf.Module):
     def optimizer_options(self) -> dict[str, Any]:
         """What every optimizer of `nn` takes besides its variables and its own constants, as the config says."""
         config = self.config
-        rate = nn.schedules.make(config.schedule, config.learning_rate, config.steps, config.warmup_steps)
-        loss_scale = nn.precision.loss_scale(config.precision)
-        return dict(learning_rate=rate, clip_norm=config.clip_norm, loss_scale=loss_scale)
+        schedule = nn.schedules.make(config.schedule, config.learning_rate, config.steps, config.warmup_steps)
+        return dict(
+            # The case's step and not the optimizer's own count: a GAN updates its generator twice per step.
+            learning_rate=lambda updates: schedule(self.step),
+            clip_norm=config.clip_norm,
+            loss_scale=nn.precision.loss_scale(config.precision),
+        )
 
     # What a case may change: evaluation and export
 

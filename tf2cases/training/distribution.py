@@ -16,27 +16,33 @@ def make(name: str) -> tf.distribute.Strategy:
     """Makes the strategy called auto, single, mirrored or multi_worker.
 
     Raises:
-      UsageError: multi_worker without TF_CONFIG.
+      UsageError: multi_worker with no TF_CONFIG, or one that is malformed or names several workers.
     """
+    if name == "multi_worker" or (name == "auto" and os.environ.get("TF_CONFIG")):
+        return _multi_worker()  # before devices are listed, which would start TensorFlow without its collectives
     gpus = tf.config.list_logical_devices("GPU")
-    if name == "auto":
-        name = "multi_worker" if os.environ.get("TF_CONFIG") else "mirrored" if len(gpus) > 1 else "single"
-    if name == "single":
-        return tf.distribute.get_strategy()
-    if name == "mirrored":
+    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
         return _mirrored(tuple(d.name for d in devices))
-    if not os.environ.get("TF_CONFIG"):
+    return tf.distribute.get_strategy()
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    config = os.environ.get("TF_CONFIG")
+    if not config:
         raise UsageError(
             "--strategy is 'multi_worker', but the environment variable TF_CONFIG is not set; it must hold the "
             "cluster's addresses and this worker's task as JSON."
         )
     try:
-        json.loads(os.environ["TF_CONFIG"])["cluster"]
-    except (ValueError, KeyError, TypeError) as error:
+        cluster = json.loads(config)["cluster"]
+        workers = sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"TF_CONFIG is {os.environ['TF_CONFIG']!r}, but must be JSON with the cluster's addresses and a task."
+            f"TF_CONFIG is {config!r}, but must be JSON with the cluster's addresses and a task."
         ) from error
+    if workers != 1:
+        raise UsageError(f"TF_CONFIG names {workers} workers, but must name one: training on several is not supported.")
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
