@@ -240,9 +240,9 @@ def reason(error: BaseException) -> str:
     """Why a file operation failed, in few words, without TensorFlow's innards."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's ENOSPC, behind several lines of context
-        return os.strerror(errno.ENOSPC)
     message = getattr(error, "message", None) or str(error) or type(error).__name__
+    if type(error).__name__ == "ResourceExhaustedError" and "alloc" not in message:
+        return os.strerror(errno.ENOSPC)  # TensorFlow says so behind several lines of context, or not at all
     return re.sub(r"{{.*?}}|\[Op:.*", "", message).strip().splitlines()[-1].strip()
 
 

@@ -57,10 +57,8 @@ def test_without_checkpoints_nothing_is_restored(tmp_path):
 
 
 def test_the_newest_is_restored_by_number_and_not_by_name_or_time(tmp_path):
-    save(tmp_path, 9, 123456789, 10)
-    # A step of more digits than the name is padded to.
-    assert checkpoints.steps(str(tmp_path)) == [9, 10]
-    save(tmp_path, 123456789)
+    save(tmp_path, 9, 123456789, 10)  # a step of more digits than the name is padded to
+    assert checkpoints.steps(str(tmp_path)) == [9, 10, 123456789]
     assert restore(tmp_path)[0] == 123456789
 
 
@@ -121,7 +119,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tmp_path, har
     monkeypatch.setattr(tf.get_logger(), "warning", lambda text, *args: warnings.append(text % args))
     assert restore(tmp_path) == (1, [1.0, 1.0, 1.0])
     assert len(warnings) == 1
-    assert re.match(r"the checkpoint of step 2 cannot be read: .+", warnings[0])
+    assert re.match(r"the checkpoint of step 2 is damaged: .+", warnings[0])
 
 
 def test_when_none_can_be_read_that_is_an_error(tmp_path):
@@ -134,31 +132,66 @@ def test_when_none_can_be_read_that_is_an_error(tmp_path):
 
 def test_variables_that_do_not_match_are_an_error(tmp_path):
     save(tmp_path, 1)
-    with pytest.raises(RunError, match="can be read"):
+    with pytest.raises(RunError, match=r"step_00000001 was saved by another version, or from another case \(.+\)\.$"):
         checkpoints.restore(str(tmp_path), model=model(size=4))
     other = model()
     other.more = tf.Variable(0.0)
-    with pytest.raises(RunError, match="can be read"):
+    with pytest.raises(RunError, match="was saved by another version, or from another case"):
         checkpoints.restore(str(tmp_path), model=other)
 
 
 def test_a_part_of_what_was_saved_can_be_restored_when_that_is_wanted(tmp_path):
     checkpoints.save(str(tmp_path), 4, model=model(4.0), progress=model(1.0))
-    with pytest.raises(RunError, match="can be read"):
+    with pytest.raises(RunError, match="was saved by another version, or from another case"):
         restore(tmp_path)
     part = model()
-    assert checkpoints.restore(str(tmp_path), expect_partial=True, model=part) == 4
+    assert checkpoints.restore(str(tmp_path), partial=True, model=part) == 4
     assert part.weights.numpy().tolist() == [4.0, 4.0, 4.0]
 
 
 @pytest.mark.parametrize("keep", [1, 2])
-def test_after_falling_back_behind_a_damaged_checkpoint_the_next_one_is_kept_and_the_damaged_one_goes(tmp_path, keep):
+def test_a_run_goes_on_before_a_damaged_checkpoint_which_is_set_aside(tmp_path, keep):
     save(tmp_path, 10, 20, 30)
     damage(tmp_path, 30)
-    assert restore(tmp_path)[0] == 20
+    assert checkpoints.restore(str(tmp_path), set_aside=True, model=model()) == 20
+    assert sorted(os.listdir(tmp_path)) == ["damaged_step_00000030", "step_00000010", "step_00000020"]
     save(tmp_path, 25, keep=keep)
     assert checkpoints.steps(str(tmp_path)) == [20, 25][-keep:]
     assert restore(tmp_path)[0] == 25
+    assert (tmp_path / "damaged_step_00000030").is_dir()
+
+
+def test_only_damage_leads_back_to_an_older_checkpoint(tmp_path, monkeypatch):
+    save(tmp_path, 10, 20)
+
+    def no_memory(*args):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(tf.train.Checkpoint, "read", no_memory)
+    with pytest.raises(RunError, match=r"step_00000020 could not be read: OOM when allocating tensor\.$"):
+        checkpoints.restore(str(tmp_path), set_aside=True, model=model())
+    assert checkpoints.steps(str(tmp_path)) == [10, 20]
+
+    def out_of_memory(*args):
+        raise MemoryError
+
+    monkeypatch.setattr(tf.train.Checkpoint, "read", out_of_memory)
+    with pytest.raises(MemoryError):
+        checkpoints.restore(str(tmp_path), set_aside=True, model=model())
+    assert checkpoints.steps(str(tmp_path)) == [10, 20]
+
+
+def test_any_flipped_bit_that_matters_is_taken_for_damage(tmp_path):
+    save(tmp_path, 10)
+    for path in sorted((tmp_path / "step_00000010").iterdir()):
+        whole = path.read_bytes()
+        for i in range(0, len(whole), 97):
+            path.write_bytes(whole[:i] + bytes([whole[i] ^ 4]) + whole[i + 1 :])
+            try:
+                assert restore(tmp_path) == (10, [10.0, 10.0, 10.0])  # padding
+            except RunError as error:
+                assert "none of the checkpoints" in str(error)
+        path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("where", ["fsync", "write", "rename", "makedirs"])

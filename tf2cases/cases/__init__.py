@@ -39,6 +39,6 @@ def restore(workdir, step=None):
     case_class = REGISTRY[record["case"]]
     case = case_class(case_class.Config.from_record(record["config"]), record["info"])
     directory = os.path.join(workdir, workdirs.CHECKPOINTS)
-    if checkpoints.restore(directory, step, expect_partial=True, case=case) is None:
+    if checkpoints.restore(directory, step, partial=True, case=case) is None:
         raise UsageError(f"--workdir is {workdir!r}, but no checkpoint was saved there yet.")
     return case

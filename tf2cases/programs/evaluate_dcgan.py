@@ -234,7 +234,7 @@ def _measure_all(path, case, evaluation):
     print(evaluation.header())
     for step in checkpoints.steps(directory):
         try:
-            checkpoints.restore(directory, step, expect_partial=True, case=case)
+            checkpoints.restore(directory, step, partial=True, case=case)
         except (RunError, UsageError) as error:  # damaged; or removed since, by a training that goes on
             print(f"the checkpoint of step {step} is passed over: {error}", file=sys.stderr)
             continue

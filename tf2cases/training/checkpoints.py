@@ -11,6 +11,9 @@ from tf2cases.errors import RunError, UsageError
 
 _NAME = re.compile(r"step_(\d+)$")
 _VARIABLES = "variables"  # prefix of the files in a checkpoint's folder
+# What TensorFlow raises for files that are missing, cut short, or have wrong checksums; for some a plain OpError, whose
+# subclasses (out of memory, say) mean something else.
+_DAMAGE = (tf.errors.NotFoundError, tf.errors.OutOfRangeError, tf.errors.DataLossError, IndexError)
 
 
 def steps(directory: str) -> list[int]:
@@ -27,9 +30,6 @@ def path_of(directory: str, step: int) -> str:
 
 def save(directory: str, step: int, keep: int | None = None, **roots: Any) -> None:
     """Writes a checkpoint and removes the oldest ones.
-
-    Checkpoints of later steps are removed too: the run has fallen back behind them, as `restore` does when they
-    cannot be read.
 
     Args:
       directory: the run's checkpoint folder.
@@ -53,21 +53,23 @@ def save(directory: str, step: int, keep: int | None = None, **roots: Any) -> No
         raise RunError(
             f"the checkpoint of step {step} could not be written to {directory}: {files.reason(error)}; {last}."
         ) from error
-    found = steps(directory)
-    earlier = [s for s in found if s <= step]
-    for old in set(found) - set(earlier[-keep:] if keep else earlier):
+    for old in steps(directory)[:-keep] if keep else ():
         files.remove_folder(path_of(directory, old))
 
 
-def restore(directory: str, step: int | None = None, expect_partial: bool = False, **roots: Any) -> int | None:
+def restore(
+    directory: str, step: int | None = None, partial: bool = False, set_aside: bool = False, **roots: Any
+) -> int | None:
     """Restores the newest checkpoint, or that of `step`, into objects whose variables exist.
 
-    A checkpoint that cannot be read (a damaged disk) is passed over for the one before it, with a warning.
+    A checkpoint whose files are damaged (a failing disk) is passed over for the one before it, with a warning.
 
     Args:
       directory: the run's checkpoint folder.
       step: None for the newest.
-      expect_partial: whether only part of what was saved is wanted (a case without the run's progress).
+      partial: whether only part of what was saved is wanted (a case without the run's progress).
+      set_aside: whether damaged checkpoints are renamed to `damaged_...`, so that the run can go on before them; only
+        for the process that holds the run's lock.
       **roots: as in `save`.
 
     Returns:
@@ -75,26 +77,33 @@ def restore(directory: str, step: int | None = None, expect_partial: bool = Fals
 
     Raises:
       UsageError: no checkpoint of `step`.
-      RunError: there are checkpoints, but none of them can be read.
+      RunError: a checkpoint was saved from other objects than these, or all checkpoints are damaged.
     """
     found = steps(directory)
     if step is not None and step not in found:
         listed = ", ".join(map(str, found)) or "none"
         raise UsageError(f"--step is {step}, but {directory} has checkpoints of these steps only: {listed}.")
     wanted = found if step is None else [step]
-    problem = None
     for candidate in reversed(wanted):
+        folder = path_of(directory, candidate)
         try:
-            status = tf.train.Checkpoint(**roots).read(os.path.join(path_of(directory, candidate), _VARIABLES))
+            status = tf.train.Checkpoint(**roots).read(os.path.join(folder, _VARIABLES))
             status.assert_existing_objects_matched()
-            if expect_partial:
+            if partial:
                 status.expect_partial()
             else:
                 status.assert_consumed()
             return candidate
-        except Exception as error:  # the reader raises OpError, ValueError, AssertionError, IndexError and more
-            problem = (str(error).strip() or type(error).__name__).splitlines()[0]
-            tf.get_logger().warning("the checkpoint of step %d cannot be read: %s", candidate, problem)
+        except (AssertionError, ValueError) as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise RunError(f"{folder} was saved by another version, or from another case ({why}).") from error
+        except (*_DAMAGE, tf.errors.OpError) as error:
+            if not isinstance(error, _DAMAGE) and type(error) is not tf.errors.OpError:
+                raise RunError(f"{folder} could not be read: {files.reason(error)}.") from error
+            problem = files.reason(error)
+            tf.get_logger().warning("the checkpoint of step %d is damaged: %s", candidate, problem)
+            if set_aside:
+                os.rename(folder, os.path.join(directory, f"damaged_{os.path.basename(folder)}"))
     if wanted:
         raise RunError(f"none of the checkpoints in {directory} can be read; the oldest gave: {problem}")
     return None

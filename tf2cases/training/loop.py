@@ -83,7 +83,7 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
             case = _make(case_class, config, source)
             progress = Progress(case.metric_names)
         workdir.claim(config, source)  # once the case has accepted the config: a mistake leaves the folder as it was
-        step = checkpoints.restore(workdir.file(CHECKPOINTS), case=case, progress=progress) or 0
+        step = checkpoints.restore(workdir.file(CHECKPOINTS), set_aside=True, case=case, progress=progress) or 0
         workdir.cut_back(step)
         batches = pipeline.Batches(source.train, config.batch_size, nn.random.fold(config.seed, "order"), case.shuffle)
         steps = TracedSteps(case, batches, progress, strategy)
