@@ -1,8 +1,8 @@
-"""Draws the two embedded masks for word clouds: a black teapot on white, and a tree in autumn colours on nothing.
+"""Draws the two embedded masks for word clouds: a black teapot on white, and an autumn tree on a transparent ground.
 
     python -m bin.make_masks --out=testdata/masks
 
-Both are drawn from a few curves, four times as large as they become; the same program gives the same pixels.
+Both are drawn from a few curves, at four times their size; every run gives the same pixels.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Draws the embedded MNIST sample from the original files: the same number of every digit."""
+"""Draws the embedded MNIST sample from the original files, the same number of every digit."""
 
 import os
 import sys
@@ -40,13 +40,13 @@ def main(values: flags.FlagValues) -> None:
     print(f"{counts} digits, {size} bytes, in {values.out}")
 
 
-def draw(labels, count, rng):
+def draw(labels: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:
     """Draws `count` indices of every digit, in shuffled order.
 
     Args:
       labels: integers [N] in 0-9.
       count: how many of each.
-      rng: `np.random.RandomState`.
+      rng: where the draws come from.
 
     Returns:
       int64 [10 * count], each index at most once.

@@ -97,7 +97,7 @@ def main(values: flags.FlagValues) -> None:
     rows = list(plan(values.cases, values.seconds, values.small))
     for i, row in enumerate(rows):
         if time.monotonic() - started > 60 * values.minutes:
-            print(f"{values.minutes:g} minutes are over; {len(rows) - i} of {len(rows)} rows are left out.")
+            print(f"{values.minutes:g} min are over; {len(rows) - i} of {len(rows)} rows are left out.")
             return
         record = row.measured()
         print(_line(record), flush=True)

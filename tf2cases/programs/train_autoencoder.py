@@ -1,4 +1,4 @@
-"""Trains an autoencoder that takes the noise out of pictures, and exports it.
+"""Trains an autoencoder that removes noise from pictures, and exports it.
 
 python -m bin.train_autoencoder
 python -m bin.train_autoencoder --dataset=mnist_sample --epochs=10

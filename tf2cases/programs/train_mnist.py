@@ -1,4 +1,4 @@
-"""Trains a classifier of handwritten digits, shows how good it is, and exports it.
+"""Trains a classifier of handwritten digits, evaluates it, and exports it.
 
 python -m bin.train_mnist --dataset=mnist_sample --epochs=20
 python -m bin.train_mnist --data_dir=data --model=cnn --recipe=best
