@@ -9,6 +9,7 @@ from program_call import exit_status
 
 from tf2cases import cases
 from tf2cases.benchmarks import gpu, steps
+from tf2cases.errors import RunError
 from tf2cases.programs import benchmark
 
 run = functools.partial(exit_status, benchmark, "gpu", "--small", "--seconds=0.05")
@@ -100,6 +101,11 @@ def test_every_case_can_be_made_on_its_random_data(name):
     batch = {key: tf.constant(array) for key, array in case.prepare(arrays).items()}
     assert set(case.train_step(batch)) == set(case.metric_names)
     assert measured.case in cases.REGISTRY
+
+
+def test_steps_that_were_not_made_are_not_timed():
+    with pytest.raises(RunError, match="the metrics became infinite or NaN"):
+        steps.Steps(steps.CASES["mnist_mlp"], None, batch_size=4, learning_rate=1e30)
 
 
 def test_a_batch_that_stays_on_the_device_is_the_same_at_every_step():

@@ -257,8 +257,8 @@ def test_a_full_disk_ends_with_status_1_and_leaves_the_older_picture(capsys, mon
 
 def test_a_fresh_process_reads_standard_input_and_loads_no_tensorflow(repo):
     code = (
-        "import sys; from tf2cases.programs import make_wordcloud as m\n"
-        "try: common.run(m.__doc__, m.define, m.main, ['make_wordcloud.py', '--text=-'])\n"
+        "import sys; from tf2cases.programs import make_wordcloud, program\n"
+        "try: program.run(make_wordcloud, ['make_wordcloud.py', '--text=-'])\n"
         "finally: print(sorted({'tensorflow', 'keras', 'imageio', 'matplotlib.pyplot'} & set(sys.modules)))"
     )
     done = subprocess.run(

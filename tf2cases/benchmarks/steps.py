@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from tf2cases.errors import UsageError
+from tf2cases.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -96,6 +96,9 @@ class Steps:
           examples: the size of the training set, from which each step draws a new batch as in training; None for
             one batch that stays on the device, so that moving data is not measured.
           **flags: further fields of the case's config, such as `precision` and `jit`.
+
+        Raises:
+          RunError: a step gave metrics that are not finite; so does `measure`.
         """
         from tf2cases import nn
         from tf2cases.data import pipeline
@@ -128,7 +131,8 @@ class Steps:
 
     def _time(self, steps: int) -> float:
         started = time.perf_counter()
-        self._run(steps)  # returns a Python bool, so the device has finished
+        if not self._run(steps):  # a Python bool, so the device has finished
+            raise RunError("the metrics became infinite or NaN, so that fewer steps were made than are timed.")
         return time.perf_counter() - started
 
 
