@@ -1,7 +1,6 @@
-"""Launcher of `tf2cases.benchmarks.training`."""
+"""Launcher of `tf2cases.programs.benchmark`."""
 
-from tf2cases.benchmarks import training
-from tf2cases.programs import common
+from tf2cases.programs import benchmark, program
 
 if __name__ == "__main__":
-    common.run(training.__doc__, training.define, training.main)
+    program.run(benchmark)

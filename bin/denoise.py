@@ -1,6 +1,6 @@
 """Launcher of `tf2cases.programs.denoise`."""
 
-from tf2cases.programs import common, denoise
+from tf2cases.programs import denoise, program
 
 if __name__ == "__main__":
-    common.run(denoise.__doc__, denoise.define, denoise.main)
+    program.run(denoise)

@@ -1,6 +1,6 @@
 """Launcher of `tf2cases.programs.evaluate`."""
 
-from tf2cases.programs import common, evaluate
+from tf2cases.programs import evaluate, program
 
 if __name__ == "__main__":
-    common.run(evaluate.__doc__, evaluate.define, evaluate.main)
+    program.run(evaluate)

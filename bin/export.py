@@ -1,6 +1,6 @@
 """Launcher of `tf2cases.programs.export`."""
 
-from tf2cases.programs import common, export
+from tf2cases.programs import export, program
 
 if __name__ == "__main__":
-    common.run(export.__doc__, export.define, export.main)
+    program.run(export)

@@ -1,27 +1,28 @@
-"""Draws the two embedded masks for word clouds: a black teapot on white, and a tree in autumn colours on nothing.
+"""Draws the two embedded masks for word clouds: a black teapot on white, and an autumn tree on a transparent ground.
 
     python -m bin.make_masks --out=testdata/masks
 
-Both are drawn from a few curves, four times as large as they become; the same program gives the same pixels.
+Both are drawn from a few curves, at four times their size; every run gives the same pixels.
 """
 
 import os
 import random
+import sys
 
 import numpy as np
 from absl import flags
 from PIL import Image, ImageDraw, ImageFilter
 
-from tf2cases.programs import common
+from tf2cases.programs import program
 
 _FINER = 4
 
 
-def define(values):
+def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", "testdata/masks", "Folder for teapot.png and tree.png.", flag_values=values)
 
 
-def main(values):
+def main(values: flags.FlagValues) -> None:
     os.makedirs(values.out, exist_ok=True)
     for name, picture in (("teapot", teapot()), ("tree", tree())):
         path = os.path.join(values.out, f"{name}.png")
@@ -107,4 +108,4 @@ def _between(shade):
 
 
 if __name__ == "__main__":
-    common.run(__doc__, define, main)
+    program.run(sys.modules[__name__])

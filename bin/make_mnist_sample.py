@@ -1,23 +1,24 @@
-"""Draws the embedded MNIST sample from the original files: the same number of every digit."""
+"""Draws the embedded MNIST sample from the original files, the same number of every digit."""
 
 import os
+import sys
 
 import numpy as np
 from absl import flags
 
 from tf2cases.data import idx, mnist
 from tf2cases.errors import UsageError
-from tf2cases.programs import common
+from tf2cases.programs import program
 
 _PER_DIGIT = {"train": 400, "test": 100}
 
 
-def define(values):
+def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("data_dir", None, "Folder with MNIST's four idx files, plain or .gz.", flag_values=values)
     flags.DEFINE_string("out", "testdata/mnist_sample", "Folder for the sample's four files.", flag_values=values)
 
 
-def main(values):
+def main(values: flags.FlagValues) -> None:
     if not values.data_dir:
         raise UsageError("--data_dir is missing: expected the folder with MNIST's four idx files.")
     source = mnist.load_idx(values.data_dir)
@@ -39,13 +40,13 @@ def main(values):
     print(f"{counts} digits, {size} bytes, in {values.out}")
 
 
-def draw(labels, count, rng):
+def draw(labels: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:
     """Draws `count` indices of every digit, in shuffled order.
 
     Args:
       labels: integers [N] in 0-9.
       count: how many of each.
-      rng: `np.random.RandomState`.
+      rng: where the draws come from.
 
     Returns:
       int64 [10 * count], each index at most once.
@@ -63,4 +64,4 @@ def draw(labels, count, rng):
 
 
 if __name__ == "__main__":
-    common.run(__doc__, define, main)
+    program.run(sys.modules[__name__])

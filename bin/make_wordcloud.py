@@ -1,6 +1,6 @@
 """Launcher of `tf2cases.programs.make_wordcloud`."""
 
-from tf2cases.programs import common, make_wordcloud
+from tf2cases.programs import make_wordcloud, program
 
 if __name__ == "__main__":
-    common.run(make_wordcloud.__doc__, make_wordcloud.define, make_wordcloud.main)
+    program.run(make_wordcloud)

@@ -1,6 +1,6 @@
 """Launcher of `tf2cases.programs.predict`."""
 
-from tf2cases.programs import common, predict
+from tf2cases.programs import predict, program
 
 if __name__ == "__main__":
-    common.run(predict.__doc__, predict.define, predict.main)
+    program.run(predict)

@@ -1,6 +1,6 @@
 """Launcher of `tf2cases.programs.retrain`."""
 
-from tf2cases.programs import retrain
+from tf2cases.programs import program, retrain
 
 if __name__ == "__main__":
-    retrain.main()
+    program.run(retrain)

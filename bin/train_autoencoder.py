@@ -1,6 +1,6 @@
 """Launcher of `tf2cases.programs.train_autoencoder`."""
 
-from tf2cases.programs import train_autoencoder
+from tf2cases.programs import program, train_autoencoder
 
 if __name__ == "__main__":
-    train_autoencoder.main()
+    program.run(train_autoencoder)

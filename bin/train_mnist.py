@@ -1,6 +1,6 @@
 """Launcher of `tf2cases.programs.train_mnist`."""
 
-from tf2cases.programs import train_mnist
+from tf2cases.programs import program, train_mnist
 
 if __name__ == "__main__":
-    train_mnist.main()
+    program.run(train_mnist)

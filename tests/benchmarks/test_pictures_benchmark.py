@@ -1,16 +1,16 @@
-"""The measuring program for pictures, in small."""
+"""The benchmark of preparing pictures, in small."""
 
 import os
 
 from PIL import Image
 
-from tf2cases.benchmarks import pictures as benchmark_pictures
+from tf2cases.benchmarks import pictures
 
 
 def test_measures_every_kind(tmp_path, capsys):
-    rates = benchmark_pictures.compare(str(tmp_path), pictures=100, rounds=2, size=16)
-    assert list(rates) == ["folder", "zip", "toy_faces"]
-    assert all(len(measured) == 2 and min(measured) > 0 for measured in rates.values())
+    measured = pictures.compare(str(tmp_path), pictures=100, count=2, size=16)
+    assert list(measured) == ["folder", "zip", "toy_faces"]
+    assert all(len(rows) == 2 and min(rate for rate, _ in rows) > 0 for rows in measured.values())
     assert capsys.readouterr().out == ""
     assert sorted(os.listdir(tmp_path)) == ["files", "files.zip"]  # what was prepared is gone
     with Image.open(tmp_path / "files" / "000001.jpg") as picture:

@@ -10,6 +10,10 @@ import tensorflow as tf
 from tf2cases.evaluation import distances
 
 
+def frechet_distance(a, b):
+    return distances.Gaussian.fit(a).distance(distances.Gaussian.fit(b))
+
+
 def draw(seed, rows, columns, mixed=True):
     """Features whose columns depend on one another, around a mean that is not 0."""
     rng = np.random.default_rng(seed)
@@ -36,9 +40,9 @@ def by_scipy(a, b):
 def test_frechet_of_a_set_with_itself_is_zero_with_and_without_full_rank(rows, columns):
     a = draw(0, rows, columns) * 100
     trace = np.trace(np.atleast_2d(np.cov(a, rowvar=False)))
-    assert 0 <= distances.frechet_distance(a, a.copy()) < 1e-6 * trace
+    assert 0 <= frechet_distance(a, a.copy()) < 1e-6 * trace
     shuffled = np.random.default_rng(1).permutation(a)
-    assert distances.frechet_distance(a, shuffled) < 1e-6 * trace
+    assert frechet_distance(a, shuffled) < 1e-6 * trace
 
 
 def test_frechet_of_known_gaussians_is_the_closed_form():
@@ -48,7 +52,7 @@ def test_frechet_of_known_gaussians_is_the_closed_form():
     a = with_moments(1, 50, np.array([1.0, 2.0, 3.0, 4.0]), turn @ np.diag(first) @ turn.T)
     b = with_moments(2, 70, np.array([1.0, 0.0, 3.0, 9.0]), turn @ np.diag(second) @ turn.T)
     # (1-5)^2 + (2-2)^2 + (3-1)^2 + (4-0.5)^2 = 32.25; the means add 0 + 4 + 0 + 25.
-    assert distances.frechet_distance(a, b) == pytest.approx(32.25 + 29, rel=1e-10)
+    assert frechet_distance(a, b) == pytest.approx(32.25 + 29, rel=1e-10)
 
 
 def test_frechet_of_two_dimensional_gaussians_is_the_closed_form_by_hand():
@@ -56,7 +60,7 @@ def test_frechet_of_two_dimensional_gaussians_is_the_closed_form_by_hand():
     one, two = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([[5.0, -2.0], [-2.0, 1.0]])
     root = math.sqrt(np.trace(one @ two) + 2 * math.sqrt(5 * 1))  # determinants 5 and 1
     a, b = with_moments(5, 40, np.zeros(2), one), with_moments(6, 30, np.array([3.0, 4.0]), two)
-    assert distances.frechet_distance(a, b) == pytest.approx(25 + 5 + 6 - 2 * root, rel=1e-10)
+    assert frechet_distance(a, b) == pytest.approx(25 + 5 + 6 - 2 * root, rel=1e-10)
 
 
 @pytest.mark.parametrize("columns", [1, 3, 40])
@@ -66,28 +70,31 @@ def test_frechet_agrees_with_scipys_root_of_a_matrix(columns):
         expected = (a.mean() - b.mean()) ** 2 + (a.std(ddof=1) - b.std(ddof=1)) ** 2
     else:
         expected = by_scipy(a, b)
-    assert distances.frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)
-    assert distances.frechet_distance(b, a) == pytest.approx(expected, rel=1e-8)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)
+    assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-8)
 
 
 def test_frechet_with_fewer_rows_than_features_has_the_value_of_the_subspaces():
     # Covariances of rank 1 along u and v: the root's trace is s1 s2 |u . v|.
     u, v = np.eye(50)[0], (np.eye(50)[0] * 3 + np.eye(50)[1] * 4) / 5
     a, b = np.outer([-1.0, 1.0], u), np.outer([-3.0, 3.0], v)  # variances 2 and 18
-    assert distances.frechet_distance(a, b) == pytest.approx(2 + 18 - 2 * math.sqrt(2 * 18) * 0.6, rel=1e-12)
+    assert frechet_distance(a, b) == pytest.approx(2 + 18 - 2 * math.sqrt(2 * 18) * 0.6, rel=1e-12)
 
 
 def test_frechet_is_computed_in_float64_whatever_comes_in():
     a, b = draw(1, 400, 8, mixed=False) + 1e4, draw(2, 400, 8, mixed=False) + 1e4
-    single = distances.frechet_distance(a.astype(np.float32), b.astype(np.float32))
-    assert single == pytest.approx(distances.frechet_distance(a, b), rel=1e-2)
+    single = frechet_distance(a.astype(np.float32), b.astype(np.float32))
+    assert single == pytest.approx(frechet_distance(a, b), rel=1e-2)
     numbers = np.array([[0, 2], [4, 0], [2, 5]], np.uint8)
-    assert distances.frechet_distance(numbers, numbers + 3) == pytest.approx(18)
+    assert frechet_distance(numbers, numbers + 3) == pytest.approx(18)
 
 
 def double_sum(a, b):
     """Unbiased MMD^2, pair by pair."""
-    kernel = lambda x, y: (float(np.dot(x, y)) / len(x) + 1) ** 3  # noqa: E731
+
+    def kernel(x, y):
+        return (float(np.dot(x, y)) / len(x) + 1) ** 3
+
     n, m = len(a), len(b)
     total = sum(kernel(a[i], a[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
     total += sum(kernel(b[i], b[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
@@ -161,9 +168,21 @@ def test_the_kernel_matrix_is_never_held_whole(monkeypatch):
     ],
 )
 def test_other_shapes_and_values_are_refused(a, b, message):
-    for distance in (distances.frechet_distance, distances.kernel_distance):
-        with pytest.raises(ValueError, match=message):
-            distance(a, b)
+    with pytest.raises(ValueError, match=message):
+        distances.kernel_distance(a, b)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (np.zeros([5]), r"features has the shape \[5\], but must be \[N, d\] with N >= 2 and d >= 1"),
+        (np.zeros([1, 2]), r"features has the shape \[1, 2\]"),
+        (np.full([5, 2], np.inf), r"features holds values that are not finite"),
+    ],
+)
+def test_other_features_have_no_gaussian(features, message):
+    with pytest.raises(ValueError, match=message):
+        distances.Gaussian.fit(features)
 
 
 def test_two_rows_are_too_few_for_the_kernel_distances_error():

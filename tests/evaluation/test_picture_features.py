@@ -270,7 +270,7 @@ def test_which_features_auto_means(any_accuracy):
 @pytest.mark.parametrize(
     ("name", "dataset", "shape", "named", "message"),
     [
-        ("imagenet", "mnist", (28, 28, 1), None, r"--features is 'imagenet', but must be one of auto, digits, ran"),
+        ("imagenet", "mnist", (28, 28, 1), None, r"name is 'imagenet', but must be one of auto, digits, ran"),
         (
             "digits",
             "celeba",

@@ -1,4 +1,4 @@
-"""The programs that ask, export and time Inception-v3."""
+"""The programs that ask and export Inception-v3."""
 
 import json
 import os
@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from program_call import exit_status
 
 from tf2cases import inception_v3
-from tf2cases.benchmarks import inference as benchmark_inception
 from tf2cases.inception_v3 import labels, preprocessing, weights
 from tf2cases.programs import classify_image, export_inception
-from tf2cases.programs.common import run
 
 # A PNG of 20,000 x 20,000 pixels, of which only the header is there.
 HEADER = b"IHDR" + (20000).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0"
@@ -47,9 +46,7 @@ def photos(tmp_path_factory):
 
 
 def program(module, capfd, *arguments):
-    with pytest.raises(SystemExit) as caught:
-        run(module.__doc__, module.define, module.main, [module.__name__.split(".")[-1], *map(str, arguments)])
-    return caught.value.code or 0, *capfd.readouterr()
+    return exit_status(module, *arguments), *capfd.readouterr()
 
 
 def ask(capfd, *arguments):
@@ -108,7 +105,7 @@ def test_an_export_is_asked_with_the_same_program(checkpoint, photos, tmp_path, 
     code, _, err = ask(capfd, f"--model={tmp_path}/inception_v3", "--top_k=4", photos)
     assert code == 2
     assert "--top_k is 4, but" in err
-    assert "tells 3 classes at most" in err
+    assert "answers with 3 classes at most" in err
 
 
 def test_a_name_that_is_not_utf_8_is_shown_as_it_can_be(checkpoint, photos, tmp_path, capfd):
@@ -179,18 +176,6 @@ def test_the_real_pictures(checkpoint, shared, capfd):
     code, out, _ = ask(capfd, f"--weights={checkpoint}", "--top_k=1", shared / "data" / "inception" / "img")
     assert code == 0
     assert [os.path.basename(line) for line in out.splitlines()[0:6:2]] == ["test1.png:", "test2.png:", "test3.png:"]
-
-
-def test_inference_is_timed_against_keras_in_rounds(capfd):
-    code, out, _ = program(benchmark_inception, capfd, "--batch_sizes=1", "--rounds=2", "--seconds=0.1")
-    assert code == 0
-    number = r"[\d.]+ \[[\d.]+ \.\. [\d.]+\]"
-    for name in ("tf2cases", "keras   "):
-        assert re.search(rf"{name}  {number}  CPU ms a picture {number}", out)
-    assert re.search(rf"ratio     {number}  by CPU time {number}", out)
-    code, _, err = program(benchmark_inception, capfd, "--batch_sizes=1,x")
-    assert code == 2
-    assert "--batch_sizes is '1,x', but must be positive integers with commas" in err
 
 
 def test_the_export_of_features_only_weights_is_refused(tmp_path, capfd):

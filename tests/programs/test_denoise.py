@@ -90,4 +90,5 @@ def test_another_kind_of_model_is_refused(picture, tmp_path, capsys):
 
     tf.saved_model.save(tf.Module(), str(tmp_path / "m" / "1"), signatures={"serving_default": double})
     assert call(f"--model={tmp_path / 'm'}", picture[1], tmp_path / "out.png") == 2
-    assert "is no denoising autoencoder: it has no signature 'denoise_bytes'." in capsys.readouterr().err
+    expected = "must be an export of a denoising autoencoder: it has no signature denoise_bytes(image_bytes)"
+    assert expected in capsys.readouterr().err

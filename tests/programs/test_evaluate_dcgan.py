@@ -1,14 +1,15 @@
 """The program that measures generated pictures, on a stand-in whose pictures are known: real digits and noise."""
 
 import dataclasses
+import functools
 import json
-import math
 import os
 import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from program_call import exit_status
 
 from tf2cases import cases, training
 from tf2cases.cases.mnist import MNIST
@@ -16,7 +17,7 @@ from tf2cases.configs import RunConfig, field
 from tf2cases.data import mnist
 from tf2cases.data.source import Source
 from tf2cases.evaluation import picture_features
-from tf2cases.programs import common, evaluate_dcgan
+from tf2cases.programs import evaluate_dcgan
 from tf2cases.training import checkpoints, workdir
 
 _SIDE = 28
@@ -104,11 +105,7 @@ def classifier(monkeypatch):
     save_run(MNIST, config, mnist.load_sample().info, {2: None})
 
 
-def evaluated(*flags):
-    argv = ["evaluate_dcgan.py", *flags]
-    with pytest.raises(SystemExit) as caught:
-        common.run(evaluate_dcgan.__doc__, evaluate_dcgan.define, evaluate_dcgan.main, argv)
-    return caught.value.code or 0
+evaluated = functools.partial(exit_status, evaluate_dcgan)
 
 
 def lines(path):
@@ -135,6 +132,10 @@ def test_one_checkpoint_of_digits(run, classifier, capsys):
     assert "of 3.322 bits)" in out
 
 
+def kernel(x, y):
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
 def test_the_numbers_are_those_of_the_pictures(run, classifier):
     """Everything again, from the pictures on, with NumPy for the distances."""
     assert evaluated("--workdir=runs/gan", "--samples=200", "--classifier=w") == 0
@@ -147,7 +148,6 @@ def test_the_numbers_are_those_of_the_pictures(run, classifier):
     values = np.linalg.eigvals(covariances[0] @ covariances[1]).astype(complex)
     frechet = np.sum((made.mean(0) - real.mean(0)) ** 2) + np.trace(sum(covariances)) - 2 * np.sqrt(values).sum().real
     assert record["frechet"] == pytest.approx(frechet, rel=1e-4)
-    kernel = lambda x, y: (x @ y.T / x.shape[1] + 1) ** 3  # noqa: E731
     one, two = kernel(made, made), kernel(real, real)
     expected = (one.sum() - np.trace(one)) / (200 * 199) + (two.sum() - np.trace(two)) / (300 * 299)
     assert record["kernel"] == pytest.approx(expected - 2 * kernel(made, real).mean(), abs=1e-9)
@@ -197,12 +197,17 @@ def test_the_reference_is_computed_once_for_all_checkpoints(scenes, monkeypatch)
 
 def test_keeping_the_best_replaces_the_one_before_and_leaves_nothing_beside_it(scenes):
     os.makedirs("runs/scenes/best/checkpoints/step_00000001")
-    os.makedirs("runs/scenes/.best-partial/left")
+    os.makedirs("runs/scenes/.best.0123abcd.partial/left")  # by a process that was killed
     assert evaluated("--workdir=runs/scenes", "--samples=50", "--keep_best") == 0
     assert os.listdir("runs/scenes/best/checkpoints") == ["step_00000020"]
     assert sorted(os.listdir("runs/scenes")) == [
-        ".lock", "best", "checkpoints", "config.json", "distances.jsonl", "pictures",
-    ]  # fmt: skip
+        ".lock",
+        "best",
+        "checkpoints",
+        "config.json",
+        "distances.jsonl",
+        "pictures",
+    ]
 
 
 def test_a_damaged_checkpoint_is_passed_over(scenes, capsys):
@@ -218,12 +223,6 @@ def test_more_samples_than_training_pictures_are_cut_down_and_said(scenes, capsy
     out = capsys.readouterr().out
     assert "scenes has 300 training pictures, so that many are generated, not 301" in out
     assert lines("runs/scenes/distances.jsonl")[0]["samples"] == 300
-
-
-def test_entropy_by_hand():
-    assert evaluate_dcgan.entropy([5, 5, 5, 5]) == pytest.approx(math.log(4))
-    assert evaluate_dcgan.entropy([7, 0, 0]) == 0.0
-    assert evaluate_dcgan.entropy([1, 1, 2]) == pytest.approx(1.5 * math.log(2))
 
 
 @pytest.mark.parametrize(

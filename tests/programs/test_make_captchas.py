@@ -8,22 +8,18 @@ import pytest
 from absl import flags
 from PIL import Image
 
-from tf2cases.benchmarks import captchas as benchmark_captchas
 from tf2cases.data.captchas import folder as captcha_folder
 from tf2cases.data.captchas import writer as captcha_writer
 from tf2cases.errors import RunError, UsageError
 from tf2cases.programs import make_captchas
 
 
-def _run(program, **given):
-    values = flags.FlagValues()
-    program.define(values)
-    values(["program", *(f"--{name}={value}" for name, value in given.items())])
-    return program.main(values)
-
-
 def _make(out, **given):
-    return _run(make_captchas, out=out, **{"count": 23, "workers": 1, **given})
+    values = flags.FlagValues()
+    make_captchas.define(values)
+    given = {"out": out, "count": 23, "workers": 1, **given}
+    values(["make_captchas", *(f"--{name}={value}" for name, value in given.items())])
+    return make_captchas.main(values)
 
 
 def _contents(folder):
@@ -157,10 +153,3 @@ def test_refuses_what_cannot_be_made_before_touching_the_folder(tmp_path, given,
     with pytest.raises(UsageError, match=message):
         _make(tmp_path / "out", **given)
     assert not (tmp_path / "out").exists()
-
-
-def test_benchmark_prints_both_ratios(capsys):
-    _run(benchmark_captchas, rounds=2, pictures=20, workers=1)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["grey", "png"]
-    assert all(" ratio " in line for line in lines[1:])

@@ -1,5 +1,6 @@
 """The program from text to picture: its presets, its tables, and how it ends on bad input."""
 
+import functools
 import os
 import re
 import subprocess
@@ -8,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from program_call import exit_status
 
 from bin import make_masks
 from tf2cases import files, wordcloud
-from tf2cases.benchmarks import wordcloud as benchmark_wordcloud
-from tf2cases.programs import common, make_wordcloud
+from tf2cases.programs import make_wordcloud
 
 CHINESE = "茶园后面是青山，茶园前面是小河。春天的茶园，秋天的茶馆。"
 
@@ -30,12 +31,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def run(*flags, module=make_wordcloud):
-    """Runs the program in this process; returns its exit status."""
-    name = module.__name__.split(".")[-1]
-    with pytest.raises(SystemExit) as exit_:
-        common.run(module.__doc__, module.define, module.main, [f"{name}.py", *flags])
-    return exit_.value.code or 0
+run = functools.partial(exit_status, make_wordcloud)
 
 
 def sentence(capsys):
@@ -212,7 +208,7 @@ BAD = {
     "number": (CHINESE, ("--max_words=many",), r"max_words"),
     "stray": (CHINESE, ("stray",), r"unexpected argument 'stray'"),
     "tfidf": ("tea in the garden", ("--weights=tfidf",), r"--weights is 'tfidf', but .* is not Chinese"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -261,8 +257,8 @@ def test_a_full_disk_ends_with_status_1_and_leaves_the_older_picture(capsys, mon
 
 def test_a_fresh_process_reads_standard_input_and_loads_no_tensorflow(repo):
     code = (
-        "import sys; from tf2cases.programs import common, make_wordcloud as m\n"
-        "try: common.run(m.__doc__, m.define, m.main, ['make_wordcloud.py', '--text=-'])\n"
+        "import sys; from tf2cases.programs import make_wordcloud, program\n"
+        "try: program.run(make_wordcloud, ['make_wordcloud.py', '--text=-'])\n"
         "finally: print(sorted({'tensorflow', 'keras', 'imageio', 'matplotlib.pyplot'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -279,30 +275,10 @@ def test_a_fresh_process_reads_standard_input_and_loads_no_tensorflow(repo):
 
 
 def test_the_embedded_masks_are_what_the_program_draws(repo, capsys):
-    assert run("--out=masks", module=make_masks) == 0
+    assert exit_status(make_masks, "--out=masks") == 0
     for name in ("teapot.png", "tree.png"):
         with Image.open(f"masks/{name}") as made, Image.open(repo / "testdata" / "masks" / name) as kept:
             assert made.mode == kept.mode
             difference = np.asarray(made).astype(int) - np.asarray(kept)
             assert np.abs(difference).mean() < 0.5  # another Pillow may round otherwise
     assert "mode L" in capsys.readouterr().out
-
-
-def test_benchmark_prints_both_and_their_ratio(capsys, monkeypatch):
-    monkeypatch.setattr(
-        benchmark_wordcloud, "measure", lambda arguments: (2.0 if "-m" in arguments else 4.0, 1.0, 300.0)
-    )
-    assert run("--rounds=3", module=benchmark_wordcloud) == 0
-    out = capsys.readouterr().out
-    assert "seconds: ours 2.0 [2.0 .. 2.0]  bare 4.0 [4.0 .. 4.0]  ours / bare 0.50 [0.50 .. 0.50]" in out
-    assert "MiB at most: ours 300 [300 .. 300]" in out
-
-
-def test_benchmark_measures_processes_and_tells_their_failure(capsys):
-    seconds, busy, most = benchmark_wordcloud.measure(["-c", "x = bytearray(80 << 20)"])
-    assert 0 < busy < seconds + 1
-    assert most > 80
-    with pytest.raises(benchmark_wordcloud.RunError, match=r"ended with status 3: told"):
-        benchmark_wordcloud.measure(["-c", "import sys; print('told'); sys.exit(3)"])
-    assert run("--text=none.txt", module=benchmark_wordcloud) == 2
-    assert "--text is 'none.txt', but there is no such file" in sentence(capsys)

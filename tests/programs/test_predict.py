@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from program_call import exit_status
 
 from tf2cases.data.pictures import graph as image_bytes
 from tf2cases.programs import predict
-from tf2cases.programs.common import run
 
 
 def save(signatures, directory):
@@ -61,9 +61,7 @@ def bar(column, dark=False):
 
 
 def ask(capsys, *arguments):
-    with pytest.raises(SystemExit) as caught:
-        run(predict.__doc__, predict.define, predict.main, ["predict", *map(str, arguments)])
-    return caught.value.code or 0, *capsys.readouterr()
+    return exit_status(predict, *arguments), *capsys.readouterr()
 
 
 def test_one_line_a_picture_dark_or_bright_in_one_batch(tmp_path, side_model, capsys):

@@ -1,5 +1,6 @@
 """The programs from the command line: what they print, what they leave, and how they end."""
 
+import functools
 import json
 import os
 import re
@@ -9,29 +10,24 @@ import sys
 
 import numpy as np
 import pytest
+from program_call import exit_status
 
 from tf2cases import viz
 from tf2cases.data import idx
-from tf2cases.programs import case_programs, common, evaluate, export, train_linear_regression, train_mnist
+from tf2cases.programs import (
+    case_programs,
+    evaluate,
+    export,
+    make_captchas,
+    predict,
+    retrain,
+    train_captcha,
+    train_linear_regression,
+    train_mnist,
+)
 
-
-def ended(function, *flags, program="program.py"):
-    """Runs a program's main in this process; returns its exit status."""
-    with pytest.raises(SystemExit) as exit_:
-        function([program, *flags])
-    return exit_.value.code or 0
-
-
-def train_houses(*flags):
-    return ended(train_linear_regression.main, *flags, program="train_linear_regression.py")
-
-
-def train_digits(*flags):
-    return ended(train_mnist.main, *flags, program="train_mnist.py")
-
-
-def ask(module, *flags):
-    return ended(lambda argv: common.run(module.__doc__, module.define, module.main, argv), *flags)
+train_houses = functools.partial(exit_status, train_linear_regression)
+train_digits = functools.partial(exit_status, train_mnist)
 
 
 @pytest.fixture(autouse=True)
@@ -66,11 +62,14 @@ def test_houses_are_trained_evaluated_and_exported_with_default_places(capsys, u
         r"Done: 20 steps; the run is in runs/linear_regression, the export is \S*/linear_regression/1\.", out
     )
     assert sorted(os.listdir("runs/linear_regression/pictures")) == [
-        "curves.png", "price_against_square_feet.png", "scatter_3d.png", "scatter_3d_normalised.png",
-    ]  # fmt: skip
-    assert ask(evaluate, "--workdir=runs/linear_regression") == 0
+        "curves.png",
+        "price_against_square_feet.png",
+        "scatter_3d.png",
+        "scatter_3d_normalised.png",
+    ]
+    assert exit_status(evaluate, "--workdir=runs/linear_regression") == 0
     assert "loss: 0.3530" in capsys.readouterr().out  # the tutorial's 0.353
-    assert ask(export, "--workdir=runs/linear_regression", "--no_warmup") == 0
+    assert exit_status(export, "--workdir=runs/linear_regression", "--no_warmup") == 0
     assert os.path.isdir("exports/linear_regression/2")
 
 
@@ -85,7 +84,7 @@ def test_digits_are_trained_for_two_steps_and_go_on_to_four(capsys):
     record = json.load(open("w/config.json"))
     assert record["config"]["steps"] == 4
     assert record["versions"]["tensorflow"]
-    assert ask(evaluate, "--workdir=w", "--step=2") == 0
+    assert exit_status(evaluate, "--workdir=w", "--step=2") == 0
     assert "mnist_mlp at step 2, mnist_sample" in capsys.readouterr().out
 
 
@@ -93,7 +92,7 @@ def test_help_lists_the_flags_with_defaults_and_ends_well(capsys):
     assert train_digits("--help") == 0
     out = capsys.readouterr().out
     assert "usage: python -m bin.train_mnist [flags]" in out
-    assert "--learning_rate: The largest learning rate. Default: 0.001." in out
+    assert "--learning_rate: Largest learning rate. Default: 0.001." in out
 
 
 def write_idx(folder, images=None, labels=None):
@@ -219,14 +218,14 @@ def test_a_full_disk_ends_with_status_1_and_keeps_the_previous_checkpoint(capsys
 
 @pytest.mark.parametrize("module", [evaluate, export])
 def test_a_folder_without_a_run_is_refused(module, capsys):
-    assert ask(module, "--workdir=empty") == 2
+    assert exit_status(module, "--workdir=empty") == 2
     assert "--workdir is 'empty', but there is no run in it" in sentence(capsys)
-    assert ask(module) == 2
+    assert exit_status(module) == 2
     assert "workdir" in sentence(capsys)
 
 
 def test_debug_shows_the_traceback(capsys):
-    assert ask(evaluate, "--workdir=empty", "--debug") == 2
+    assert exit_status(evaluate, "--workdir=empty", "--debug") == 2
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -245,7 +244,6 @@ def test_a_run_under_two_replicas_is_exported_like_any_other(unchecked, capsys, 
 def test_predict_reads_a_written_digit(unchecked, capsys):
     """The whole line, from training to an answer for a dark digit on light paper."""
     from tf2cases.data import mnist
-    from tf2cases.programs import predict
 
     assert train_digits("--dataset=mnist_sample", "--model=mlp", "--epochs=3", "--workdir=w") == 0
     source = mnist.load_sample()
@@ -255,8 +253,7 @@ def test_predict_reads_a_written_digit(unchecked, capsys):
         page[60:116, 40:96] -= np.kron(source.test["images"][i, :, :, 0], np.ones([2, 2], np.uint8))
         viz.write_png(f"{i}.png", page)
     capsys.readouterr()
-    flags = ["predict.py", "--model=exports/mnist_mlp", *(f"{i}.png" for i in range(10))]
-    assert ended(lambda argv: common.run(predict.__doc__, predict.define, predict.main, flags)) == 0
+    assert exit_status(predict, "--model=exports/mnist_mlp", *(f"{i}.png" for i in range(10))) == 0
     lines = capsys.readouterr().out.splitlines()
     for i, line in enumerate(lines):
         name, label, probability = line.split("\t")
@@ -267,76 +264,42 @@ def test_predict_reads_a_written_digit(unchecked, capsys):
 
 
 def test_captchas_are_made_learnt_and_another_folder_is_evaluated(capsys, unchecked):
-    from tf2cases.programs import make_captchas, train_captcha
-
     kind = ("--charset=01", "--length=2", "--width=60", "--height=40", "--workers=1")
-    assert ask(make_captchas, "--out=made", "--count=30", *kind) == 0
+    assert exit_status(make_captchas, "--out=made", "--count=30", *kind) == 0
     flags = (*kind, "--train_count=40", "--test_count=10", "--steps=2", "--batch_size=10", "--workdir=w")
-    assert ended(train_captcha.main, *flags) == 0
+    assert exit_status(train_captcha, *flags) == 0
     out = capsys.readouterr().out
     assert re.search(r"Whole strings read right: \d+\.\d\d% of 10 \(by chance 0\.25\)", out)
     assert re.search(r"First test picture: [01]{2}, read as [01]{2}\.", out)
     assert re.search(r"Time \d:\d\d: \d+% getting the data ready, \d+% training", out)
-    assert ask(evaluate, "--workdir=w", "--test_dir=made") == 0
+    assert exit_status(evaluate, "--workdir=w", "--test_dir=made") == 0
     assert "of 30 (by chance 0.25)" in capsys.readouterr().out
-    from tf2cases.programs import predict
-
     picture = next(name for name in sorted(os.listdir("made")) if re.match(r"[01]{2}-", name))
-    assert ask(predict, "--model=exports/captcha_reader", f"made/{picture}") == 0
+    assert exit_status(predict, "--model=exports/captcha_reader", f"made/{picture}") == 0
     assert re.match(rf"made/{picture}\t[01]{{2}}\t\d", capsys.readouterr().out)
 
 
 def test_an_option_that_a_case_does_not_have_is_refused(capsys):
     assert train_houses("--epochs=1", "--export_dir=", "--workdir=w") == 0
     capsys.readouterr()
-    assert ask(evaluate, "--workdir=w", "--test_dir=pictures") == 2
+    assert exit_status(evaluate, "--workdir=w", "--test_dir=pictures") == 2
     assert "--test_dir is 'pictures', but the case linear_regression has no such option." in sentence(capsys)
 
 
-PROGRAMS = sorted(
-    name[:-3] for name in os.listdir(os.path.dirname(common.__file__))
-    if name.endswith(".py") and name[:-3] not in ("__init__", "common", "quiet", "case_programs", "inception_programs")
-)  # fmt: skip
-
-
-def start(name, *flags):
-    """Runs a program as `python -m bin.NAME` would; returns its exit status."""
-    import importlib
-
-    module = importlib.import_module(f"bin.{name}")
-    if not hasattr(module, "define"):
-        return ended(module.main, *flags, program=f"{name}.py")
-    return ended(
-        lambda argv: common.run(module.__doc__, module.define, module.main, argv), *flags, program=f"{name}.py"
-    )
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_every_program_explains_itself_without_other_flags(name, capsys):
-    assert start(name, "--help") == 0
-    assert f"usage: python -m bin.{name} [flags]" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
-    ("name", "flag"),
-    [
-        ("evaluate", "workdir"),
-        ("export", "workdir"),
-        ("make_captchas", "out"),
-        ("predict", "model"),
-        ("retrain", "image_dir"),
-    ],
+    ("module", "flag"),
+    [(evaluate, "workdir"), (export, "workdir"), (make_captchas, "out"), (predict, "model"), (retrain, "data_dir")],
 )
-def test_a_flag_without_a_default_is_asked_for(name, flag, capsys):
-    assert start(name) == 2
-    assert re.match(rf"{name}: --{flag} is missing: ", sentence(capsys))
+def test_a_flag_without_a_default_is_asked_for(module, flag, capsys):
+    assert exit_status(module) == 2
+    assert re.match(rf"\w+: --{flag} is missing: ", sentence(capsys))
 
 
 def test_an_interrupt_ends_with_status_130_and_says_what_is_kept(capsys, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(case_programs.training, "train", interrupted)
+    monkeypatch.setattr("tf2cases.training.train", interrupted)
     assert train_digits("--steps=1") == 130
     assert "train_mnist: interrupted; what was saved is kept, and the same command goes on" in sentence(capsys)
 
@@ -345,7 +308,7 @@ def test_an_interrupted_export_is_told_how_to_be_made(capsys, monkeypatch):
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(case_programs.export, "export", interrupted)
+    monkeypatch.setattr("tf2cases.serving.export.export", interrupted)
     assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 130
     assert "the run is complete, and `python -m bin.export --workdir=w` makes its export." in sentence(capsys)
 
@@ -361,37 +324,31 @@ def test_a_data_set_that_changed_is_refused_on_resume(capsys):
 
 
 def test_a_workdir_of_another_case_is_refused_before_anything_is_drawn(capsys):
-    from tf2cases.programs import train_captcha
-
     assert train_houses("--epochs=1", "--export_dir=", "--workdir=w") == 0
     capsys.readouterr()
-    assert ended(train_captcha.main, "--workdir=w", "--cache_dir=drawn") == 2
+    assert exit_status(train_captcha, "--workdir=w", "--cache_dir=drawn") == 2
     assert "it holds a run of the case 'linear_regression', not 'captcha_reader'" in sentence(capsys)
     assert not os.path.exists("drawn")
 
 
 def test_pictures_with_other_characters_than_the_readers_are_refused(capsys):
-    from tf2cases.programs import make_captchas, train_captcha
-
     kind = ("--length=2", "--width=60", "--height=40", "--workers=1")
-    assert ask(make_captchas, "--out=letters", "--count=3", "--charset=ab", *kind) == 0
+    assert exit_status(make_captchas, "--out=letters", "--count=3", "--charset=ab", *kind) == 0
     small = ("--train_count=10", "--test_count=10", "--steps=1", "--batch_size=10", "--workdir=w", "--export_dir=")
-    assert ended(train_captcha.main, "--charset=01", *kind, *small) == 0
+    assert exit_status(train_captcha, "--charset=01", *kind, *small) == 0
     capsys.readouterr()
-    assert ask(evaluate, "--workdir=w", "--test_dir=letters") == 2
+    assert exit_status(evaluate, "--workdir=w", "--test_dir=letters") == 2
     assert re.search(r"letters.*'[ab]'", sentence(capsys))
 
 
 def test_a_damaged_picture_among_several_is_named(unchecked, capsys):
-    from tf2cases.programs import predict
-
     assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 0
     viz.write_png("good.png", np.zeros([28, 28], np.uint8))
     data = bytearray(open("good.png", "rb").read())
     data[data.index(b"IDAT") + 6] ^= 0xFF
     open("bad.png", "wb").write(bytes(data))
     capsys.readouterr()
-    assert ask(predict, "--model=exports/mnist_mlp", "good.png", "bad.png") == 2
+    assert exit_status(predict, "--model=exports/mnist_mlp", "good.png", "bad.png") == 2
     assert "bad.png: " in sentence(capsys)
 
 

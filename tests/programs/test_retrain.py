@@ -4,16 +4,9 @@ import json
 import os
 import re
 
-import pytest
+from program_call import exit_status
 
-from tf2cases.benchmarks import features as benchmark_features
-from tf2cases.programs import classify_image, common, retrain
-
-
-def ended(function, *arguments):
-    with pytest.raises(SystemExit) as caught:
-        function(["program.py", *map(str, arguments)])
-    return caught.value.code or 0
+from tf2cases.programs import classify_image, retrain
 
 
 def test_a_folder_is_retrained_and_its_export_names_the_classes(shapes, tmp_path, capfd, monkeypatch):
@@ -21,17 +14,14 @@ def test_a_folder_is_retrained_and_its_export_names_the_classes(shapes, tmp_path
     # The check in a fresh process is tested where exports are.
     monkeypatch.setattr("tf2cases.serving.verify.in_fresh_process", lambda *_: None)
     flags = [f"--{name}={value}" for name, value in shapes.items()]
-    assert ended(retrain.main, *flags, "--steps=40", "--no_warmup") == 0
+    assert exit_status(retrain, *flags, "--steps=40", "--no_warmup") == 0
     out = capfd.readouterr().out
     assert re.search(r"Accuracy: training \d+\.\d\d% of 18, validation \d+\.\d\d% of 3, test \d+\.\d\d% of 3; by", out)
     assert re.search(r"Done: 40 steps; the run is in runs/transfer, the export is \S*exports/transfer/1\.", out)
     assert {"confusion.png", "curves.png"} <= set(os.listdir("runs/transfer/pictures"))
 
-    def ask(argv):
-        common.run(classify_image.__doc__, classify_image.define, classify_image.main, argv)
-
     folder = os.path.join(shapes["data_dir"], "rows")
-    assert ended(ask, "--model=exports/transfer", "--json", folder) == 0
+    assert exit_status(classify_image, "--model=exports/transfer", "--json", folder) == 0
     records = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert len(records) == 8
     assert all(set(record["classes"]) == {"columns", "discs", "rows"} for record in records)
@@ -40,18 +30,6 @@ def test_a_folder_is_retrained_and_its_export_names_the_classes(shapes, tmp_path
 def test_mistakes_end_with_one_sentence_and_status_2(tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures" / "cats").mkdir(parents=True)
-    assert ended(retrain.main, "--data_dir=pictures", "--weights=random") == 2
+    assert exit_status(retrain, "--data_dir=pictures", "--weights=random") == 2
     err = capfd.readouterr().err
-    assert re.fullmatch(r"program: --data_dir=pictures has one sub-folder, 'cats', but must have at least two.*\n", err)
-
-
-def test_caching_is_timed_against_the_network(capfd):
-    def measure(argv):
-        common.run(benchmark_features.__doc__, benchmark_features.define, benchmark_features.main, argv)
-
-    assert ended(measure, "--pictures=4", "--rounds=2") == 0
-    number = r"[\d.]+ \[[\d.]+ \.\. [\d.]+\]"
-    out = capfd.readouterr().out
-    for name in ("caching", "network"):
-        assert re.search(rf"{name}  {number}  CPU ms a picture {number}", out)
-    assert re.search(rf"ratio    {number}  by CPU time {number}", out)
+    assert re.fullmatch(r"retrain: --data_dir=pictures has one sub-folder, 'cats', but must have at least two.*\n", err)

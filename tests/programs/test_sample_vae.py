@@ -76,12 +76,14 @@ def test_random_pictures_follow_the_seed(exports, tmp_path):
     [
         (["--out=x.png"], "sample_vae: --model is missing"),
         (["--model=exports/vae"], "sample_vae: --out is missing"),
-        (["--model=m", "--out=x.png", "--grid=3", "--count=4"],
-         "sample_vae: --grid=3 and --count=4 were both given, but only one of them can be."),
+        (
+            ["--model=m", "--out=x.png", "--grid=3", "--count=4"],
+            "sample_vae: --grid=3 and --count=4 were both given, but only one of them can be.",
+        ),
         (["--model=m", "--out=x.png", "--grid=0"], "--grid=0"),
         (["--model=nowhere", "--out=x.png"], "sample_vae: there is no directory nowhere, but a model must be one"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_end_with_one_sentence_and_status_2(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert call(*arguments) == 2
@@ -93,5 +95,7 @@ def test_mistakes_end_with_one_sentence_and_status_2(arguments, message, tmp_pat
 def test_a_model_that_draws_nothing_is_refused(exports, tmp_path, capsys):
     model = exports["mnist"][1]
     assert call(f"--model={model}", f"--out={tmp_path}/x.png") == 2
-    expected = f"sample_vae: --model={model} is no variational autoencoder: it has no signature `decode` of z."
+    expected = (
+        f"--model is '{model}', but must be an export of a variational autoencoder: it has no signature decode(z)"
+    )
     assert expected in capsys.readouterr().err

@@ -1,63 +1,61 @@
-"""Measures pictures a second against a bare loop over the captcha package in one process, in interleaved rounds.
+"""Captchas drawn by worker processes against a loop over the captcha package in one process, in pictures/s.
 
-    python -m bin.benchmark_captchas --workers=2 --rounds=7
+    python -m bin.benchmark captchas --workers=2 --rounds=7
 
-Each round, each contender makes `--pictures` captchas in turn, so that a machine whose speed drifts treats them alike;
-the ratio is taken round by round. The workers are started before; a small set would not show their speed.
+Each round, both make --pictures captchas in turn, as grey arrays and as PNG files; the ratio is taken round by round.
+The workers are started before, as they are for a large set.
 """
 
-import time
+import functools
 
 from absl import flags
 
+from tf2cases.benchmarks import rounds
 from tf2cases.data.captchas import dataset as captcha
 from tf2cases.data.captchas.workers import Workers
-from tf2cases.programs import common
 
 
-def define(values):
-    flags.DEFINE_integer("workers", 2, "Processes that draw.", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("rounds", 5, "Rounds.", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("pictures", 600, "Captchas a contender and round.", lower_bound=1, flag_values=values)
+def define(values: flags.FlagValues) -> None:
+    flags.DEFINE_integer("workers", 2, "Worker processes.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("pictures", 600, "Captchas per contender and round.", lower_bound=1, flag_values=values)
+    rounds.define_rounds(values, 5)
 
 
-def main(values):
-    print(f"{values.workers} workers; median [min .. max] of pictures/s, and of workers / bare loop")
+def main(values: flags.FlagValues) -> None:
+    print(f"{values.workers} workers; median [min .. max]")
     for form in ("grey", "png"):
-        ours, bare = compare(form, values.workers, values["rounds"].value, values.pictures)
-        ratios = [a / b for a, b in zip(ours, bare, strict=True)]
-        rates = f"workers {common.spread(ours, '.0f')}  bare loop {common.spread(bare, '.0f')}"
-        print(f"  {form:4}  {rates}  ratio {common.spread(ratios, '.2f')}")
+        print(form)
+        measured = compare(form, values.workers, values.rounds, values.pictures)
+        rounds.show(measured, [("pictures/s", ",.0f")], compared=("workers", "bare loop"))
 
 
-def compare(form, workers, rounds, pictures):
+def compare(form: str, workers: int, count: int, pictures: int) -> dict[str, list[rounds.Numbers]]:
     """Measures both in turn.
 
     Args:
       form: "grey" or "png"; the bare loop draws without making it grey, or makes PNG files as the package does.
-      workers, rounds, pictures: ints.
-
-    Returns:
-      ours, bare: [pictures a second, one for each round].
+      workers: processes.
+      count: rounds.
+      pictures: captchas per contender and round.
     """
     from captcha.image import ImageCaptcha
 
     package = ImageCaptcha(160, 60)
     bare = package.generate if form == "png" else package.generate_image
     kind = captcha.make_kind("digits", 4, 160, 60, captcha.FILES_STREAM, 0)
-    rates = [], []
     with Workers(workers) as pool:
-        for _ in pool.draw(kind, 0, 200, form):  # all have started
-            pass
-        bare("0000")
-        for _ in range(rounds):
-            started = time.perf_counter()
-            for _ in pool.draw(kind, 0, pictures, form):
+
+        def drawn(number: int) -> int:
+            for _ in pool.draw(kind, 0, number, form):
                 pass
-            between = time.perf_counter()
-            for index in range(pictures):
+            return number
+
+        def looped(number: int) -> int:
+            for index in range(number):
                 bare(f"{index % 10000:04d}")
-            ended = time.perf_counter()
-            rates[0].append(pictures / (between - started))
-            rates[1].append(pictures / (ended - between))
-    return rates
+            return number
+
+        drawn(200)  # all have started
+        looped(1)
+        works = {"workers": functools.partial(drawn, pictures), "bare loop": functools.partial(looped, pictures)}
+        return rounds.race(works, count)

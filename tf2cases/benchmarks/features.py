@@ -1,69 +1,62 @@
-"""Measures how fast the features of picture files are computed and kept, against the network's own rate of inference.
+"""Features of picture files, computed and cached, against the network's own rate of inference, in pictures/s.
 
-    python -m bin.benchmark_features --pictures=1000 --rounds=5
+    python -m bin.benchmark features --pictures=1000 --rounds=5
 
-JPEGs of 500 x 375 pixels, about what collections of photos have, are drawn into a temporary folder. In each round some
-of them go the whole way, from the file to the features on the disk, and as many pictures that are in memory already go
-through the network, in batches of the same size; the ratio is taken round by round. The CPU time of a picture, of all
-threads, is told beside it, for other programs of the machine do not change it. Runs unchanged on a GPU.
+JPEGs of 500 x 375 pixels, a common size in collections of photos, are drawn into a temporary folder. Each round takes
+some of them all the way from the file to the features on the disk, and passes as many pictures that are in memory
+through the network, in batches of the same size; the ratio is taken round by round. Runs unchanged on a GPU.
 """
 
 import os
 import tempfile
-import time
-
-from tf2cases.configs.inception_v3 import WEIGHTS_DIR
-
-from tf2cases.programs import quiet as _quiet  # isort: skip  # noqa: F401  (before TensorFlow)
 
 import numpy as np
-import tensorflow as tf
 from absl import flags
 from PIL import Image
 
-from tf2cases.inception_v3 import extractor
-from tf2cases.programs import common
-from tf2cases.training import distribution
+from tf2cases import quiet
+from tf2cases.benchmarks import rounds
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 
 _SIZE = (500, 375)
 
 
-def define(values):
+def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("pictures", 1000, "Pictures in all.", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("rounds", 5, "Rounds.", lower_bound=1, flag_values=values)
+    rounds.define_rounds(values, 5)
 
 
-def main(values):
-    base = extractor.load("random", WEIGHTS_DIR)
-    count = -(-values.pictures // values.rounds)
-    rates, cpu = {"caching": [], "network": []}, {"caching": [], "network": []}
+def main(values: flags.FlagValues) -> None:
+    quiet.import_tensorflow()
+    import tensorflow as tf
+
+    from tf2cases.inception_v3 import extractor
+    from tf2cases.training import distribution
+
+    base, number = extractor.load("random", WEIGHTS_DIR), values.rounds
+    count = -(-values.pictures // number)
+    batches = -(-count // extractor.BATCH)
     with tempfile.TemporaryDirectory() as folder:
-        paths = draw(os.path.join(folder, "pictures"), count * values.rounds)
+        paths = draw(os.path.join(folder, "pictures"), count * number)
         images = base.model.read(paths[0])[np.newaxis].repeat(extractor.BATCH, axis=0)
-        ask = {
-            "caching": lambda some: base.features(some, os.path.join(folder, "cache")),
-            "network": lambda some: [base.model.answer(images) for _ in range(0, len(some), extractor.BATCH)],
-        }
-        ask["network"](paths[:1])  # traced, and the allocator knows the size
-        for i in range(values.rounds):
-            some = paths[i * count : (i + 1) * count]
-            for name, function in ask.items():
-                # The network computes whole batches.
-                done = count if name == "caching" else -(-count // extractor.BATCH) * extractor.BATCH
-                started, used = time.perf_counter(), time.process_time()
-                function(some)
-                rates[name].append(done / (time.perf_counter() - started))
-                cpu[name].append(1000 * (time.process_time() - used) / done)
-    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; float32; median [min .. max] of pictures/s")
-    for name in ask:
-        print(f"  {name}  {common.spread(rates[name], '.2f')}  CPU ms a picture {common.spread(cpu[name], '.1f')}")
-    ratios = [a / b for a, b in zip(rates["caching"], rates["network"], strict=True)]
-    by_cpu = [b / a for a, b in zip(cpu["caching"], cpu["network"], strict=True)]
-    print(f"  ratio    {common.spread(ratios, '.2f')}  by CPU time {common.spread(by_cpu, '.2f')}")
+        unseen = iter(paths[i : i + count] for i in range(0, len(paths), count))
+
+        def caching() -> int:
+            return len(base.features(next(unseen), os.path.join(folder, "cache")))
+
+        def network() -> int:
+            for _ in range(batches):
+                base.model.answer(images)
+            return batches * extractor.BATCH
+
+        base.model.answer(images)  # traced, and the allocator knows the size
+        measured = rounds.race({"caching": caching, "network": network}, number)
+    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; float32; median [min .. max]")
+    rounds.show(measured, [("pictures/s", ".2f"), ("CPU ms/picture", ".1f")], compared=("caching", "network"))
 
 
-def draw(folder, count):
-    """Draws smooth pictures with a little noise, as photographs have; returns their paths."""
+def draw(folder: str, count: int) -> list[str]:
+    """Draws smooth pictures with a little noise, as photographs have, into a new folder; returns their paths."""
     os.makedirs(folder)
     rng, paths = np.random.default_rng(0), []
     for i in range(count):

@@ -1,61 +1,66 @@
-"""Measures inference, in pictures a second, against Keras' InceptionV3 called in a tf.function, in interleaved rounds.
+"""Inference with Inception-v3 against Keras' InceptionV3 in a tf.function, in pictures/s.
 
-    python -m bin.benchmark_inception --batch_sizes=1,16 --rounds=7
+    python -m bin.benchmark inference --batch_sizes=1,16 --rounds=7
 
-Both compute 1,000 probabilities from float32 pictures in memory, with the same weights; the answers are compared first.
-Each round measures every contender for `--seconds` in turn, so that a machine whose speed drifts treats them alike; the
-ratio is taken round by round. The CPU time of a picture, of all threads, is told beside it: what other programs of the
-machine take from the rates, they do not take from that. Runs unchanged on a GPU.
+Both compute 1,000 probabilities from float32 pictures in memory, with the same weights; their answers are compared
+first. Each round measures both for --seconds in turn; the ratio is taken round by round. Runs unchanged on a GPU.
 """
 
+import functools
 import os
 import tempfile
-import time
-
-from tf2cases.programs import quiet as _quiet  # isort: skip  # noqa: F401  (before TensorFlow)
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 from absl import flags
 
-from tf2cases import inception_v3
+from tf2cases import quiet
+from tf2cases.benchmarks import rounds
 from tf2cases.errors import RunError, UsageError
-from tf2cases.programs import common
-from tf2cases.training import distribution
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
-def define(values):
-    flags.DEFINE_list("batch_sizes", ["1", "16"], "Pictures at a time, with commas.", flag_values=values)
-    flags.DEFINE_integer("rounds", 7, "Rounds.", lower_bound=1, flag_values=values)
-    flags.DEFINE_float(
-        "seconds", 4.0, "Length of one contender's turn, in seconds.", lower_bound=0.1, flag_values=values
-    )
+def define(values: flags.FlagValues) -> None:
+    flags.DEFINE_list("batch_sizes", ["1", "16"], "Pictures per batch, separated by commas.", flag_values=values)
+    rounds.define_rounds(values, 7, 4.0)
 
 
-def main(values):
+def main(values: flags.FlagValues) -> None:
     sizes = values.batch_sizes
     if not all(size.isdecimal() and int(size) for size in sizes):
         raise UsageError(f"--batch_sizes is {','.join(sizes)!r}, but must be positive integers with commas.")
+    quiet.import_tensorflow()
+    import tensorflow as tf
+
+    from tf2cases.training import distribution
+
     contenders = make_contenders()
-    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; float32; median [min .. max] of pictures/s")
+    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; float32; median [min .. max]")
     for size in map(int, sizes):
-        measured = compare(contenders, size, values.rounds, values.seconds)
-        print(f"  batch {size}")
-        for name, (rates, cpu) in measured.items():
-            print(f"    {name:8}  {common.spread(rates, '.2f')}  CPU ms a picture {common.spread(cpu, '.1f')}")
-        (ours, our_cpu), (keras, keras_cpu) = measured.values()
-        ratios = [a / b for a, b in zip(ours, keras, strict=True)]
-        cpu_ratios = [b / a for a, b in zip(our_cpu, keras_cpu, strict=True)]
-        print(f"    ratio     {common.spread(ratios, '.2f')}  by CPU time {common.spread(cpu_ratios, '.2f')}")
+        images = _images(size)
+        calls = {name: functools.partial(_answer, contender, images) for name, contender in contenders.items()}
+        for call in calls.values():  # traced, and the allocator knows the size
+            call()
+            call()
+        works = {name: functools.partial(rounds.repeated, call, size, values.seconds) for name, call in calls.items()}
+        print(f"batch {size}")
+        columns = [("pictures/s", ".2f"), ("CPU ms/picture", ".1f")]
+        rounds.show(rounds.race(works, values.rounds), columns, compared=("tf2cases", "keras"))
 
 
-def make_contenders():
-    """{"tf2cases", "keras": tf.function of float32 [N, 299, 299, 3] in [0, 1] -> probabilities}, with equal weights.
+def make_contenders() -> "dict[str, Callable[[tf.Tensor], tf.Tensor]]":
+    """{"tf2cases", "keras": float32 [N, 299, 299, 3] in [0, 1] -> probabilities [N, 1000]}, with equal weights.
 
     Raises:
-      RunError: they do not answer alike.
+      RunError: their answers differ.
     """
     import keras
+    import tensorflow as tf
+
+    from tf2cases import inception_v3
 
     model = keras.applications.InceptionV3(weights=None)
     with tempfile.TemporaryDirectory() as folder:
@@ -69,31 +74,20 @@ def make_contenders():
         "tf2cases": lambda images: predict(images=images)["probabilities"],
         "keras": tf.function(lambda images: model(2 * images - 1, training=False), input_signature=[spec]),
     }
-    ours, theirs = (contender(_images(2)).numpy() for contender in contenders.values())
+    ours, theirs = (_answer(contender, _images(2)) for contender in contenders.values())
     gap = float(np.abs(ours - theirs).max())
     if not gap < 1e-4:
         raise RunError(f"the probabilities differ from Keras' by {gap:.3g}, but at most 0.0001 is allowed.")
     return contenders
 
 
-def _images(count):
+def _images(count: int) -> "tf.Tensor":
+    import tensorflow as tf
+
+    from tf2cases import inception_v3
+
     return tf.constant(np.random.default_rng(0).uniform(0, 1, [count, *inception_v3.IMAGE_SHAPE]), tf.float32)
 
 
-def compare(contenders, batch_size, rounds, seconds):
-    """Measures the contenders in turn: {name: ([pictures a second], [CPU ms a picture])}, one for each round."""
-    images = _images(batch_size)
-    measured = {name: ([], []) for name in contenders}
-    for contender in contenders.values():  # traced, and the allocator knows the size
-        contender(images).numpy()
-        contender(images).numpy()
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            calls, started, cpu = 0, time.perf_counter(), time.process_time()
-            while time.perf_counter() - started < seconds:
-                contender(images).numpy()  # waits for the device
-                calls += 1
-            pictures = calls * batch_size
-            measured[name][0].append(pictures / (time.perf_counter() - started))
-            measured[name][1].append(1000 * (time.process_time() - cpu) / pictures)
-    return measured
+def _answer(contender: "Callable[[tf.Tensor], tf.Tensor]", images: "tf.Tensor") -> np.ndarray:
+    return contender(images).numpy()  # waits for the device

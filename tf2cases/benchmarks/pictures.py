@@ -1,76 +1,68 @@
-"""Measures how fast pictures are prepared: JPEG files in a folder and in a zip, and drawn faces.
+"""Preparing pictures for training: JPEG files in a folder and in a zip, and drawn faces, in pictures/s.
 
-    python -m bin.benchmark_pictures --pictures=3000 --rounds=5
+    python -m bin.benchmark pictures --pictures=3000 --rounds=5
 
 The JPEGs are made in a temporary folder: smooth random pictures of CelebA's size, 178 x 218. Each round prepares each
-kind once, in turn, so that a machine whose speed drifts treats them alike.
+kind once, in turn.
 """
 
 import contextlib
+import functools
 import io
 import os
 import tempfile
-import time
 import zipfile
 
 import numpy as np
 from absl import flags
 from PIL import Image
 
+from tf2cases.benchmarks import rounds
 from tf2cases.data import sources
-from tf2cases.programs import common
 
 _WIDTH, _HEIGHT = 178, 218
 _QUALITY = 92
 
 
-def define(values):
-    flags.DEFINE_integer("pictures", 3000, "Pictures a kind and round.", lower_bound=100, flag_values=values)
-    flags.DEFINE_integer("rounds", 5, "Rounds.", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("size", 64, "Side of the prepared pictures.", lower_bound=4, flag_values=values)
+def define(values: flags.FlagValues) -> None:
+    flags.DEFINE_integer("pictures", 3000, "Pictures per kind and round.", lower_bound=100, flag_values=values)
+    flags.DEFINE_integer("size", 64, "Side of the prepared pictures in pixels.", lower_bound=4, flag_values=values)
+    rounds.define_rounds(values, 5)
 
 
-def main(values):
+def main(values: flags.FlagValues) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        rates = compare(folder, values.pictures, values.rounds, values.size)
-    print(f"{values.pictures:,} pictures to {values.size} x {values.size}; median [min .. max] of pictures/s")
-    for kind, measured in rates.items():
-        print(f"  {kind:9}  {common.spread(measured, ',.0f')}")
+        measured = compare(folder, values.pictures, values.rounds, values.size)
+    print(f"{values.pictures:,} pictures to {values.size} x {values.size}; median [min .. max]")
+    rounds.show(measured, [("pictures/s", ",.0f")])
 
 
-def compare(folder, pictures, rounds, size):
+def compare(folder: str, pictures: int, count: int, size: int) -> dict[str, list[rounds.Numbers]]:
     """Measures all kinds in turn.
 
     Args:
       folder: an empty one, for the pictures and what is prepared of them.
-      pictures, rounds, size: ints.
-
-    Returns:
-      {kind: [pictures a second, one for each round]}.
+      pictures: per kind and round.
+      count: rounds.
+      size: side of the prepared pictures.
     """
-    files, archive = os.path.join(folder, "files"), os.path.join(folder, "files.zip")
-    write(files, pictures)
+    jpegs, archive = os.path.join(folder, "files"), os.path.join(folder, "files.zip")
+    write(jpegs, pictures)
     with zipfile.ZipFile(archive, "w") as opened:
-        for name in sorted(os.listdir(files)):
-            opened.write(os.path.join(files, name), name)
-    kinds = {
-        "folder": lambda cache_dir: sources.load("folder", files, size=size, cache_dir=cache_dir),
-        "zip": lambda cache_dir: sources.load("folder", archive, size=size, cache_dir=cache_dir),
-        "toy_faces": lambda cache_dir: sources.load(
-            "toy_faces", size=size, cache_dir=cache_dir, train_count=pictures - 1, test_count=1
-        ),
-    }
-    rates = {kind: [] for kind in kinds}
-    for _ in range(rounds):
-        for kind, load in kinds.items():
-            with tempfile.TemporaryDirectory(dir=folder) as cache_dir, contextlib.redirect_stdout(io.StringIO()):
-                started = time.perf_counter()
-                load(cache_dir)
-                rates[kind].append(pictures / (time.perf_counter() - started))
-    return rates
+        for name in sorted(os.listdir(jpegs)):
+            opened.write(os.path.join(jpegs, name), name)
+    faces = dict(train_count=pictures - 1, test_count=1)
+    kinds = {"folder": ("folder", jpegs, {}), "zip": ("folder", archive, {}), "toy_faces": ("toy_faces", "", faces)}
+
+    def prepare(dataset: str, data_dir: str, options: dict[str, int]) -> int:
+        with tempfile.TemporaryDirectory(dir=folder) as cache_dir, contextlib.redirect_stdout(io.StringIO()):
+            sources.load(dataset, data_dir, size=size, cache_dir=cache_dir, **options)
+        return pictures
+
+    return rounds.race({kind: functools.partial(prepare, *arguments) for kind, arguments in kinds.items()}, count)
 
 
-def write(folder, pictures):
+def write(folder: str, pictures: int) -> None:
     """Writes smooth random JPEGs, 000001.jpg and so on, into a new folder."""
     os.makedirs(folder)
     rng = np.random.default_rng(0)

@@ -1,11 +1,12 @@
-"""Measures a Chinese cloud in a mask against the bare calls of jieba and wordcloud, whole processes in turn.
+"""A Chinese word cloud in a mask against the bare calls of jieba and wordcloud, as whole processes.
 
-    python -m bin.benchmark_wordcloud --text=novel.txt --mask=shape.png --rounds=5
+    python -m bin.benchmark wordcloud --text=novel.txt --mask=shape.png --rounds=5
 
-Each round runs both, taking turns in going first, so that a machine whose speed drifts treats them alike; the ratios
-are taken round by round. A first round, in which files are read and caches made, does not count.
+Each round runs both, taking turns in going first; the ratios are taken round by round. A first round, in which files
+are read and caches made, does not count. Text and mask are those of `testdata` by default.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -14,11 +15,10 @@ import time
 
 from absl import flags
 
+from tf2cases.benchmarks import rounds
+from tf2cases.data.source import checkout_path
 from tf2cases.errors import RunError, UsageError
-from tf2cases.programs import common
 from tf2cases.wordcloud import fonts
-
-_TESTDATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "testdata")
 
 # What a person writes who follows the packages' own pages.
 _BARE = """
@@ -31,55 +31,34 @@ words = " ".join(jieba.cut(open(text, encoding="utf-8").read()))
 cloud = WordCloud(mask=numpy.array(Image.open(mask)), font_path=font, mode="RGBA", background_color=None)
 cloud.generate(words).to_file(out)
 """
+_COLUMNS = [("s", ".1f"), ("s of CPU time", ".1f"), ("MiB at most", ".0f")]
 
 
-def define(values):
-    text = os.path.join(_TESTDATA, "garden_zh.txt")
-    mask = os.path.join(_TESTDATA, "masks", "teapot.png")
-    flags.DEFINE_string("text", text, "A Chinese text in UTF-8.", flag_values=values)
-    flags.DEFINE_string("mask", mask, "A mask, grey or in colours, white outside.", flag_values=values)
-    flags.DEFINE_integer("rounds", 5, "Rounds that count.", lower_bound=1, flag_values=values)
+def define(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("text", None, "Chinese text in UTF-8.", flag_values=values)
+    flags.DEFINE_string("mask", None, "Mask, grey or in colours, white outside.", flag_values=values)
+    rounds.define_rounds(values, 5)
 
 
-def main(values):
-    for name in ("text", "mask"):
-        if not os.path.isfile(values[name].value):
-            raise UsageError(f"--{name} is {values[name].value!r}, but there is no such file.")
+def main(values: flags.FlagValues) -> None:
+    text = values.text or checkout_path("garden_zh.txt")
+    mask = values.mask or checkout_path(os.path.join("masks", "teapot.png"))
+    for name, path in (("text", text), ("mask", mask)):
+        if not os.path.isfile(path):
+            raise UsageError(f"--{name} is {path!r}, but there is no such file.")
     font = fonts.find("中文")
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "cloud.png")
-        inputs = [f"--text={values.text}", f"--mask={values.mask}", f"--out={out}"]
-        commands = {
-            "ours": ["-m", "bin.make_wordcloud", "--preset=mask", *inputs],
-            "bare": ["-c", _BARE, values.text, values.mask, font, out],
-        }
-        rounds = [measure_both(commands, turned=i % 2 == 1) for i in range(values["rounds"].value + 1)][1:]
+        ours = ["-m", "bin.make_wordcloud", "--preset=mask", f"--text={text}", f"--mask={mask}", f"--out={out}"]
+        contenders = {"ours": ours, "bare": ["-c", _BARE, text, mask, font, out]}
+        measures = {name: functools.partial(measure, arguments) for name, arguments in contenders.items()}
+        measured = rounds.interleaved(measures, values.rounds + 1)
     print("median [min .. max] of whole processes; bare: jieba.cut, WordCloud(mask).generate, to_file")
-    for i, (what, form) in enumerate(
-        (("seconds", ".1f"), ("seconds of processor time", ".1f"), ("MiB at most", ".0f"))
-    ):
-        ours, bare = ([measured[name][i] for measured in rounds] for name in ("ours", "bare"))
-        ratios = [a / b for a, b in zip(ours, bare, strict=True)]
-        spreads = f"ours {common.spread(ours, form)}  bare {common.spread(bare, form)}"
-        print(f"  {what}: {spreads}  ours / bare {common.spread(ratios, '.2f')}")
+    rounds.show({name: rows[1:] for name, rows in measured.items()}, _COLUMNS, compared=("ours", "bare"))
 
 
-def measure_both(commands, turned):
-    """Runs both once.
-
-    Args:
-      commands: {name: arguments of the Python interpreter}.
-      turned: whether the last goes first.
-
-    Returns:
-      {name: (seconds, seconds of processor time, MiB at most)}.
-    """
-    names = list(commands)
-    return {name: measure(commands[name]) for name in (reversed(names) if turned else names)}
-
-
-def measure(arguments):
-    """Runs a process: (seconds, seconds of processor time, MiB at most).
+def measure(arguments: list[str]) -> rounds.Numbers:
+    """Runs the Python interpreter with some arguments: (seconds, seconds of CPU time, MiB at most).
 
     Raises:
       RunError: it failed.

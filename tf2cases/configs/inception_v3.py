@@ -2,6 +2,8 @@
 
 import os
 
+from tf2cases.errors import UsageError
+
 # Published files of weights, by name; and random weights, for tests and for trying things out.
 PUBLISHED = ("2015", "keras", "keras_notop", "slim")
 WEIGHTS = (*PUBLISHED, "random")
@@ -13,3 +15,17 @@ WEIGHTS_HELP = (
     "TF-Slim or of this project."
 )
 WEIGHTS_DIR_HELP = "Folder where published weights are looked for, and downloaded to."
+
+
+def check_weights(weights: str) -> None:
+    """Refuses weights that are neither published ones nor a file.
+
+    Raises:
+      UsageError: as said.
+    """
+    # A checkpoint is named by what its files have in common.
+    if weights not in WEIGHTS and not os.path.isfile(weights) and not os.path.isfile(f"{weights}.index"):
+        raise UsageError(
+            f"--weights is {weights!r}, but must be one of {', '.join(WEIGHTS)}, or the path of a .pb, .h5 or "
+            "checkpoint file."
+        )

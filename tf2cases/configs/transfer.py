@@ -4,6 +4,7 @@ import dataclasses
 
 from tf2cases.configs import inception_v3
 from tf2cases.configs.run import OptimizerConfig, field
+from tf2cases.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,3 +38,11 @@ class Config(OptimizerConfig):
     top_k: int = field(5, "How many classes the export answers with.", minimum=1, numeric=False)
     eval_every: int = field(100, "Steps between evaluations; 0: once per epoch.", minimum=0, numeric=False)
     checkpoint_every: int = field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0, numeric=False)
+
+    @classmethod
+    def resolve(cls, given):
+        config = super().resolve(given)
+        if not config.data_dir:
+            raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures per class.")
+        inception_v3.check_weights(config.weights)
+        return config

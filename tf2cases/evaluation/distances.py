@@ -1,13 +1,16 @@
-"""How far apart two sets of feature vectors lie, as two numbers, in float64.
+"""Two distances between sets of feature vectors, computed in float64.
 
-Both compare what a network makes of generated pictures with what it makes of real ones. They are 0 for sets of one and
-the same distribution: the Frechet distance only in the limit of many rows (it is never negative, and of two finite
-samples always positive), the kernel distance on average for any number of rows (and so at times below 0).
+Both compare the features of generated pictures with those of real ones. They vanish for two sets from the same
+distribution: the Frechet distance only in the limit of many rows (it is never negative, and positive for any two finite
+samples), the kernel distance on average for any number of rows (so it is below 0 at times).
 """
 
 import math
 
+import numpy as np
 import tensorflow as tf
+
+_Features = np.ndarray | tf.Tensor
 
 # Elements of the kernel matrix that are held at a time: 64 MB.
 _BLOCK_ELEMENTS = 2**23
@@ -21,12 +24,15 @@ class Gaussian:
       factor: [k, d], any k; the covariance is factor^T factor, which may be singular.
     """
 
-    def __init__(self, mean, factor):
+    def __init__(self, mean: _Features, factor: _Features):
         self.mean, self.factor = tf.constant(mean, tf.float64), tf.constant(factor, tf.float64)
 
     @classmethod
-    def fit(cls, features):
-        """The Gaussian with the mean and the unbiased covariance of features [N, d], N >= 2.
+    def fit(cls, features: _Features) -> "Gaussian":
+        """The Gaussian with the mean and the unbiased covariance of some features.
+
+        Args:
+          features: [N, d], N >= 2, of any float or integer dtype.
 
         Raises:
           ValueError: another shape, or values that are not finite.
@@ -36,12 +42,18 @@ class Gaussian:
         # The triangle of a QR decomposition: a factor of at most d rows, made without forming the covariance.
         return cls(mean, tf.linalg.qr((features - mean) / math.sqrt(len(features) - 1)).r)
 
-    def distance(self, other):
-        """The squared Frechet (2-Wasserstein) distance to another Gaussian: float >= 0.
+    def distance(self, other: "Gaussian") -> float:
+        """The squared Frechet (2-Wasserstein) distance to another Gaussian, at least 0.
 
         |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)); Dowson and Landau 1982, J. Multivariate Analysis 12, equation 4.
+        Between Gaussians fitted to features of Inception-v3 it is the FID of Heusel et al. 2017, arXiv 1706.08500,
+        section 4. It grows as the sets become smaller, so compare only distances between sets of equal sizes.
+
         The trace of the root is the sum of the singular values of F1 F2^T, with C = F^T F: no root of a matrix is
         taken, so that covariances without full rank lose no digits.
+
+        Raises:
+          ValueError: the dimensions differ.
         """
         if self.mean.shape != other.mean.shape:
             raise ValueError(
@@ -53,27 +65,7 @@ class Gaussian:
         return float(tf.reduce_sum((self.mean - other.mean) ** 2) + tf.maximum(spread, 0.0))
 
 
-def frechet_distance(a, b):
-    """The squared Frechet distance between Gaussians fitted to two sets of features (see `Gaussian`).
-
-    With the features of Inception-v3 this is the FID of Heusel et al. 2017, arXiv 1706.08500, section 4. It grows as
-    the sets become smaller, so compare only distances between sets of equal sizes.
-
-    Args:
-      a: features [N, d], N >= 2, of any float or integer dtype.
-      b: features [M, d], M >= 2.
-
-    Returns:
-      float >= 0.
-
-    Raises:
-      ValueError: another shape, or values that are not finite.
-    """
-    a, b = _check_pair(a, b, 2)
-    return Gaussian.fit(a).distance(Gaussian.fit(b))
-
-
-def kernel_distance(a, b):
+def kernel_distance(a: _Features, b: _Features) -> tuple[float, float]:
     """The squared maximum mean discrepancy with the kernel (x . y / d + 1)^3, unbiased, and its standard error.
 
     Binkowski et al. 2018, arXiv 1801.01401, section 4 (KID), over all pairs of rows instead of subsets: the mean of the
@@ -90,12 +82,14 @@ def kernel_distance(a, b):
       b: features [M, d], M >= 3.
 
     Returns:
-      (float, float): the value, which may be below 0, and its standard error.
+      The value, which may be below 0, and its standard error.
 
     Raises:
       ValueError: another shape, or values that are not finite.
     """
-    a, b = _check_pair(a, b, 3)
+    a, b = _checked("a", a, 3), _checked("b", b, 3)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"a has {a.shape[1]} features a row and b has {b.shape[1]}, but they must agree.")
     n, m = len(a), len(b)
     within_a, within_b = _row_sums(a, a, same=True)[0], _row_sums(b, b, same=True)[0]
     across_a, across_b = _row_sums(a, b, same=False)
@@ -109,7 +103,7 @@ def kernel_distance(a, b):
     return value, math.sqrt(variance)
 
 
-def _row_sums(a, b, same):
+def _row_sums(a: tf.Tensor, b: tf.Tensor, same: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """Sums over the rows and the columns of the kernel matrix [N, M], of which a block of rows is held at a time.
 
     The matrix of one set with itself (`same`) counts without its diagonal.
@@ -126,11 +120,11 @@ def _row_sums(a, b, same):
     return tf.concat(rows, axis=0), columns
 
 
-def _total(sums):
+def _total(sums: tf.Tensor) -> float:
     return float(tf.reduce_sum(sums))
 
 
-def _checked(name, features, least):
+def _checked(name: str, features: _Features, least: int) -> tf.Tensor:
     """features as a float64 tensor [N, d]."""
     features = tf.convert_to_tensor(features)
     if len(features.shape) != 2 or features.shape[0] < least or not features.shape[1]:
@@ -141,10 +135,3 @@ def _checked(name, features, least):
     if not tf.reduce_all(tf.math.is_finite(features)):
         raise ValueError(f"{name} holds values that are not finite, but all must be.")
     return features
-
-
-def _check_pair(a, b, least):
-    a, b = _checked("a", a, least), _checked("b", b, least)
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"a has {a.shape[1]} features a row and b has {b.shape[1]}, but they must agree.")
-    return a, b

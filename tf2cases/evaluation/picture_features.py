@@ -1,46 +1,54 @@
-"""Feature nets: pictures in, vectors out, whose distributions `nn.distances` compares.
+"""Feature nets: pictures in, vectors out, whose distributions `distances` compares.
 
-Which net it is decides what a distance means, so every net has a name that is printed beside the numbers, and says
-whether they may be compared with numbers that others published.
+What a distance means depends on the net, so every net has a name that is printed beside the numbers, and says whether
+they may be compared with published ones.
 """
 
 import os
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tf2cases import cases, nn, training
 from tf2cases.cases.mnist import MNIST
+from tf2cases.configs.evaluation import FEATURES
 from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 from tf2cases.data import sources
 from tf2cases.data.mnist import IMAGE_SHAPE
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
-from tf2cases.training import checkpoints, workdir
+from tf2cases.training import Case, checkpoints, workdir
 
 # Pictures that go through a net at a time.
 _BATCH = 500
 
 
 class PictureFeatures:
-    """Checks and batches; a subclass says what the vectors are.
+    """Checks pictures and batches them; a subclass says what the vectors are.
 
     Args:
-      name: what is printed: which net, how many features, and whatever else they depend on.
+      name: which net, how many features, and whatever else they depend on; it is printed.
       image_shape: (H, W, C) of the pictures.
       compute: uint8 [N, H, W, C] -> float32 [N, d], both arrays.
-      comparable: whether distances of these features are those that papers print.
+      comparable: whether distances of these features are those that papers report.
 
     Attributes:
       name, comparable: as above.
       image_shape: a tuple.
     """
 
-    def __init__(self, name, image_shape, compute, comparable=False):
+    def __init__(
+        self,
+        name: str,
+        image_shape: Sequence[int],
+        compute: Callable[[np.ndarray], np.ndarray],
+        comparable: bool = False,
+    ):
         self.name, self.comparable = name, comparable
         self.image_shape, self._compute = tuple(image_shape), compute
 
-    def __call__(self, images):
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         """uint8 [N, H, W, C], an array or a memory map -> float32 [N, d].
 
         Raises:
@@ -55,14 +63,16 @@ class PictureFeatures:
         return np.concatenate([self._compute(batch) for batch in batches])
 
 
-def _traced(compute, image_shape):
+def _traced(
+    compute: Callable[[tf.Tensor], tf.Tensor], image_shape: Sequence[int]
+) -> Callable[[np.ndarray], np.ndarray]:
     """A computation on tensors as one on arrays, traced once."""
     function = tf.function(compute, input_signature=[tf.TensorSpec((None, *image_shape), tf.uint8)])
     return lambda images: function(tf.constant(images)).numpy()
 
 
 class DigitFeatures(PictureFeatures):
-    """What this project's MNIST CNN computes just before its logits: 128 numbers, none below 0.
+    """The last hidden layer of this project's MNIST CNN: 128 numbers, none below 0.
 
     Args:
       case: the trained `MNIST` case, of the model `cnn`.
@@ -71,7 +81,7 @@ class DigitFeatures(PictureFeatures):
       UsageError: it is another case or model.
     """
 
-    def __init__(self, case):
+    def __init__(self, case: Case):
         if case.config.case != MNIST.Config.case or case.config.model != "cnn":
             model = getattr(case.config, "model", "none")
             raise UsageError(
@@ -79,18 +89,18 @@ class DigitFeatures(PictureFeatures):
                 f"{MNIST.Config.case!r} with the model 'cnn'."
             )
         network = case.average.network if case.average else case.network
-        # The layers are the classifier's own; in this order they are only named anew.
+        # The layers are the classifier's own; only the name is new.
         self._body, self._head = nn.Sequential(network.layers[:-1], name="penultimate"), network.layers[-1]
         self.class_names = list(case.info["class_names"])
         name = f"the last hidden layer ({self._head.kernel.shape[0]} units) of {case.config.name}"
         shape = case.info["image_shape"]
         super().__init__(name, shape, _traced(lambda images: self._body(tf.cast(images, tf.float32) / 255), shape))
 
-    def classify(self, features):
+    def classify(self, features: np.ndarray) -> np.ndarray:
         """The classifier's probabilities, float32 [N, classes], from features [N, d]."""
         return tf.nn.softmax(self._head(tf.constant(features))).numpy()
 
-    def probabilities(self, images):
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
         """The classifier's probabilities, float32 [N, classes], of uint8 [N, H, W, C]."""
         return self.classify(self(images))
 
@@ -115,7 +125,7 @@ class RandomConvFeatures(PictureFeatures):
     _FILTERS = (16, 32, 64, 64)
     _LEAST_SIDE = 2 ** len(_FILTERS) + 1  # so that the last layer has two rows and columns
 
-    def __init__(self, image_shape, seed=0):
+    def __init__(self, image_shape: Sequence[int], seed: int = 0):
         if min(image_shape[:2]) < self._LEAST_SIDE:
             raise UsageError(
                 f"the pictures are {image_shape[0]}x{image_shape[1]}, but random_conv features need sides of at least "
@@ -129,7 +139,7 @@ class RandomConvFeatures(PictureFeatures):
         name = f"random_conv ({4 * sum(self._FILTERS)} features, never trained, seed {seed})"
         super().__init__(name, image_shape, _traced(self._quarters, image_shape))
 
-    def _quarters(self, images):
+    def _quarters(self, images: tf.Tensor) -> tf.Tensor:
         x = tf.cast(images, tf.float32) / 127.5 - 1
         features = []
         for layer in self._layers:
@@ -141,7 +151,7 @@ class RandomConvFeatures(PictureFeatures):
 
 
 class InceptionFeatures(PictureFeatures):
-    """Inception-v3's 2,048 pooled features, of pictures resized as its weights ask for (grey ones in three channels).
+    """The 2,048 pooled features of Inception-v3, of pictures resized as its weights require and made RGB if grey.
 
     With the weights of 2015 they are those of published Frechet inception distances, up to how pictures are resized.
 
@@ -150,7 +160,7 @@ class InceptionFeatures(PictureFeatures):
       weights: as `inception_v3.weights.load` takes them; published ones are looked for in `WEIGHTS_DIR`.
     """
 
-    def __init__(self, image_shape, weights):
+    def __init__(self, image_shape: Sequence[int], weights: str):
         model = extractor.load(weights, WEIGHTS_DIR).model
         super().__init__(
             f"Inception-v3 (2,048 features) with the weights {weights}",
@@ -166,27 +176,27 @@ _LEAST_ACCURACY = {"mnist": 0.99, "mnist_sample": 0.97, "fashion_mnist": 0.9}
 _MORE = {"mnist_sample": dict(epochs=48)}
 
 
-def default_classifier(dataset):
-    """Where the classifier is that judges a data set's pictures if none is named, and the set it is trained on.
+def default_classifier(dataset: str) -> tuple[str, str]:
+    """The classifier that judges the pictures of a data set unless another is named.
 
     For `mnist_sample` that is the classifier of all of MNIST, if there is a finished one.
 
     Returns:
-      (the run's folder, the data set's name).
+      The folder of its run, and the name of the data set that it is trained on.
     """
     folders = {name: os.path.join("runs", f"{name}_cnn_best") for name in ("mnist", dataset)}
     trained_on = "mnist" if dataset == "mnist_sample" and _is_finished(folders["mnist"]) else dataset
     return folders[trained_on], trained_on
 
 
-def _is_finished(folder):
-    """Whether a run is there that was trained to its last step."""
+def _is_finished(folder: str) -> bool:
+    """Whether the folder holds a run that was trained to its last step."""
     found = checkpoints.steps(os.path.join(folder, workdir.CHECKPOINTS))
     return bool(found) and found[-1] >= workdir.read_record(folder)["config"]["steps"]
 
 
-def _train(dataset, data_dir, folder):
-    """Trains the classifier, or goes on with it."""
+def _train(dataset: str, data_dir: str, folder: str) -> None:
+    """Trains the classifier, or continues its training."""
     print(f"Training the classifier of {dataset} in {folder}, once:", flush=True)
     given = dict(dataset=dataset, data_dir=data_dir, workdir=folder, export_dir="", recipe="best")
     config = MNIST.Config.resolve({**given, **_MORE.get(dataset, {})})
@@ -194,8 +204,8 @@ def _train(dataset, data_dir, folder):
         raise KeyboardInterrupt("the classifier so far is kept, and the same command goes on with it")
 
 
-def digit_features(dataset, data_dir, classifier=None):
-    """The features of a classifier that is trained first where there is none.
+def digit_features(dataset: str, data_dir: str, classifier: str | None = None) -> DigitFeatures:
+    """The features of a classifier, which is trained first if there is none.
 
     Args:
       dataset: `mnist`, `mnist_sample` or `fashion_mnist`.
@@ -236,54 +246,36 @@ def digit_features(dataset, data_dir, classifier=None):
     return features
 
 
-def _random_conv(dataset, data_dir, image_shape, classifier):
-    del dataset, data_dir
-    if classifier:
-        raise UsageError(f"--classifier is {classifier!r}, but random_conv features have no classifier.")
-    return RandomConvFeatures(image_shape)
-
-
-def _digits(dataset, data_dir, image_shape, classifier):
-    if not _has_classifier(dataset, image_shape):
-        raise UsageError(
-            f"--features is 'digits', but the pictures are {list(image_shape)} of {dataset}, and must be "
-            f"{list(IMAGE_SHAPE)} of {', '.join(_LEAST_ACCURACY)}."
-        )
-    return digit_features(dataset, data_dir, classifier)
-
-
-def _has_classifier(dataset, image_shape):
-    return dataset in _LEAST_ACCURACY and tuple(image_shape) == IMAGE_SHAPE
-
-
-def _inception(dataset, data_dir, image_shape, classifier):
-    del dataset, data_dir
-    return InceptionFeatures(image_shape, classifier or "2015")
-
-
-# name -> maker(dataset, data_dir, image_shape, classifier) -> PictureFeatures.
-_MAKERS = {"digits": _digits, "random_conv": _random_conv, "inception": _inception}
-NAMES = ("auto", *_MAKERS)
-
-
-def make(name, dataset, data_dir, image_shape, classifier=None):
+def make(
+    name: str, dataset: str, data_dir: str, image_shape: Sequence[int], classifier: str | None = None
+) -> PictureFeatures:
     """Features by name; `auto` is `digits` for pictures that the MNIST CNN can learn, and `random_conv` for others.
 
     Args:
-      name: one of `NAMES`.
+      name: one of `FEATURES`.
       dataset: the name of the data set that the pictures are like.
       data_dir: where it is looked for.
       image_shape: (H, W, C) of the pictures.
       classifier: the workdir of the classifier for `digits`, or the weights for `inception`; None for the default.
 
-    Returns:
-      PictureFeatures.
-
     Raises:
-      UsageError: the name is unknown, or the features do not fit the pictures.
+      ValueError: the name is unknown.
+      UsageError: the features do not fit the pictures.
     """
-    if name not in NAMES:
-        raise UsageError(f"--features is {name!r}, but must be one of {', '.join(NAMES)}.")
+    if name not in FEATURES:
+        raise ValueError(f"name is {name!r}, but must be one of {', '.join(FEATURES)}.")
+    learnable = dataset in _LEAST_ACCURACY and tuple(image_shape) == IMAGE_SHAPE
     if name == "auto":
-        name = "digits" if _has_classifier(dataset, image_shape) else "random_conv"
-    return _MAKERS[name](dataset, data_dir, image_shape, classifier)
+        name = "digits" if learnable else "random_conv"
+    if name == "inception":
+        return InceptionFeatures(image_shape, classifier or "2015")
+    if name == "digits":
+        if not learnable:
+            raise UsageError(
+                f"--features is 'digits', but the pictures are {list(image_shape)} of {dataset}, and must be "
+                f"{list(IMAGE_SHAPE)} of {', '.join(_LEAST_ACCURACY)}."
+            )
+        return digit_features(dataset, data_dir, classifier)
+    if classifier:
+        raise UsageError(f"--classifier is {classifier!r}, but random_conv features have no classifier.")
+    return RandomConvFeatures(image_shape)

@@ -1,1 +1,1 @@
-"""The programs, and what they share."""
+"""The programs, one module each, and what they share. None imports TensorFlow before its flags are parsed."""

@@ -1,54 +1,87 @@
 """What the programs share that train, evaluate and export cases."""
 
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from tf2cases.programs import quiet as _quiet  # isort: skip  # noqa: F401  (before TensorFlow)
-
-import tensorflow as tf
 from absl import flags
 
-from tf2cases import cases, training
-from tf2cases.programs import common, config_flags
-from tf2cases.serving import export
+from tf2cases import quiet
+from tf2cases.configs import RunConfig
+from tf2cases.programs import config_flags
+
+if TYPE_CHECKING:
+    from tf2cases.training import Case
 
 
-def train(case_class, doc, argv=None):
-    """Runs the program that trains a case: its config's fields are the flags, and the export comes last."""
+def training_program(
+    config_class: type[RunConfig],
+) -> tuple[Callable[[flags.FlagValues], None], Callable[[flags.FlagValues], int]]:
+    """`define` and `main` of the program that trains a case: its config's fields are the flags; it exports at the end.
 
-    def define(values):
-        config_flags.define(case_class.Config, values)
+    Args:
+      config_class: the config of a case in `cases.REGISTRY`.
+    """
 
-    def main(values):
-        config = case_class.Config.resolve(config_flags.given(case_class.Config, values))
+    def define(values: flags.FlagValues) -> None:
+        config_flags.define(config_class, values)
+
+    def main(values: flags.FlagValues) -> int:
+        return _train(config_class.resolve(config_flags.given(config_class, values)))
+
+    return define, main
+
+
+def _train(config: RunConfig) -> int:
+    quiet.import_tensorflow()
+    from tf2cases import cases, training
+
+    try:
+        result = training.train(cases.REGISTRY[config.case], config)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("what was saved is kept, and the same command goes on from there") from error
+    if result.stopped_by:
+        return result.exit_status
+    exported = ""
+    if config.export_dir:
+        # What is exported is what was saved, without the variables of a distribution strategy.
+        case = cases.restore(result.workdir)
         try:
-            result = training.train(case_class, config)
+            exported = f", the export is {export_case(case, config.export_dir, not config.no_warmup)}"
         except KeyboardInterrupt as error:
-            raise KeyboardInterrupt("what was saved is kept, and the same command goes on from there") from error
-        if result.stopped_by:
-            return result.exit_status
-        exported = ""
-        if config.export_dir:
-            # What is exported is what was saved, without the variables of a distribution strategy.
-            case = cases.restore(result.workdir)
-            try:
-                exported = f", the export is {export_case(case, config.export_dir, not config.no_warmup)}"
-            except KeyboardInterrupt as error:
-                again = f"python -m bin.export --workdir={result.workdir}"
-                raise KeyboardInterrupt(f"the run is complete, and `{again}` makes its export") from error
-        print(f"Done: {result.step:,} steps; the run is in {result.workdir}{exported}.")
-        return 0
-
-    common.run(doc, define, main, argv)
+            again = f"python -m bin.export --workdir={result.workdir}"
+            raise KeyboardInterrupt(f"the run is complete, and `{again}` makes its export") from error
+    print(f"Done: {result.step:,} steps; the run is in {result.workdir}{exported}.")
+    return 0
 
 
-def define_workdir(values):
+def define_workdir(values: flags.FlagValues) -> None:
     """Defines the flags of a program that works on a trained run: which folder, which checkpoint."""
     flags.DEFINE_string("workdir", None, "Folder of the run, such as runs/mnist_cnn.", flag_values=values)
     flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
 
 
-def export_case(case, export_dir, warmup):
-    """Exports a case as EXPORT_DIR/NAME/VERSION; returns that path."""
+def define_data_dir(values: flags.FlagValues) -> None:
+    """Defines --data_dir of a program that works on a trained run."""
+    flags.DEFINE_string("data_dir", None, "Folder of the data set; default: that of the training.", flag_values=values)
+
+
+def define_export(values: flags.FlagValues, export_dir_help: str) -> None:
+    """Defines the flags of a program that exports a model."""
+    flags.DEFINE_string("export_dir", "exports", export_dir_help, flag_values=values)
+    flags.DEFINE_bool("no_warmup", False, "Leave TF Serving's warm-up requests out.", flag_values=values)
+
+
+def export_case(case: "Case", export_dir: str, warmup: bool) -> str:
+    """Exports a case as EXPORT_DIR/NAME/VERSION; returns that path.
+
+    Raises:
+      RunError: see `export.export`.
+    """
+    import tensorflow as tf
+
+    from tf2cases.serving import export
+
     directory = os.path.join(export_dir, case.config.name)
     # The export is checked on the CPU; a GPU's own arithmetic may differ by TF32's ten bits of mantissa.
     tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance

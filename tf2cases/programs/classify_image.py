@@ -1,11 +1,11 @@
-"""Says what is on pictures, with Inception-v3 and trained weights.
+"""Classifies photos with published Inception-v3 weights.
 
     python -m bin.classify_image photo.jpg --top_k=5
     python -m bin.classify_image --weights=keras --json --features=features.npy photos/
 
-For each picture its best classes, best first, a line each: name (score = 0.12345). Pictures are PNG, JPEG, GIF (one
-frame), BMP, WebP, TIFF or PPM files, whatever they are called; of a folder, those with the usual endings are taken,
-sub-folders too. `--engine=graph` runs the graph of 2015 as it is; `--model` asks an export instead.
+For each picture it prints the best classes, best first, one per line: name (score = 0.12345). PNG, JPEG, GIF (one
+frame), BMP, WebP, TIFF and PPM files are read, whatever their names; a folder stands for the picture files in it and
+its sub-folders. `--engine=graph` runs the frozen graph of 2015 itself; `--model` asks an export instead.
 """
 
 import contextlib
@@ -13,19 +13,25 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from absl import flags
 
-from tf2cases import inception_v3
-from tf2cases.configs.inception_v3 import WEIGHTS
+from tf2cases import files, quiet
+from tf2cases.configs.inception_v3 import WEIGHTS, check_weights
 from tf2cases.data.pictures import files as picture_files
-from tf2cases.errors import RunError, UsageError
-from tf2cases.programs import inception_programs
-from tf2cases.serving.model import Model
+from tf2cases.errors import UsageError
+from tf2cases.programs import exports, inception_programs
+
+POSITIONAL = "PICTURE_OR_FOLDER..."
+
+# A batch: its paths; for each of them [(name, score)], best first; features [n, 2048], or None where they would cost
+# extra and are not wanted.
+_Answers = Iterator[tuple[Sequence[str], list[list[tuple[str, float]]], np.ndarray | None]]
 
 
-def define(values):
+def define(values: flags.FlagValues) -> None:
     inception_programs.define_weights(values)
     flags.DEFINE_enum(
         "engine",
@@ -34,45 +40,53 @@ def define(values):
         "What computes: this project's network, or the frozen graph of 2015 itself.",
         flag_values=values,
     )
-    flags.DEFINE_string("model", None, "Ask this export instead, such as exports/inception_v3.", flag_values=values)
-    flags.DEFINE_integer("top_k", 5, "How many classes.", lower_bound=1, flag_values=values)
-    flags.DEFINE_bool("json", False, "Print one JSON object a picture.", flag_values=values)
+    exports.define_model(values)
+    flags.DEFINE_integer("top_k", 5, "Number of classes to print.", lower_bound=1, flag_values=values)
+    flags.DEFINE_bool("json", False, "Print one JSON object per picture.", flag_values=values)
     flags.DEFINE_string(
         "features", None, "Write the 2,048 features of each picture to this .npy file, float32.", flag_values=values
     )
-    flags.DEFINE_integer("batch_size", 16, "Pictures at a time.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("batch_size", 16, "Pictures per batch.", lower_bound=1, flag_values=values)
 
 
-def main(values, arguments):
+def main(values: flags.FlagValues, arguments: list[str]) -> None:
     paths = _pictures(arguments)
-    make = _exported if values["model"].value else {"graph": _graph, "network": _network}[values.engine]
-    if values["model"].value and (values["weights"].present or values["engine"].present):
-        raise UsageError("--model and --weights or --engine were both given, but only one of them can be.")
+    _check(values)
     notes = sys.stderr if values.json else sys.stdout  # nothing but JSON on standard output
     with contextlib.redirect_stdout(notes):
-        ask = make(values)
+        quiet.import_tensorflow()
+        ask = (_exported if values.model else _graph if values.engine == "graph" else _network)(values)
     features, marks, done = [], [(0, time.perf_counter())], 0
     for batch, ranked, vectors in ask(paths):
         for path, best in zip(batch, ranked, strict=True):
             _print(path, best, values.json, len(paths) > 1)
-        if values["features"].value:
+        if values.features:
             features.append(vectors)
         done += len(batch)
         marks.append((done, time.perf_counter()))
     wrote = ""
-    if values["features"].value:
-        wrote = f"; features float32 [{done}, {features[0].shape[1]}] are in {values['features'].value}"
-        _save(values["features"].value, np.concatenate(features))
+    if values.features:
+        wrote = f"; features float32 [{done}, {features[0].shape[1]}] are in {values.features}"
+        with files.writing(values.features), files.replacing(values.features) as file:
+            np.save(file, np.concatenate(features))
     # Without the first batch, which waits for the graph to be traced, if there are others.
     first, last = marks[1] if len(marks) > 2 else marks[0], marks[-1]
     rate = (last[0] - first[0]) / (last[1] - first[1])
     print(f"Done: {done:,} picture{'s'[: done != 1]}, {rate:.1f} pictures/s{wrote}.", file=notes)
 
 
-main.positional = "PICTURE_OR_FOLDER..."
+def _check(values: flags.FlagValues) -> None:
+    """Refuses flags that contradict each other, before TensorFlow is imported."""
+    if values.model and (values["weights"].present or values["engine"].present):
+        raise UsageError("--model and --weights or --engine were both given, but only one of them can be.")
+    check_weights(values.weights)
+    if values.engine == "graph" and values.weights in WEIGHTS and values.weights != "2015":
+        raise UsageError(
+            f"--engine=graph runs the graph of 2015, but --weights is {values.weights!r}; it must be 2015, or a path."
+        )
 
 
-def _pictures(arguments):
+def _pictures(arguments: list[str]) -> list[str]:
     if not arguments:
         raise UsageError("no picture is given: name at least one picture file, or a folder of them.")
     paths = []
@@ -82,7 +96,7 @@ def _pictures(arguments):
             continue
         found = [
             os.path.join(folder, name)
-            for folder, folders, names in os.walk(argument)
+            for folder, _, names in os.walk(argument)
             for name in names
             if name.lower().endswith(picture_files.ENDINGS) and not name.startswith(".")
         ]
@@ -93,14 +107,15 @@ def _pictures(arguments):
     return paths
 
 
-# Each of the following takes the flags and returns a function: paths -> iterator of (paths of a batch, for each
-# [(name, score)] best first, features [n, 2048], or None if they cost extra and are not wanted).
+# What can be asked: each function takes the flags and returns a function of the paths.
 
 
-def _network(values):
+def _network(values: flags.FlagValues) -> Callable[[list[str]], _Answers]:
+    from tf2cases import inception_v3
+
     model = inception_programs.load_model(values, values.top_k)
 
-    def ask(paths):
+    def ask(paths: list[str]) -> _Answers:
         for batch, answer in model.stream(paths, values.batch_size):
             scores = answer.get("probabilities", np.zeros([len(batch), 0]))
             yield batch, [inception_v3.best(row, model.class_names, model.top_k) for row in scores], answer["features"]
@@ -108,18 +123,16 @@ def _network(values):
     return ask
 
 
-def _graph(values):
-    path = values["weights"].value
-    if path in WEIGHTS:
-        if path != "2015":
-            raise UsageError(
-                f"--engine=graph runs the graph of 2015, but --weights is {path!r}; it must be 2015, or a path."
-            )
-        path = inception_v3.weights.find(inception_v3.weights.PUBLISHED[path], values["weights_dir"].value)
-    engine = inception_v3.frozen_graph.Engine(path)
-    names = inception_programs.class_names(values, engine.classes, path)
+def _graph(values: flags.FlagValues) -> Callable[[list[str]], _Answers]:
+    from tf2cases import inception_v3
 
-    def ask(paths):
+    source = values.weights
+    if source == "2015":
+        source = inception_v3.weights.find(inception_v3.weights.PUBLISHED[source], values.weights_dir)
+    engine = inception_v3.frozen_graph.Engine(source)
+    names = inception_programs.class_names(values, engine.classes, source)
+
+    def ask(paths: list[str]) -> _Answers:
         for path in paths:
             answer = engine(picture_files.read(path))
             yield [path], [inception_v3.best(answer["probabilities"], names, values.top_k)], answer["features"][None]
@@ -127,34 +140,29 @@ def _graph(values):
     return ask
 
 
-def _exported(values):
-    model = Model(values["model"].value)
-    if not {"serving_default", "features"} <= set(model.signatures):
-        raise UsageError(
-            f"{model.path} has the signatures {', '.join(model.signatures)}, but must have serving_default and "
-            "features: it is no export of Inception-v3."
-        )
+def _exported(values: flags.FlagValues) -> Callable[[list[str]], _Answers]:
+    needed = {"serving_default": ["image_bytes"], "features": ["image_bytes"]}
+    model = exports.load(values.model, "Inception-v3", needed)
 
-    def ask(paths):
+    def ask(paths: list[str]) -> _Answers:
         for i in range(0, len(paths), values.batch_size):
             batch = paths[i : i + values.batch_size]
-            files = [picture_files.read(path) for path in batch]
-            answer = model.call("serving_default", image_bytes=files)
+            pictures = [picture_files.read(path) for path in batch]
+            answer = model.call("serving_default", image_bytes=pictures)
             count = answer["scores"].shape[1]
             if values["top_k"].present and values.top_k > count:
-                raise UsageError(f"--top_k is {values.top_k}, but {model.path} tells {count} classes at most.")
+                raise UsageError(f"--top_k is {values.top_k}, but {model.path} answers with {count} classes at most.")
             ranked = [
                 [(name.decode(), float(score)) for name, score in zip(*row, strict=True)][: values.top_k]
                 for row in zip(answer["classes"], answer["scores"], strict=True)
             ]
-            wanted = values["features"].value
-            vectors = model.call("features", image_bytes=files)["features"] if wanted else None
+            vectors = model.call("features", image_bytes=pictures)["features"] if values.features else None
             yield batch, ranked, vectors
 
     return ask
 
 
-def _print(path, best, as_json, several):
+def _print(path: str, best: list[tuple[str, float]], as_json: bool, several: bool) -> None:
     path = os.fsencode(path).decode("utf-8", "replace")  # a name may be any bytes
     if as_json:
         names, scores = [name for name, _ in best], [score for _, score in best]
@@ -164,11 +172,3 @@ def _print(path, best, as_json, several):
         print(f"{path}:")
     for name, score in best:
         print(f"{name} (score = {score:.5f})")
-
-
-def _save(path, array):
-    try:
-        with open(path, "wb") as file:
-            np.save(file, array)
-    except OSError as error:
-        raise RunError(f"--features: {path} could not be written: {error.strerror}.") from error

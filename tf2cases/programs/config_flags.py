@@ -1,14 +1,15 @@
-"""A config's fields as absl flags."""
+"""A config's fields as command-line flags."""
 
 import dataclasses
+from typing import Any
 
 from absl import flags
 
-from tf2cases.configs import field_types
+from tf2cases.configs import RunConfig, field_types
 
 
-def define(config_class, flag_values):
-    """Defines one flag for each field of `config_class` in an `absl.flags.FlagValues`.
+def define(config_class: type[RunConfig], flag_values: flags.FlagValues) -> None:
+    """Defines one flag for each field of a config class.
 
     The flags' own default is None, which stands for the field's, so that one can see which were given.
     """
@@ -24,7 +25,7 @@ def define(config_class, flag_values):
         maker(f.name, None, text, flag_values=flag_values)
 
 
-def given(config_class, flag_values):
+def given(config_class: type[RunConfig], flag_values: flags.FlagValues) -> dict[str, Any]:
     """{field name: value} of the fields whose flags were given."""
     values = {f.name: flag_values[f.name].value for f in dataclasses.fields(config_class)}
     return {name: value for name, value in values.items() if value is not None}

@@ -1,31 +1,34 @@
-"""Takes the noise out of a picture file with an exported autoencoder, and writes the result as a PNG.
+"""Removes noise from a picture file with an exported autoencoder and writes the result as a PNG.
 
     python -m bin.denoise --model=exports/denoising_autoencoder in.png out.png
 
-The picture is resized to the model's, and a colour picture is made grey for a model of grey ones; both are said. PNG,
-JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture are read, whatever they are called. Digits are expected as
-MNIST has them, bright on dark ground.
+The picture is resized to the model's size, and a colour picture is made grey for a model of grey pictures; the program
+says so. PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture are read, whatever their names. Digits should
+look like MNIST's: bright on a dark ground.
 """
 
 import io
 import os
+from collections.abc import Iterator
 
 import numpy as np
+from absl import flags
 
 from tf2cases import files
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
-from tf2cases.programs import common
+from tf2cases.programs import exports
+from tf2cases.programs.program import required
 
-_SIGNATURE = "denoise_bytes"
-
-
-def define(values):
-    common.define_model(values)
+POSITIONAL = "IN OUT.png"
 
 
-def main(values, arguments):
-    path = common.required(values, "model")
+def define(values: flags.FlagValues) -> None:
+    exports.define_model(values)
+
+
+def main(values: flags.FlagValues, arguments: list[str]) -> None:
+    path = required(values, "model")
     if len(arguments) != 2:
         raise UsageError(f"{len(arguments)} files are named, but must be 2: the noisy picture and the PNG to write.")
     source, target = arguments
@@ -33,16 +36,11 @@ def main(values, arguments):
     if os.path.isdir(target) or not os.path.isdir(folder):
         raise UsageError(f"{target} cannot be written, but must be a file in a folder that is there.")
     data = picture_files.read(source)
-    # Here, because it loads TensorFlow: a bad file is refused without waiting for it.
-    from tf2cases.programs import quiet as _quiet  # noqa: F401
-    from tf2cases.serving.model import Model
-
-    model = Model(path)
-    if _SIGNATURE not in model.signatures:
-        raise UsageError(f"{model.path} is no denoising autoencoder: it has no signature {_SIGNATURE!r}.")
+    needed = {"denoise_bytes": ["image_bytes"], "serving_default": ["images"]}
+    model = exports.load(path, "a denoising autoencoder", needed)
     height, width, channels = model.signatures["serving_default"]["images"].shape[1:]
     try:
-        (answer,) = model.call(_SIGNATURE, image_bytes=[data])["image_bytes"]
+        (answer,) = model.call("denoise_bytes", image_bytes=[data])["image_bytes"]
     except UsageError as error:
         raise UsageError(f"{source}: {error}") from error
     for note in _changes(data, height, width, channels):
@@ -51,10 +49,7 @@ def main(values, arguments):
     print(f"{target}: {width} x {height} pixels, {'grey' if channels == 1 else 'colour'}, denoised.")
 
 
-main.positional = "IN OUT.png"
-
-
-def _changes(data, height, width, channels):
+def _changes(data: bytes, height: int, width: int, channels: int) -> Iterator[str]:
     """Sentences about what had to be done to the picture before the model could take it."""
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Evaluates a trained case on its test set: loss, accuracy, counts right and wrong, or what else it measures.
+"""Evaluates a trained case on its test set and prints its metrics, such as loss and accuracy.
 
 python -m bin.evaluate --workdir=runs/mnist_cnn
 """
@@ -7,21 +7,25 @@ import dataclasses
 
 from absl import flags
 
-from tf2cases import cases
-from tf2cases.data import pipeline
+from tf2cases import quiet
 from tf2cases.errors import UsageError
-from tf2cases.programs import case_programs, common
+from tf2cases.programs import case_programs
+from tf2cases.programs.program import required
 
 
-def define(values):
+def define(values: flags.FlagValues) -> None:
     case_programs.define_workdir(values)
-    flags.DEFINE_string("data_dir", None, "Where the data set is now; default: where it was.", flag_values=values)
-    flags.DEFINE_string("test_dir", None, "Pictures to evaluate on instead, for a case that can.", flag_values=values)
-    flags.DEFINE_integer("batch_size", 500, "Examples a batch.", lower_bound=1, flag_values=values)
+    case_programs.define_data_dir(values)
+    flags.DEFINE_string("test_dir", None, "Other pictures to evaluate on, where the case can.", flag_values=values)
+    flags.DEFINE_integer("batch_size", 500, "Examples per batch.", lower_bound=1, flag_values=values)
 
 
-def main(values):
-    case = cases.restore(common.required(values, "workdir"), values["step"].value)
+def main(values: flags.FlagValues) -> None:
+    workdir = required(values, "workdir")
+    quiet.import_tensorflow()
+    from tf2cases import cases, training
+
+    case = cases.restore(workdir, values.step)
     config = case.config
     for name in ("data_dir", "test_dir"):
         if values[name].value is None:
@@ -30,7 +34,7 @@ def main(values):
             raise UsageError(f"--{name} is {values[name].value!r}, but the case {config.case} has no such option.")
         config = dataclasses.replace(config, **{name: values[name].value})
     source = case.load_test(config, case.info)
-    measured = case.evaluate(pipeline.in_order(source.test, values["batch_size"].value))
+    measured = training.evaluate(case, source, values.batch_size)
     print(f"{config.name} at step {int(case.step):,}, {source.name}:")
     for name, value in measured.items():
         print(f"  {name}: {value:,.6g}")

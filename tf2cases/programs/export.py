@@ -5,17 +5,21 @@ python -m bin.export --workdir=runs/mnist_cnn --export_dir=exports
 
 from absl import flags
 
-from tf2cases import cases
-from tf2cases.programs import case_programs, common
+from tf2cases import quiet
+from tf2cases.programs import case_programs
+from tf2cases.programs.program import required
 
 
-def define(values):
+def define(values: flags.FlagValues) -> None:
     case_programs.define_workdir(values)
-    flags.DEFINE_string("export_dir", "exports", "Where to; the next free version is taken.", flag_values=values)
-    flags.DEFINE_bool("no_warmup", False, "Leave the warm-up requests out.", flag_values=values)
+    case_programs.define_export(values, "Folder for exports; the next free version is used.")
 
 
-def main(values):
-    case = cases.restore(common.required(values, "workdir"), values["step"].value)
-    path = case_programs.export_case(case, values["export_dir"].value, warmup=not values["no_warmup"].value)
+def main(values: flags.FlagValues) -> None:
+    workdir = required(values, "workdir")
+    quiet.import_tensorflow()
+    from tf2cases import cases
+
+    case = cases.restore(workdir, values.step)
+    path = case_programs.export_case(case, values.export_dir, warmup=not values.no_warmup)
     print(f"Done: {case.config.name} at step {int(case.step):,} is exported to {path}.")

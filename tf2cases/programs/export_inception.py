@@ -7,22 +7,20 @@ import os
 
 from absl import flags
 
-from tf2cases.programs import inception_programs
-from tf2cases.serving import export
+from tf2cases.programs import case_programs, inception_programs
 
 
-def define(values):
+def define(values: flags.FlagValues) -> None:
     inception_programs.define_weights(values)
-    flags.DEFINE_integer("top_k", 5, "How many classes are told.", lower_bound=1, flag_values=values)
-    flags.DEFINE_string(
-        "export_dir", "exports", "Where to: the next free version of EXPORT_DIR/inception_v3.", flag_values=values
-    )
-    flags.DEFINE_bool("no_warmup", False, "Leave the warm-up requests out.", flag_values=values)
+    flags.DEFINE_integer("top_k", 5, "Number of classes in an answer.", lower_bound=1, flag_values=values)
+    case_programs.define_export(values, "Folder for exports; the next free version of EXPORT_DIR/inception_v3 is used.")
 
 
-def main(values):
+def main(values: flags.FlagValues) -> None:
     model = inception_programs.load_model(values, values.top_k)
+    from tf2cases.serving import export
+
     directory = os.path.join(values.export_dir, "inception_v3")
     # Folded kernels are larger than trained ones, and sums of thousands of terms stand in another order for each batch.
     path = export.export(model.signatures(), model.requests(), directory, warmup=not values.no_warmup, tolerance=1e-4)
-    print(f"Done: Inception-v3 with the weights {values['weights'].value} is exported to {path}.")
+    print(f"Done: Inception-v3 with the weights {values.weights} is exported to {path}.")

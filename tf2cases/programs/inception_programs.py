@@ -1,39 +1,44 @@
-"""What the programs around Inception-v3 share: which weights, which names."""
+"""What the programs around Inception-v3 share: its weights and the names of its classes."""
 
 import os
-
-from tf2cases.programs import quiet as _quiet  # isort: skip  # noqa: F401  (before TensorFlow)
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tf2cases import inception_v3
-from tf2cases.configs.inception_v3 import WEIGHTS_DIR, WEIGHTS_DIR_HELP, WEIGHTS_HELP
-from tf2cases.inception_v3 import labels, weights
+from tf2cases import quiet
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR, WEIGHTS_DIR_HELP, WEIGHTS_HELP, check_weights
+
+if TYPE_CHECKING:
+    from tf2cases.inception_v3 import InceptionV3
 
 _SHOWN = 6  # names of tensors that are left over
 
 
-def define_weights(values):
-    """Defines the flags that say which network is meant."""
-    flags.DEFINE_string(
-        "weights",
-        "2015",
-        WEIGHTS_HELP,
-        flag_values=values,
-    )
+def define_weights(values: flags.FlagValues) -> None:
+    """Defines the flags that select weights and class names."""
+    flags.DEFINE_string("weights", "2015", WEIGHTS_HELP, flag_values=values)
     flags.DEFINE_string("weights_dir", WEIGHTS_DIR, WEIGHTS_DIR_HELP, flag_values=values)
     flags.DEFINE_string(
         "labels",
         None,
-        f"What the classes are called: {labels.LABEL_MAP} with {labels.HUMAN_MAP} beside it, {labels.CLASS_INDEX}, or "
-        "`numbers`; default: looked for beside the weights and in --weights_dir.",
+        "File with the names of the classes: the label map of 2015 (.pbtxt, with its human label map beside it) or a "
+        "class index (.json); or `numbers`. Default: a file beside the weights or in --weights_dir.",
         flag_values=values,
     )
 
 
-def load_model(values, top_k):
-    """The `InceptionV3` that the flags name; says which tensors of the file are left over."""
-    loaded = weights.load(values["weights"].value, values["weights_dir"].value)
+def load_model(values: flags.FlagValues, top_k: int) -> "InceptionV3":
+    """The model that the flags select; prints which tensors of the weights file are left over.
+
+    Raises:
+      UsageError, RunError: see `weights.load` and `class_names`.
+    """
+    check_weights(values.weights)
+    quiet.import_tensorflow()
+    from tf2cases import inception_v3
+
+    loaded = inception_v3.weights.load(values.weights, values.weights_dir)
     if loaded.left_over:
         names = ", ".join(loaded.left_over[:_SHOWN])
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
@@ -42,19 +47,21 @@ def load_model(values, top_k):
     return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, top_k)
 
 
-def class_names(values, classes, source, own=None):
+def class_names(values: flags.FlagValues, classes: int, source: str, own: Sequence[str] | None = None) -> Sequence[str]:
     """The names of the classes.
 
     Args:
       values: the flags.
       classes: how many; 0 needs no names.
-      source: where the weights are from.
+      source: where the weights are from: a path, or "random".
       own: the names in the weights file itself, or None.
 
     Raises:
       UsageError, RunError: see `labels.class_names` and `weights.find`.
     """
-    given, weights_dir = values["labels"].value, values["weights_dir"].value
+    from tf2cases.inception_v3 import labels, weights
+
+    given, weights_dir = values.labels, values.weights_dir
     if not classes:
         return ()
     if given and given != "numbers":

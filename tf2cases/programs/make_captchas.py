@@ -1,6 +1,8 @@
-"""Makes a folder of captchas: LABEL-NNNNN.png files, a manifest and a contact sheet; same seed, same bytes.
+"""Makes a folder of captchas: LABEL-NNNNN.png files, a manifest and a contact sheet.
 
-python -m bin.make_captchas --out=data/captchas --count=5000 --charset=digits
+    python -m bin.make_captchas --out=data/captchas --count=5000 --charset=digits
+
+The same seed gives the same bytes.
 """
 
 import os
@@ -16,33 +18,32 @@ from tf2cases.data.captchas import folder as captcha_folder
 from tf2cases.data.captchas import text as captcha_text
 from tf2cases.data.captchas import writer as captcha_writer
 from tf2cases.errors import UsageError
-from tf2cases.programs import common
+from tf2cases.programs.program import required
 
 _ON_SHEET = 20
 
 
-def define(values):
-    named = ", ".join(captcha_text.NAMED)
-    text = f"One of {named}, or the characters themselves."
+def define(values: flags.FlagValues) -> None:
+    charsets = ", ".join(captcha_text.NAMED)
     flags.DEFINE_string("out", None, "Folder for the captchas.", flag_values=values)
-    flags.DEFINE_integer("count", 5000, "How many.", flag_values=values)
-    flags.DEFINE_string("charset", "digits", text, flag_values=values)
-    flags.DEFINE_integer("length", 4, "Characters a captcha.", flag_values=values)
+    flags.DEFINE_integer("count", 5000, "Number of captchas.", flag_values=values)
+    flags.DEFINE_string("charset", "digits", f"{charsets}, or the characters themselves.", flag_values=values)
+    flags.DEFINE_integer("length", 4, "Characters per captcha.", flag_values=values)
     flags.DEFINE_integer("width", 160, "Width in pixels.", flag_values=values)
     flags.DEFINE_integer("height", 60, "Height in pixels.", flag_values=values)
-    flags.DEFINE_integer("seed", 0, "Seed of everything drawn.", flag_values=values)
-    flags.DEFINE_integer("workers", 2, "Processes that draw; the captchas do not depend on it.", flag_values=values)
-    flags.DEFINE_bool("overwrite", False, "Replace the captchas made there before.", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of everything that is random.", flag_values=values)
+    flags.DEFINE_integer("workers", 2, "Worker processes; the captchas do not depend on it.", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "Replace captchas made there before.", flag_values=values)
 
 
-def main(values):
-    out = common.required(values, "out")
+def main(values: flags.FlagValues) -> None:
+    out = required(values, "out")
     for name in ("count", "workers"):
         if values[name].value < 1:
             raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
-    count = values["count"].value
+    count = values.count
     kind = captcha.make_kind(
-        values.charset, values["length"].value, values.width, values.height, captcha.FILES_STREAM, values.seed
+        values.charset, values.length, values.width, values.height, captcha.FILES_STREAM, values.seed
     )
     captcha_writer.prepare(out, values.overwrite)
     started = time.perf_counter()

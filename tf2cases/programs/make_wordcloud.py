@@ -16,28 +16,29 @@ import dataclasses
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from absl import flags
 
 from tf2cases import wordcloud
+from tf2cases.data.source import checkout_path
 from tf2cases.errors import UsageError
 from tf2cases.wordcloud import cloud as clouds
 from tf2cases.wordcloud import language, messages, tables
 
-_MASKS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "testdata", "masks")
 _PRESET_MASKS = {"mask": "teapot.png", "mask_colors": "tree.png", "custom_color": "tree.png", "keywords": "tree.png"}
 _SPOKEN = {"en": "English", "zh": "Chinese"}
 _CHOICES = tuple(field.name for field in dataclasses.fields(wordcloud.Options))
 
 
-def define(values):
-    def text(name, help_, default=None):
+def define(values: flags.FlagValues) -> None:
+    def text(name: str, help_: str, default: str | None = None) -> None:
         flags.DEFINE_string(name, default, help_, flag_values=values)
 
-    def number(name, help_):
+    def number(name: str, help_: str) -> None:
         flags.DEFINE_integer(name, None, help_, flag_values=values)
 
-    def choice(name, help_):
+    def choice(name: str, help_: str) -> None:
         flags.DEFINE_bool(name, None, help_, flag_values=values)
 
     text("text", "The text, UTF-8 or GB18030; - is standard input. 文本文件，- 表示标准输入。")
@@ -82,7 +83,7 @@ def define(values):
     number("seed", "Same seed, same picture; default 0. 随机种子。")
 
 
-def main(values):
+def main(values: flags.FlagValues) -> None:
     started = time.perf_counter()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Chinese is no reason to stop
@@ -120,17 +121,17 @@ def main(values):
     )
 
 
-def _options(values):
+def _options(values: flags.FlagValues) -> wordcloud.Options:
     given = {name: values[name].value for name in _CHOICES if values[name].value is not None}
     if "add_words" in given:
         given["add_words"] = tuple(given["add_words"])
     # Of these presets the mask is a part; a mask of one's own takes its place.
     if values.preset in _PRESET_MASKS and "mask" not in given:
-        given["mask"] = os.path.join(_MASKS, _PRESET_MASKS[values.preset])
+        given["mask"] = checkout_path(os.path.join("masks", _PRESET_MASKS[values.preset]))
     return wordcloud.make_options(values.preset, **given)
 
 
-def _read(values, options, say):
+def _read(values: flags.FlagValues, options: wordcloud.Options, say: Callable[[str], None]) -> wordcloud.Words:
     from tqdm import tqdm
 
     with wordcloud.opened(values.text) as text:
@@ -152,17 +153,17 @@ def _read(values, options, say):
     return words
 
 
-def _taken(table, options):
+def _taken(table: str, options: wordcloud.Options) -> wordcloud.Words:
     weights = wordcloud.read_table(table)
     spoken = options.language if options.language != "auto" else language.detect(" ".join(weights))
     return wordcloud.Words(weights, spoken, len(weights))
 
 
-def _tell(say, spoken, english, chinese):
+def _tell(say: Callable[[str], None], spoken: str, english: str, chinese: str) -> None:
     say(english)
     if spoken == "zh":
         say(chinese)
 
 
-def _say_on_stderr(line):
+def _say_on_stderr(line: str) -> None:
     print(line, file=sys.stderr)

@@ -1,69 +1,71 @@
 """Asks an exported model about picture files.
 
-All pictures go through the model in one batch; each gets one line: the file, the answer, its probability. PNG, JPEG,
-GIF, BMP, WebP, TIFF and PPM files with one picture are read, whatever they are called.
+    python -m bin.predict --model=exports/mnist_cnn digit.png
+    python -m bin.predict --model=exports/captcha_reader --json captchas/*.png
 
-Digits may be bright on dark ground, as MNIST's are, or dark on light paper, as people write: if the picture's border
-is brighter than half, it is inverted. The digit may stand anywhere on the page, alone; a picture of 28x28 pixels is
-taken as it is. A captcha reader's answer is the text and the product of its characters' probabilities.
+All pictures go through the model in one batch; each gets one line: the file, the answer and its probability. PNG, JPEG,
+GIF, BMP, WebP, TIFF and PPM files with one picture are read, whatever their names.
+
+Digits may be bright on a dark ground, like MNIST's, or dark on light paper: if the picture's border is brighter than
+half, it is inverted. The digit may stand anywhere on the page, alone; a picture of 28x28 pixels is used as it is. The
+answer of a captcha reader is the text and the product of the probabilities of its characters.
 """
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
 
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
-from tf2cases.programs import common
+from tf2cases.programs import exports
+from tf2cases.programs.program import required
+
+if TYPE_CHECKING:
+    from tf2cases.serving.model import Model
+
+POSITIONAL = "PICTURE..."
 
 _PREFERRED_SIGNATURES = ("classify_bytes", "read_bytes")
 _CERTAINTIES = ("confidence", "probability", "probabilities")
 
 
-def define(values):
-    common.define_model(values)
+def define(values: flags.FlagValues) -> None:
+    exports.define_model(values)
     flags.DEFINE_bool(
-        "json", False, "Print one JSON object a line, with every output of the model.", flag_values=values
+        "json", False, "Print one JSON object per line, with every output of the model.", flag_values=values
     )
 
 
-def main(values, files):
-    if not values.model:
-        raise UsageError("--model is missing: it must name an export, such as --model=exports/mnist_cnn.")
-    if not files:
+def main(values: flags.FlagValues, paths: list[str]) -> None:
+    model_path = required(values, "model")
+    if not paths:
         raise UsageError("no picture is given: name at least one picture file.")
-    pictures = [picture_files.read(path) for path in files]
-    # Here, because they load TensorFlow: bad files are refused without waiting for it.
-    from tf2cases.programs import quiet as _quiet  # noqa: F401
-    from tf2cases.serving.model import Model
-
-    model = Model(values.model)
-    signature = bytes_signature(model)
+    pictures = [picture_files.read(path) for path in paths]
+    model = exports.load(model_path)
+    signature = _bytes_signature(model)
     try:
         outputs = model.call(signature, image_bytes=pictures)
     except UsageError:
-        _find_the_bad_one(model, signature, files, pictures)
+        _find_the_bad_one(model, signature, paths, pictures)
         raise
     outputs = {name: value for name, value in outputs.items() if not name.endswith("_bytes")}
-    for row, path in enumerate(files):
+    for row, path in enumerate(paths):
         answer = {name: value[row] for name, value in outputs.items()}
         print(_as_json(path, answer) if values.json else _as_line(path, answer))
 
 
-main.positional = "PICTURE..."
-
-
-def _find_the_bad_one(model, signature, files, pictures):
+def _find_the_bad_one(model: "Model", signature: str, paths: list[str], pictures: list[bytes]) -> None:
     """Raises a UsageError that names the first file which the model's own decoder refuses."""
-    for path, picture in zip(files, pictures, strict=True):
+    for path, picture in zip(paths, pictures, strict=True):
         try:
             model.call(signature, image_bytes=[picture])
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
 
 
-def bytes_signature(model):
+def _bytes_signature(model: "Model") -> str:
     """The name of the signature that takes encoded pictures and nothing else."""
     names = [name for name, specs in model.signatures.items() if list(specs) == ["image_bytes"]]
     if not names:
@@ -74,14 +76,14 @@ def bytes_signature(model):
     return next((name for name in _PREFERRED_SIGNATURES if name in names), names[0])
 
 
-def _as_line(path, answer):
-    """Tab-separated: the first string that the model says of the picture, then how sure it is."""
+def _as_line(path: str, answer: dict[str, Any]) -> str:
+    """Tab-separated: the path, the first string that the model says of the picture, then how sure it is."""
     texts = [_plain(value) for value in answer.values() if _is_text(value)]
     certainty = _certainty(answer)
     return "\t".join([path, *texts[:1], *([] if certainty is None else [f"{certainty:.4f}"])])
 
 
-def _as_json(path, answer):
+def _as_json(path: str, answer: dict[str, Any]) -> str:
     record = {"path": path, **{name: _plain(value) for name, value in answer.items()}}
     certainty = _certainty(answer)
     if certainty is not None and not {"confidence", "probability"} & set(answer):
@@ -89,17 +91,17 @@ def _as_json(path, answer):
     return json.dumps(record, ensure_ascii=False)
 
 
-def _is_text(value):
+def _is_text(value: Any) -> bool:
     """Whether a row of an output is one string."""
     return np.ndim(value) == 0 and isinstance(value, bytes)
 
 
-def _certainty(answer):
+def _certainty(answer: dict[str, Any]) -> float | None:
     """The largest number of the first output that says how sure the model is, or None."""
     return next((float(np.max(answer[name])) for name in _CERTAINTIES if name in answer), None)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Arrays and bytes to what JSON can hold."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

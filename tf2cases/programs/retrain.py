@@ -1,19 +1,16 @@
-"""Retrains the last layer of Inception-v3 on pictures of one's own, and exports it.
+"""Retrains the last layer of Inception-v3 on pictures of your own classes, and exports it.
 
     python -m bin.retrain --data_dir=flowers
     python -m bin.retrain --data_dir=flowers --weights=keras --distort --fine_tune=2 --steps=500
     python -m bin.classify_image --model=exports/transfer photo.jpg
 
-The sub-folders of DATA_DIR are the classes. A hash of its name puts each picture among those for training (80 %),
-validation or testing (10 % each), where it stays when others are added. The features are computed once and kept in
-CACHE_DIR, so that an interrupted run, or one with more pictures, goes on where the last one was. At the end come the
-accuracies beside chance, and under WORKDIR/pictures the confusion matrix and the test pictures that were taken for
-something else.
+Each sub-folder of DATA_DIR is a class. A hash of its file name assigns each picture to training (80 %), validation or
+testing (10 % each), so a picture keeps its place when others are added. Features are computed once and cached in
+CACHE_DIR; an interrupted run, or one with more pictures, continues where the last one stopped. The program ends with
+the accuracies beside chance; WORKDIR/pictures has the confusion matrix and the test pictures that were misclassified.
 """
 
-from tf2cases.cases import Transfer
+from tf2cases.configs import transfer
 from tf2cases.programs import case_programs
 
-
-def main(argv=None):
-    case_programs.train(Transfer, __doc__, argv)
+define, main = case_programs.training_program(transfer.Config)

@@ -3,9 +3,8 @@
     python -m bin.sample_dcgan --model=exports/dcgan_celeba --count=100 --seed=7 --out=faces.png
     python -m bin.sample_dcgan --model=exports/dcgan_celeba --interpolate=7,8,40 --out=faces.gif
 
-The same seed gives the same latents, the ones of the montages made in training with that --seed. --interpolate goes
-from the pictures of the first seed to those of the second, in a straight line between their latents, in that many
-frames.
+The same seed gives the same latents, those of the montages made in training with that --seed. --interpolate moves from
+the pictures of the first seed to those of the second, in a straight line between their latents, in that many frames.
 """
 
 import os
@@ -13,56 +12,58 @@ import os
 import numpy as np
 from absl import flags
 
+from tf2cases import viz
 from tf2cases.errors import UsageError
-from tf2cases.programs import common
+from tf2cases.programs import exports
+from tf2cases.programs.program import required
 
 _FRAMES_PER_SECOND = 10
 _MOST_FRAMES = 1000
 
 
-def define(values):
-    common.define_model(values)
-    flags.DEFINE_string("out", None, "The file to write: .png, or .gif with --interpolate.", flag_values=values)
-    flags.DEFINE_integer("count", None, "Pictures; default: 100, or 16 with --interpolate.", lower_bound=1,
-                         upper_bound=10_000, flag_values=values)  # fmt: skip
+def define(values: flags.FlagValues) -> None:
+    exports.define_model(values)
+    flags.DEFINE_string("out", None, "File to write: .png, or .gif with --interpolate.", flag_values=values)
+    flags.DEFINE_integer(
+        "count",
+        None,
+        "Number of pictures; default: 100, or 16 with --interpolate.",
+        lower_bound=1,
+        upper_bound=10_000,
+        flag_values=values,
+    )
     flags.DEFINE_integer("seed", 0, "Seed of the latents.", lower_bound=0, flag_values=values)
     flags.DEFINE_string("interpolate", None, "SEED1,SEED2,FRAMES of an animation.", flag_values=values)
 
 
-def main(values):
-    path, out = common.required(values, "model"), common.required(values, "out")
-    way = _interpolation(values["interpolate"].value)
+def main(values: flags.FlagValues) -> None:
+    path, out = required(values, "model"), required(values, "out")
+    way = _interpolation(values.interpolate)
     kind = ".gif" if way else ".png"
     if os.path.splitext(out)[1].lower() != kind:
         raise UsageError(f"--out is {out!r}, but must end in {kind}{' with --interpolate' if way else ''}.")
-    # Here, because they load TensorFlow: mistakes above are told without waiting for it.
-    from tf2cases import viz
+    model = exports.load(path, "a DCGAN", {"serving_default": ["z"], "discriminate": ["images"]})
     from tf2cases.cases.dcgan import draw_latents
-    from tf2cases.programs import quiet as _quiet  # noqa: F401
-    from tf2cases.serving.model import Model
 
-    model = Model(path)
-    if not {"generate_bytes", "discriminate"} <= set(model.signatures):
-        raise UsageError(f"--model={path} is no DCGAN: it lacks the signatures `generate_bytes` and `discriminate`.")
     latent_dim = model.signatures["serving_default"]["z"].shape[1]
 
-    def montage(z):
+    def montage(z: np.ndarray) -> np.ndarray:
         parts = [model.call("serving_default", z=z[i : i + 500])["images"] for i in range(0, len(z), 500)]
         return viz.montage(np.concatenate(parts))
 
     if way:
-        count = values["count"].value or 16
+        count = values.count or 16
         start, end = (draw_latents(count, latent_dim, seed).numpy() for seed in way[:2])
         shares = np.linspace(0, 1, way[2], dtype=np.float32)
         viz.write_gif(out, [montage((1 - share) * start + share * end) for share in shares], _FRAMES_PER_SECOND)
         print(f"{out}: {way[2]:,} frames of {count:,} pictures.")
     else:
-        count = values["count"].value or 100
-        viz.write_png(out, montage(draw_latents(count, latent_dim, values["seed"].value).numpy()))
+        count = values.count or 100
+        viz.write_png(out, montage(draw_latents(count, latent_dim, values.seed).numpy()))
         print(f"{out}: {count:,} pictures.")
 
 
-def _interpolation(text):
+def _interpolation(text: str | None) -> tuple[int, int, int] | None:
     """(seed, seed, frames) of --interpolate, or None."""
     if text is None:
         return None
@@ -72,4 +73,5 @@ def _interpolation(text):
             f"--interpolate is {text!r}, but must be SEED1,SEED2,FRAMES with 2 to {_MOST_FRAMES:,} frames, "
             "such as 7,8,40."
         )
-    return tuple(map(int, parts))
+    first, second, frames = map(int, parts)
+    return first, second, frames

@@ -1,4 +1,4 @@
-"""Trains an autoencoder that takes the noise out of pictures, and exports it.
+"""Trains an autoencoder that removes noise from pictures, and exports it.
 
 python -m bin.train_autoencoder
 python -m bin.train_autoencoder --dataset=mnist_sample --epochs=10
@@ -6,9 +6,7 @@ python -m bin.train_autoencoder --dataset=folder --data_dir=photos --size=64
 python -m bin.train_autoencoder --recipe=tutorial
 """
 
-from tf2cases.cases import DenoisingAutoencoder
+from tf2cases.configs import denoising_autoencoder
 from tf2cases.programs import case_programs
 
-
-def main(argv=None):
-    case_programs.train(DenoisingAutoencoder, __doc__, argv)
+define, main = case_programs.training_program(denoising_autoencoder.Config)

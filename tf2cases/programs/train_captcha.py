@@ -1,13 +1,11 @@
-"""Trains a network that reads captchas, on generated pictures or a folder of labelled ones, and exports it.
+"""Trains a network that reads captchas, generated ones or a folder of labelled ones, and exports it.
 
 python -m bin.train_captcha
 python -m bin.train_captcha --charset=alnum --train_count=100000
 python -m bin.train_captcha --model=tutorial --loss=binary --data_dir=captchas.tar
 """
 
-from tf2cases.cases import CaptchaReader
+from tf2cases.configs import captcha_reader
 from tf2cases.programs import case_programs
 
-
-def main(argv=None):
-    case_programs.train(CaptchaReader, __doc__, argv)
+define, main = case_programs.training_program(captcha_reader.Config)

@@ -1,12 +1,10 @@
-"""Fits house prices by linear regression, with gradient descent written out by hand, and exports the model.
+"""Fits house prices by linear regression, with gradient descent written by hand, and exports the model.
 
 python -m bin.train_linear_regression
 python -m bin.train_linear_regression --csv=houses.csv --features=size,rooms --target=price
 """
 
-from tf2cases.cases import LinearRegression
+from tf2cases.configs import linear_regression
 from tf2cases.programs import case_programs
 
-
-def main(argv=None):
-    case_programs.train(LinearRegression, __doc__, argv)
+define, main = case_programs.training_program(linear_regression.Config)

@@ -4,9 +4,7 @@ python -m bin.train_vae --dataset=mnist_sample --epochs=200
 python -m bin.train_vae --data_dir=data --recipe=best --iwae=100
 """
 
-from tf2cases.cases import VAE
+from tf2cases.configs import vae
 from tf2cases.programs import case_programs
 
-
-def main(argv=None):
-    case_programs.train(VAE, __doc__, argv)
+define, main = case_programs.training_program(vae.Config)

@@ -1,0 +1,233 @@
+"""A card's speed in training and inference, in rows of falling importance until the minutes are over.
+
+    python -m bin.benchmark gpu --minutes=8 --out=rows.jsonl
+
+First come the machine and the rates of a large matrix product; then the training step of every case in float32 (with
+TF32) and bfloat16, with XLA off and on; then inference; then training in float16 and in float32 without TF32. Each row
+is printed and appended to --out, one JSON object per line, as soon as it is measured. A row that fails holds the first
+line of the error. Training and inference run on data that is on the card already. Runs on a CPU as well.
+"""
+
+import dataclasses
+import functools
+import gc
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from tf2cases import files, quiet
+from tf2cases.benchmarks import rounds, steps
+
+# The most important first.
+CASES = (
+    "dcgan_faces",
+    "dcgan_digits",
+    "mnist_cnn",
+    "mnist_mlp",
+    "captcha",
+    "vae",
+    "autoencoder",
+    "autoencoder_skip",
+)
+# As rows name it -> the config's precision, and whether TF32 is on.
+_PRECISIONS = {
+    "float32 (TF32)": ("float32", True),
+    "bfloat16": ("bfloat16", True),
+    "float16": ("float16", True),
+    "float32": ("float32", False),
+}
+_MATRIX, _BATCHES = 8192, (1, 64)
+_SMALL_MATRIX, _SMALL_BATCHES, _SMALL_TRAINING = 128, (1, 2), 4
+_PRODUCTS_PER_CALL = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One measurement.
+
+    Attributes:
+      case: what is measured: a case, or something else.
+      what: of it.
+      measure: -> {"rate": float, "unit": str, "seconds": float, and whatever else is worth keeping}.
+      precision: one of `_PRECISIONS`.
+      jit: whether XLA compiles it; None where that is no question.
+      batch_size: examples at a time; None for training with the case's own, which the row then gets from `measure`.
+    """
+
+    case: str
+    what: str
+    measure: Callable[[], dict[str, Any]]
+    precision: str = "float32 (TF32)"
+    jit: bool | None = None
+    batch_size: int | None = None
+
+    def measured(self) -> dict[str, Any]:
+        """The row as a JSON-able dict, with the first line of the error if it failed."""
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(_PRECISIONS[self.precision][1])
+        record = {name: getattr(self, name) for name in ("case", "what", "precision", "jit", "batch_size")}
+        record |= {"rate": None, "unit": None, "seconds": None, "error": None}
+        try:
+            record |= self.measure()
+        except Exception as error:  # whatever a card cannot do, the other rows are wanted
+            record["error"] = (str(error).strip() or type(error).__name__).splitlines()[0]
+        gc.collect()  # traced functions are in cycles, and hold the case's variables
+        return record
+
+
+def define(values: flags.FlagValues) -> None:
+    flags.DEFINE_float("minutes", 8.0, "Start no row after so many minutes.", lower_bound=0, flag_values=values)
+    flags.DEFINE_string("out", None, "File to append the rows to, one JSON object per line.", flag_values=values)
+    flags.DEFINE_float("seconds", 2.0, "Seconds per row, after warm-up.", lower_bound=0.01, flag_values=values)
+    steps.define_cases(values, CASES)
+    flags.DEFINE_bool("small", False, "Use tiny sizes, to try the program without a card.", flag_values=values)
+
+
+def main(values: flags.FlagValues) -> None:
+    started = time.monotonic()
+    steps.check_cases(values, CASES)
+    quiet.import_tensorflow()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each row traces anew, which is meant
+    rows = list(plan(values.cases, values.seconds, values.small))
+    for i, row in enumerate(rows):
+        if time.monotonic() - started > 60 * values.minutes:
+            print(f"{values.minutes:g} min are over; {len(rows) - i} of {len(rows)} rows are left out.")
+            return
+        record = row.measured()
+        print(_line(record), flush=True)
+        if values.out:
+            with files.writing(values.out), open(values.out, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+
+
+def plan(cases: list[str], seconds: float, small: bool) -> Iterator[Row]:
+    """All rows, the most important first.
+
+    Args:
+      cases: names of the cases.
+      seconds: length of one measurement.
+      small: whether sizes are tiny.
+    """
+    size = _SMALL_MATRIX if small else _MATRIX
+    yield Row("", "machine", _machine)
+    for precision in ("float32 (TF32)", "float32", "bfloat16"):
+        measure = functools.partial(_multiply, size, _PRECISIONS[precision][0], seconds)
+        yield Row(f"matrix of {size} x {size}", "product", measure, precision, jit=False)
+    yield from _training(cases, ("float32 (TF32)", "bfloat16"), seconds, small)
+    for name in [*cases, "inception_v3"]:
+        for batch_size in _SMALL_BATCHES if small else _BATCHES:
+            measure = functools.partial(_infer, name, batch_size, seconds)
+            yield Row(name, "inference", measure, jit=False, batch_size=batch_size)
+    yield from _training(cases, ("float16",), seconds, small)
+    yield from _training(cases, ("float32",), seconds, small)
+
+
+def _training(cases: list[str], precisions: tuple[str, ...], seconds: float, small: bool) -> Iterator[Row]:
+    batch_size = _SMALL_TRAINING if small else None
+    for name in cases:
+        for precision in precisions:
+            for jit in (False, True):
+                measure = functools.partial(_train, name, _PRECISIONS[precision][0], jit, batch_size, seconds)
+                yield Row(name, "training step", measure, precision, jit, batch_size)
+
+
+def _machine() -> dict[str, Any]:
+    import tensorflow as tf
+
+    from tf2cases.training import distribution
+
+    build, gpus = tf.sysconfig.get_build_info(), tf.config.list_physical_devices("GPU")
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    return {
+        "device": distribution.device_name(),
+        "compute_capability": ".".join(map(str, details.get("compute_capability", ()))) or None,
+        "tensorflow": tf.__version__,
+        "cuda": build.get("cuda_version"),
+        "cudnn": build.get("cudnn_version"),
+    }
+
+
+def _multiply(size: int, dtype: str, seconds: float) -> dict[str, Any]:
+    """Powers of a matrix whose rows sum to 1, so that they stay finite."""
+    import tensorflow as tf
+
+    matrix = tf.random.stateless_uniform([size, size], [0, 1])
+    matrix = tf.cast(matrix / tf.reduce_sum(matrix, axis=1, keepdims=True), dtype)
+
+    @tf.function
+    def multiply(power: tf.Tensor) -> tf.Tensor:
+        for _ in range(_PRODUCTS_PER_CALL):
+            power = tf.matmul(matrix, power)
+        return power
+
+    power = [multiply(multiply(matrix))]  # traced, and the library has chosen its kernel
+    float(power[0][0, 0])
+
+    def call() -> None:
+        power[0] = multiply(power[0])
+        float(power[0][0, 0])  # waits for the device
+
+    started = time.perf_counter()
+    products = rounds.repeated(call, _PRODUCTS_PER_CALL, seconds)
+    taken = time.perf_counter() - started
+    return {"rate": products * 2 * size**3 / taken / 1e12, "unit": "TFLOP/s", "seconds": taken}
+
+
+def _train(name: str, precision: str, jit: bool, batch_size: int | None, seconds: float) -> dict[str, Any]:
+    given = {} if batch_size is None else {"batch_size": batch_size}
+    measured = steps.Steps(steps.CASES[name], None, precision=precision, jit="on" if jit else "off", **given)
+    rate, taken = measured.measure(seconds)
+    return {
+        "batch_size": measured.batch_size,
+        "rate": rate,
+        "unit": "examples/s",
+        "seconds": taken,
+        "first_seconds": measured.first_seconds,
+    }
+
+
+def _infer(name: str, batch_size: int, seconds: float) -> dict[str, Any]:
+    """Calls a serving function on one batch again and again, waiting for each answer."""
+    import tensorflow as tf
+
+    if name == "inception_v3":
+        from tf2cases.inception_v3 import extractor
+
+        model, signature = extractor.load("random", "").model, "predict"
+    else:
+        model, signature = steps.CASES[name].make(), "serving_default"
+    function, request = model.signatures()[signature], model.requests()[signature]
+    with steps.on_device():
+        inputs = {key: tf.constant(np.resize(rows, [batch_size, *rows.shape[1:]])) for key, rows in request.items()}
+
+    def call() -> None:
+        for output in function(**inputs).values():
+            output.numpy()
+
+    call()
+    call()
+    started = time.perf_counter()
+    examples = rounds.repeated(call, batch_size, seconds)
+    taken = time.perf_counter() - started
+    return {"rate": examples / taken, "unit": "examples/s", "seconds": taken}
+
+
+def _line(record: dict[str, Any]) -> str:
+    """A row for people."""
+    if record["error"]:
+        result = f"failed: {record['error']}"
+    elif record["what"] == "machine":
+        return ", ".join(
+            f"{key} {record[key]}" for key in ("device", "compute_capability", "tensorflow", "cuda", "cudnn")
+        )
+    else:
+        result = f"{record['rate']:,.5g} {record['unit']} in {record['seconds']:.2f} s"
+    jit = {None: "", False: ", XLA off", True: ", XLA on"}[record["jit"]]
+    batch = f", batch {record['batch_size']}" if record["batch_size"] else ""
+    return f"{record['case']}, {record['what']}, {record['precision']}{jit}{batch}: {result}"

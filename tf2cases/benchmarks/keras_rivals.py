@@ -1,0 +1,227 @@
+"""The networks that `benchmark training` measures, as people write them in Keras, trained by Keras' `fit`."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_Arrays = dict[str, np.ndarray]
+_Made = tuple[Any, dict[str, Any]]  # a keras.Model, and what `compile` is given besides its settings of speed
+
+
+@dataclasses.dataclass(frozen=True)
+class Rival:
+    """A network in Keras.
+
+    Attributes:
+      model: makes it.
+      data: makes of the training arrays what `fit` is given: -> (x, y).
+      steps_per_call: 1 where a step takes so long that the cost of a call does not matter.
+      xla: whether it runs with XLA as well, which makes a GAN's step on a CPU several times slower.
+    """
+
+    model: Callable[[], _Made]
+    data: Callable[[_Arrays], tuple[np.ndarray, np.ndarray | None]]
+    steps_per_call: int = 16
+    xla: bool = True
+
+
+def _scaled(arrays: _Arrays) -> np.ndarray:
+    return arrays["images"].astype(np.float32) / 255
+
+
+def _labelled(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
+    return _scaled(arrays), arrays["labels"].astype(np.int32)
+
+
+def _flat(arrays: _Arrays) -> tuple[np.ndarray, None]:
+    return _scaled(arrays).reshape(-1, 784), None
+
+
+def _noisy_and_clean(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
+    clean = _scaled(arrays)
+    noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32)
+    return np.clip(clean + np.float32(0.5) * noise, 0, 1), clean
+
+
+def _signed(arrays: _Arrays) -> tuple[np.ndarray, None]:
+    return _scaled(arrays) * 2 - 1, None
+
+
+def _classifier(layers_of: Callable[[Any], list]) -> _Made:
+    import keras
+
+    model = keras.Sequential([keras.Input((28, 28, 1)), *layers_of(keras.layers)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return model, dict(optimizer=keras.optimizers.Adam(0.001), loss=loss, metrics=["accuracy"])
+
+
+def _mlp() -> _Made:
+    return _classifier(lambda of: [of.Flatten(), of.Dense(512, "relu"), of.Dense(512, "relu"), of.Dense(10)])
+
+
+def _cnn() -> _Made:
+    def layers(of: Any) -> list:
+        convolutions = [of.Conv2D(32, 3, activation="relu"), of.Conv2D(64, 3, activation="relu"), of.MaxPooling2D()]
+        return [*convolutions, of.Dropout(0.25), of.Flatten(), of.Dense(128, "relu"), of.Dropout(0.5), of.Dense(10)]
+
+    return _classifier(layers)
+
+
+def _vae() -> _Made:
+    import keras
+    from keras import layers, ops
+
+    class VAE(keras.Model):
+        """The tutorial's network; its loss is of inputs and latents, so the model adds it itself."""
+
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.decoder_hidden = layers.Dense(256, "relu"), layers.Dense(256, "relu")
+            self.mean, self.log_variance, self.logits = layers.Dense(2), layers.Dense(2), layers.Dense(784)
+            self.seeds = keras.random.SeedGenerator(0)
+
+        def call(self, x):
+            hidden = self.hidden(x)
+            mean, log_variance = self.mean(hidden), self.log_variance(hidden)
+            z = mean + ops.exp(log_variance / 2) * keras.random.normal(ops.shape(mean), seed=self.seeds)
+            logits = self.logits(self.decoder_hidden(z))
+            reconstruction = ops.sum(ops.binary_crossentropy(x, logits, from_logits=True), axis=1)
+            kl = -0.5 * ops.sum(1 + log_variance - ops.square(mean) - ops.exp(log_variance), axis=1)
+            self.add_loss(ops.mean(reconstruction + kl))
+            return logits
+
+    model = VAE()
+    model(np.zeros([1, 784], np.float32))  # makes the weights
+    return model, dict(optimizer=keras.optimizers.RMSprop(0.001))
+
+
+def _autoencoder() -> _Made:
+    import keras
+    from keras import layers
+
+    def conv(filters: int, activation: str | None = "relu") -> layers.Layer:
+        return layers.Conv2D(filters, 3, padding="same", activation=activation)
+
+    encoder = [conv(32), layers.MaxPooling2D(), conv(32), layers.MaxPooling2D()]
+    decoder = [conv(32), layers.UpSampling2D(), conv(32), layers.UpSampling2D(), conv(1, None)]
+    model = keras.Sequential([keras.Input((28, 28, 1)), *encoder, *decoder])
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    return model, dict(optimizer=keras.optimizers.Adam(0.005), loss=loss)
+
+
+def _gan(size: int, channels: int) -> _Made:
+    """How Keras has a GAN: a Model with a `train_step` of its own; D, G, G on one batch and one set of latents."""
+    import keras
+    import tensorflow as tf
+    from keras import layers
+
+    side, last = (3, dict(strides=1, padding="valid")) if size == 28 else (4, dict(strides=2, padding="same"))
+
+    def norm() -> layers.Layer:
+        return layers.BatchNormalization(momentum=0.9, epsilon=0.001, scale=False)
+
+    generate = [keras.Input((100,)), layers.Dense(side * side * 512), layers.Reshape((side, side, 512))]
+    generate += [norm(), layers.ReLU()]
+    for filters in (256, 128, 64):
+        generate += [layers.Conv2DTranspose(filters, 5, 2, padding="same"), norm(), layers.ReLU()]
+    generate.append(layers.Conv2DTranspose(channels, 5, activation="tanh", **last))
+    judge = [keras.Input((size, size, channels))]
+    for filters in (64, 128, 256, 512):
+        judge.append(layers.Conv2D(filters, 5, 2, padding="same"))
+        judge += [norm()] if filters > 64 else []
+        judge.append(layers.LeakyReLU(0.2))
+    judge += [layers.Flatten(), layers.Dense(1, dtype="float32")]
+
+    class GAN(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.generator, self.discriminator = keras.Sequential(generate), keras.Sequential(judge)
+            self.g_optimizer, self.d_optimizer = (keras.optimizers.Adam(2e-4, 0.5, epsilon=1e-8) for _ in "gd")
+            self.cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+            self.seeds = keras.random.SeedGenerator(0)
+            self.built = True
+
+        def train_step(self, real):
+            z = keras.random.uniform((tf.shape(real)[0], 100), -1, 1, seed=self.seeds)
+            with tf.GradientTape() as tape:
+                x = self.discriminator(real, training=True)
+                y = self.discriminator(self.generator(z, training=True), training=True)
+                loss = self.cross_entropy(tf.ones_like(x), x) + self.cross_entropy(tf.zeros_like(y), y)
+            weights = self.discriminator.trainable_weights
+            self.d_optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            weights = self.generator.trainable_weights
+            for _ in range(2):
+                with tf.GradientTape() as tape:
+                    y = self.discriminator(self.generator(z, training=True), training=True)
+                    g_loss = self.cross_entropy(tf.ones_like(y), y)
+                self.g_optimizer.apply_gradients(zip(tape.gradient(g_loss, weights), weights, strict=True))
+            return {"loss": loss, "g_loss": g_loss}
+
+    return GAN(), {}
+
+
+# By the name of the case in `steps.CASES` that has the same network.
+RIVALS = {
+    "mnist_mlp": Rival(_mlp, _labelled),
+    "mnist_cnn": Rival(_cnn, _labelled),
+    "vae": Rival(_vae, _flat),
+    "autoencoder": Rival(_autoencoder, _noisy_and_clean),
+    "dcgan_digits": Rival(lambda: _gan(28, 1), _signed, steps_per_call=1, xla=False),
+    "dcgan_faces": Rival(lambda: _gan(64, 3), _signed, steps_per_call=1, xla=False),
+}
+
+
+class Fit:
+    """Keras' compile and fit on NumPy arrays in memory.
+
+    Args:
+      rival: the network.
+      arrays: the training set.
+      batch_size: examples per step.
+      precision: float32, bfloat16 or float16.
+      jit: whether the step is compiled with XLA.
+    """
+
+    def __init__(self, rival: Rival, arrays: _Arrays, batch_size: int, precision: str, jit: bool):
+        import keras
+
+        keras.mixed_precision.set_global_policy("float32" if precision == "float32" else f"mixed_{precision}")
+        keras.utils.set_random_seed(0)
+        self._model, arguments = rival.model()
+        self._model.compile(jit_compile=jit, steps_per_execution=rival.steps_per_call, **arguments)
+        self._batch_size, self._steps_per_call = batch_size, rival.steps_per_call
+        # Whole calls only, so that every call makes the same number of steps.
+        call = self._steps_per_call * batch_size
+        whole = len(arrays["images"]) // call * call
+        self._x, self._y = rival.data({name: array[:whole] for name, array in arrays.items()})
+        self.measure(1.0)
+
+    def measure(self, seconds: float) -> tuple[float, float]:
+        """Trains for about that many seconds.
+
+        Returns:
+          Examples per second without fit's own start, and the seconds that were measured.
+        """
+        import keras
+
+        marks = []
+
+        class Enough(Exception):
+            """Ends `fit` in the middle of an epoch, for which it has no other way."""
+
+        class Timer(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                float(logs["loss"])  # waits for the device
+                marks.append(time.perf_counter())
+                if marks[-1] - marks[0] > seconds:
+                    raise Enough
+
+        # An epoch of the whole set at a time, as people run it.
+        with contextlib.suppress(Enough):
+            self._model.fit(self._x, self._y, self._batch_size, epochs=10**6, verbose=0, callbacks=[Timer()])
+        taken = marks[-1] - marks[0]
+        return self._steps_per_call * (len(marks) - 1) * self._batch_size / taken, taken

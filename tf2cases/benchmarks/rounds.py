@@ -1,0 +1,108 @@
+"""What the benchmarks share: contenders that are measured in turn, round by round, and the table of the results."""
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+Numbers = tuple[float, ...]  # what one measurement gives: a number for each column of the table
+
+
+def define_rounds(values: flags.FlagValues, rounds: int, seconds: float | None = None) -> None:
+    """Defines --rounds, and --seconds for a benchmark whose contenders can take any time.
+
+    Args:
+      rounds, seconds: the defaults.
+    """
+    flags.DEFINE_integer("rounds", rounds, "Number of rounds.", lower_bound=1, flag_values=values)
+    if seconds is not None:
+        flags.DEFINE_float("seconds", seconds, "Seconds per contender and round.", lower_bound=0.01, flag_values=values)
+
+
+def interleaved(
+    contenders: dict[str, Callable[[], Numbers]],
+    rounds: int,
+    progress: Callable[[int, dict[str, list[Numbers]]], Any] | None = None,
+) -> dict[str, list[Numbers]]:
+    """Measures every contender once per round, so that a machine whose speed drifts treats them alike.
+
+    Every second round goes through them in reverse, so that none always goes first.
+
+    Args:
+      contenders: {name: measures once}.
+      rounds: how many.
+      progress: called after each round with its number, from 1, and the results so far.
+
+    Returns:
+      {name: what was measured, by round}.
+    """
+    measured = {name: [] for name in contenders}
+    for i in range(rounds):
+        for name in reversed(contenders) if i % 2 else contenders:
+            measured[name].append(contenders[name]())
+        if progress:
+            progress(i + 1, measured)
+    return measured
+
+
+def race(works: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, list[Numbers]]:
+    """Times works in turn, as `interleaved` and `timed` do."""
+    return interleaved({name: functools.partial(timed, work) for name, work in works.items()}, rounds)
+
+
+def timed(work: Callable[[], int]) -> Numbers:
+    """Times work that returns how many examples it went through.
+
+    Returns:
+      Examples per second, and milliseconds of CPU time per example, of all threads of this process; other programs on
+      the machine lower the first but hardly change the second.
+    """
+    started, used = time.perf_counter(), time.process_time()
+    done = work()
+    return done / (time.perf_counter() - started), 1000 * (time.process_time() - used) / done
+
+
+def repeated(call: Callable[[], Any], examples: int, seconds: float) -> int:
+    """Calls a function that goes through so many examples until the seconds are over; returns how many in all."""
+    started, done = time.perf_counter(), 0
+    while not done or time.perf_counter() - started < seconds:
+        call()
+        done += examples
+    return done
+
+
+def show(
+    measured: Mapping[str, Sequence[Numbers]],
+    columns: Sequence[tuple[str, str]],
+    compared: tuple[str, str] | None = None,
+) -> None:
+    """Prints median [min .. max] of each contender, and of the ratio of two of them, taken round by round.
+
+    Args:
+      measured: from `interleaved`.
+      columns: (what, number format) of each number that was measured; further numbers are not shown.
+      compared: the contender whose numbers are divided, and the one by whose.
+    """
+    width = max(map(len, measured))
+    for name, rows in measured.items():
+        cells = [f"{spread(_column(rows, i), form)} {what}" for i, (what, form) in enumerate(columns)]
+        print(f"  {name:{width}}  " + "  ".join(cells))
+    if compared:
+        ours, theirs = (measured[name] for name in compared)
+        cells = []
+        for i, (what, _) in enumerate(columns):
+            ratios = [a / b for a, b in zip(_column(ours, i), _column(theirs, i), strict=True)]
+            cells.append(f"{what} {spread(ratios, '.2f')}")
+        print(f"  {' / '.join(compared)}: " + ", ".join(cells))
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """'median [min .. max]' of numbers, each written with a format specification such as ',.0f'."""
+    return f"{statistics.median(values):{form}} [{min(values):{form}} .. {max(values):{form}}]"
+
+
+def _column(rows: Sequence[Numbers], i: int) -> list[float]:
+    return [row[i] for row in rows]

@@ -1,0 +1,160 @@
+"""Training steps of this project's cases on random data, to be measured."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from absl import flags
+
+from tf2cases.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from tf2cases.training import Case
+
+_DIGIT = [28, 28, 1]
+_CAPTCHA = [60, 160, 1]
+_FACE = [64, 64, 3]
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredCase:
+    """A case as it is measured.
+
+    Attributes:
+      case: its name in `cases.REGISTRY`.
+      info: what its data source would say of itself (`Source.info`).
+      flags: {config field: value} of the fields that differ from their defaults.
+      labels: the shape of one example's labels, integers from 0 to 9; None for examples without.
+    """
+
+    case: str
+    info: Mapping[str, Any]
+    flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    labels: tuple[int, ...] | None = None
+
+    def arrays(self, examples: int) -> dict[str, np.ndarray]:
+        """Random pictures, and labels where the case needs them, in the shape of the real set."""
+        rng = np.random.default_rng(0)
+        arrays = {"images": rng.integers(0, 256, [examples, *self.info["image_shape"]], np.uint8)}
+        if self.labels is not None:
+            arrays["labels"] = rng.integers(0, 10, [examples, *self.labels]).astype(np.uint8)
+        return arrays
+
+    def make(self, **flags: Any) -> "Case":
+        """The case, untrained, with further config fields."""
+        from tf2cases import cases
+
+        case_class = cases.REGISTRY[self.case]
+        return case_class(case_class.Config(**self.flags, steps=10**9, epochs=None, **flags), self.info)
+
+
+_DIGITS_INFO = {"image_shape": _DIGIT, "class_names": list("0123456789")}
+CASES = {
+    "mnist_mlp": MeasuredCase("mnist", _DIGITS_INFO, {"model": "mlp"}, labels=()),
+    "mnist_cnn": MeasuredCase("mnist", _DIGITS_INFO, {"model": "cnn"}, labels=()),
+    "captcha": MeasuredCase(
+        "captcha_reader", {"image_shape": _CAPTCHA, "charset": "0123456789", "length": 4}, labels=(4,)
+    ),
+    "vae": MeasuredCase("vae", _DIGITS_INFO),
+    "autoencoder": MeasuredCase("denoising_autoencoder", {"image_shape": _DIGIT}, {"model": "tutorial"}),
+    "autoencoder_skip": MeasuredCase("denoising_autoencoder", {"image_shape": _DIGIT}, {"model": "skip"}),
+    "dcgan_digits": MeasuredCase("dcgan", {"image_shape": _DIGIT}),
+    "dcgan_faces": MeasuredCase("dcgan", {"image_shape": _FACE}, {"dataset": "celeba"}),
+}
+
+
+def define_cases(values: flags.FlagValues, names: Sequence[str]) -> None:
+    """Defines --cases, all by default."""
+    flags.DEFINE_list("cases", list(names), f"Cases, separated by commas: {', '.join(names)}.", flag_values=values)
+
+
+def check_cases(values: flags.FlagValues, names: Sequence[str]) -> None:
+    """Raises UsageError unless --cases are some of the names."""
+    for name in values.cases:
+        if name not in names:
+            raise UsageError(f"--cases has {name!r}, but must be of {', '.join(names)}.")
+
+
+class Steps:
+    """The training loop's traced part on a case.
+
+    Attributes:
+      batch_size: examples per step.
+      first_seconds: what tracing, compiling and the first two steps took.
+    """
+
+    def __init__(self, measured: MeasuredCase, examples: int | None, **flags: Any):
+        """Traces and compiles the step, and estimates how long one takes.
+
+        Args:
+          measured: the case.
+          examples: the size of the training set, from which each step draws a new batch as in training; None for
+            one batch that stays on the device, so that moving data is not measured.
+          **flags: further fields of the case's config, such as `precision` and `jit`.
+
+        Raises:
+          RunError: a step gave metrics that are not finite; so does `measure`.
+        """
+        from tf2cases import nn
+        from tf2cases.data import pipeline
+        from tf2cases.training import distribution
+        from tf2cases.training.steps import Progress, TracedSteps
+
+        strategy = distribution.make("auto" if examples else "single")
+        with strategy.scope():
+            case = measured.make(**flags)
+            progress = Progress(case.metric_names)
+        self.batch_size = case.config.batch_size
+        if examples:
+            seed = nn.random.fold(case.config.seed, "order")
+            batches = pipeline.Batches(measured.arrays(examples), self.batch_size, seed)
+        else:
+            batches = _SameBatch(measured.arrays(self.batch_size))
+        self._many = TracedSteps(case, batches, progress, strategy).many
+        self.first_seconds = self._time(2)
+        self._step_seconds = self._time(10) / 10
+
+    def measure(self, seconds: float) -> tuple[float, float]:
+        """Runs steps for about that many seconds, in one call, and waits for the device.
+
+        Returns:
+          Examples per second, and the seconds that were measured.
+        """
+        steps = max(1, int(seconds / self._step_seconds))
+        taken = self._time(steps)
+        self._step_seconds = taken / steps
+        return self.batch_size / self._step_seconds, taken
+
+    def _time(self, steps: int) -> float:
+        started = time.perf_counter()
+        if not bool(self._many(steps)):  # waits for the device
+            raise RunError("the metrics became infinite or NaN, so that fewer steps were made than are timed.")
+        return time.perf_counter() - started
+
+
+def on_device() -> contextlib.AbstractContextManager:
+    """Within `with`, constants are placed on the GPU if there is one."""
+    import tensorflow as tf
+
+    return tf.device("/GPU:0" if tf.config.list_physical_devices("GPU") else "/CPU:0")
+
+
+class _SameBatch:
+    """Stands in for `pipeline.Batches`: the same batch at every step, held on the GPU if there is one."""
+
+    in_memory = True
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]):
+        import tensorflow as tf
+
+        with on_device():
+            self._tensors = {name: tf.constant(array) for name, array in arrays.items()}
+
+    def batch(self, step: "tf.Tensor") -> "dict[str, tf.Tensor]":
+        del step
+        return dict(self._tensors)

@@ -1,0 +1,214 @@
+"""How good the pictures of a trained GAN are: their distances from real ones, by checkpoint."""
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf2cases import files, viz
+from tf2cases.configs.evaluation import LEAST_PICTURES, SURE
+from tf2cases.data.source import Source
+from tf2cases.errors import RunError, UsageError
+from tf2cases.evaluation import distances
+from tf2cases.evaluation.picture_features import DigitFeatures, PictureFeatures
+from tf2cases.training import Case, checkpoints, workdir
+
+_BATCH = 500
+
+
+def load_pictures(case: Case, data_dir: str | None = None) -> Source:
+    """The pictures that a GAN was trained on, and those held out from it.
+
+    Args:
+      case: the trained case.
+      data_dir: where the data set is now; None for where it was in training.
+
+    Raises:
+      UsageError: the pictures have another shape now, or there are fewer than `LEAST_PICTURES` of a split.
+    """
+    config = case.config if data_dir is None else dataclasses.replace(case.config, data_dir=data_dir)
+    source, shape = type(case).load(config), tuple(case.info["image_shape"])
+    train, held_out = source.train["images"], source.test["images"]
+    if held_out.shape[1:] != shape:
+        raise UsageError(
+            f"--dataset={config.dataset} has pictures {list(held_out.shape[1:])} now, but the run was trained on "
+            f"{list(shape)}."
+        )
+    if min(len(train), len(held_out)) < LEAST_PICTURES:
+        raise UsageError(
+            f"--dataset={config.dataset} has {len(train)} training and {len(held_out)} held-out pictures, but must "
+            f"have at least {LEAST_PICTURES} of each."
+        )
+    return source
+
+
+class Evaluation:
+    """What is computed once for all checkpoints of a run: the features of real pictures and the floor of distances.
+
+    The floor is real against real: as many training pictures as are generated, drawn at random, against the held-out
+    pictures.
+
+    Args:
+      case: the trained case, with any checkpoint's weights.
+      source: its pictures, see `load_pictures`.
+      features: the feature net.
+      samples: how many pictures are generated, at most as many as there are training pictures.
+      seed: of the latents and of the choice of training pictures.
+
+    Attributes:
+      features, samples: as above.
+      frechet_floor: Frechet distance of real against real.
+      kernel_floor: kernel distance of real against real, and its standard error.
+    """
+
+    def __init__(self, case: Case, source: Source, features: PictureFeatures, samples: int, seed: int):
+        self.features, self.samples, self._seed = features, samples, seed
+        train, held_out = source.train["images"], source.test["images"]
+        self._latents = np.asarray(case.latents(samples, seed))
+        self._real = self._computed(_slices(held_out), len(held_out), "held-out pictures")
+        self._gaussian = distances.Gaussian.fit(self._real)
+        rows = np.sort(np.random.default_rng(seed).choice(len(train), samples, replace=False))
+        others = self._computed((train[part] for part in _slices(rows)), samples, "training pictures")
+        self.frechet_floor, self.kernel_floor = self._distances(others)
+
+    def measure(self, case: Case) -> dict[str, Any]:
+        """The numbers of a case with some checkpoint's weights, as a dict that JSON can hold."""
+        pictures = (viz.to_uint8(case.generate(tf.constant(latents)).numpy()) for latents in _slices(self._latents))
+        features = self._computed(pictures, self.samples, f"step {int(case.step):,}")
+        frechet, (kernel, error) = self._distances(features)
+        record = {
+            "step": int(case.step),
+            "samples": self.samples,
+            "held_out": len(self._real),
+            "seed": self._seed,
+            "features": self.features.name,
+            "frechet": frechet,
+            "frechet_real": self.frechet_floor,
+            "times_real": frechet / self.frechet_floor if self.frechet_floor else None,
+            "kernel": kernel,
+            "kernel_error": error,
+            "kernel_real": self.kernel_floor[0],
+            "kernel_real_error": self.kernel_floor[1],
+        }
+        if isinstance(self.features, DigitFeatures):
+            scores = self.features.classify(features)
+            counts = np.bincount(scores.argmax(axis=1), minlength=scores.shape[1])
+            record |= {
+                "sure": _share_sure(scores),
+                "sure_real": _share_sure(self.features.classify(self._real)),
+                "classes": dict(zip(self.features.class_names, counts.tolist(), strict=True)),
+                "entropy": entropy(counts),
+            }
+        return record
+
+    def _computed(self, batches: Iterable[np.ndarray], total: int, what: str) -> np.ndarray:
+        """The features, float32 [total, d], of batches of pictures."""
+        with tqdm(total=total, desc=what, unit="picture", disable=None, leave=False, dynamic_ncols=True) as bar:
+            found = []
+            for images in batches:
+                found.append(self.features(images))
+                bar.update(len(images))
+        return np.concatenate(found)
+
+    def _distances(self, features: np.ndarray) -> tuple[float, tuple[float, float]]:
+        """Frechet and kernel distance from the held-out pictures."""
+        frechet = distances.Gaussian.fit(features).distance(self._gaussian)
+        return frechet, distances.kernel_distance(features, self._real)
+
+
+def measure_all(
+    evaluation: Evaluation, case: Case, path: str, passed_over: Callable[[int, Exception], None]
+) -> Iterator[dict[str, Any]]:
+    """The records of all checkpoints of a run, oldest first, each added to the run's file of distances.
+
+    Args:
+      evaluation: of this run.
+      case: the case that the checkpoints are restored into.
+      path: the run's folder.
+      passed_over: called with the step of a checkpoint that cannot be read, and why: it is damaged, or was removed by
+        a training that goes on.
+
+    Raises:
+      RunError: no checkpoint could be evaluated, or the disk is full.
+    """
+    directory, found = os.path.join(path, workdir.CHECKPOINTS), False
+    for step in checkpoints.steps(directory):
+        try:
+            checkpoints.restore(directory, step, partial=True, case=case)
+        except (RunError, UsageError) as error:
+            passed_over(step, error)
+            continue
+        found, record = True, evaluation.measure(case)
+        append(path, record)
+        yield record
+    if not found:
+        raise RunError(f"none of the checkpoints in {directory} could be evaluated.")
+
+
+def append(path: str, record: dict[str, Any]) -> None:
+    """Adds a record to the file of distances in a run's folder.
+
+    Raises:
+      RunError: the disk is full.
+    """
+    file = os.path.join(path, workdir.DISTANCES)
+    with files.writing(file), open(file, "a", encoding="utf-8") as opened:
+        opened.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def draw_curve(path: str, records: list[dict[str, Any]]) -> None:
+    """Draws the Frechet distances of all checkpoints into the pictures of a run's folder.
+
+    Raises:
+      RunError: the disk is full.
+    """
+    steps = np.array([record["step"] for record in records])
+    keys = {"generated": "frechet", "real": "frechet_real"}
+    series = {name: (steps, [record[key] for record in records]) for name, key in keys.items()}
+    file = os.path.join(path, workdir.PICTURES, "distances.png")
+    with files.writing(file):
+        viz.write_png(file, viz.curves(series, "Frechet distance from held-out pictures"))
+
+
+def keep_best(path: str, record: dict[str, Any]) -> str:
+    """Makes the folder `best` of a run a run of its own that has one checkpoint, in place of an older one.
+
+    Args:
+      path: the run's folder.
+      record: that of the checkpoint to keep.
+
+    Returns:
+      The path of the new run.
+
+    Raises:
+      RunError: the disk is full.
+    """
+    best = os.path.join(path, workdir.BEST)
+    checkpoint = checkpoints.path_of(os.path.join(path, workdir.CHECKPOINTS), record["step"])
+    files.sweep(path, workdir.BEST)
+    with files.writing(best), files.temporary_folder(path, workdir.BEST) as folder:
+        shutil.copy2(os.path.join(path, workdir.CONFIG), folder)
+        shutil.copytree(checkpoint, os.path.join(folder, workdir.CHECKPOINTS, os.path.basename(checkpoint)))
+        append(folder, record)
+        files.publish(folder, best, replace=True)
+    return best
+
+
+def entropy(counts: np.ndarray | list[int]) -> float:
+    """Entropy in nats of the shares that counts [K] have in their sum: 0 if all are of one kind, ln K if equal."""
+    shares = np.asarray(counts, np.float64) / np.sum(counts)
+    return float(-np.sum(shares[shares > 0] * np.log(shares[shares > 0])) + 0.0)
+
+
+def _share_sure(probabilities: np.ndarray) -> float:
+    return float(np.mean(probabilities.max(axis=1) >= SURE))
+
+
+def _slices(array: np.ndarray) -> Iterator[np.ndarray]:
+    return (array[first : first + _BATCH] for first in range(0, len(array), _BATCH))

@@ -1,0 +1,46 @@
+"""What the programs share that ask an exported model."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from tf2cases import quiet
+from tf2cases.errors import UsageError
+
+if TYPE_CHECKING:
+    from tf2cases.serving.model import Model
+
+
+def define_model(values: flags.FlagValues) -> None:
+    """Defines --model, the export that a program asks."""
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Exported model: exports/NAME, whose newest version is used, or the directory of one version.",
+        flag_values=values,
+    )
+
+
+def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | None = None) -> "Model":
+    """Loads an export, of which certain signatures may be required.
+
+    Args:
+      path: the value of --model.
+      kind: what the export should be, for the message: "a DCGAN".
+      signatures: {signature: names of its inputs} that it must have, if any.
+
+    Raises:
+      UsageError: there is no export, or a signature is missing; the message names it.
+    """
+    quiet.import_tensorflow()
+    from tf2cases.serving.model import Model
+
+    model = Model(path)
+    for name, inputs in (signatures or {}).items():
+        if set(model.signatures.get(name, ())) != set(inputs):
+            raise UsageError(
+                f"--model is {path!r}, but must be an export of {kind}: it has no signature "
+                f"{name}({', '.join(inputs)}), only {', '.join(model.signatures)}."
+            )
+    return model

@@ -1,0 +1,27 @@
+"""TensorFlow without its start-up lines on standard error."""
+
+import logging
+import os
+import sys
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow for the first time, with standard error turned away meanwhile.
+
+    Its C++ part announces CPU features and missing GPU drivers before any log level can be set. A failing import still
+    raises. `TF_CPP_MIN_LOG_LEVEL=0` brings the lines back.
+    """
+    if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0":
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()  # looks for GPUs, and complains on its own if there are none
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)
