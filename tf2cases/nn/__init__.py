@@ -1,7 +1,7 @@
 """The low-level kit: layers, losses, optimizers and what goes with them, on TensorFlow alone."""
 
 from tf2cases.evaluation import distances
-from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules
+from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules, variables
 from tf2cases.nn.ema import ExponentialMovingAverage
 from tf2cases.nn.layers import (
     AvgPool2D,
@@ -58,4 +58,5 @@ __all__ = [
     "schedules",
     "summary",
     "summary_rows",
+    "variables",
 ]

@@ -1,7 +1,6 @@
 """The contract of a case."""
 
 import json
-import types
 
 import tensorflow as tf
 
@@ -29,11 +28,13 @@ class Case(tf.Module):
     def __init__(self, config, info):
         super().__init__(name=config.case)
         self.config = config
-        # A proxy, since tf.Module would wrap a dict as something to checkpoint.
-        self.info = types.MappingProxyType(dict(info))
-        self.step = tf.Variable(
-            0, dtype=tf.int64, trainable=False, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-        )
+        self._info = nn.variables.untracked(dict(info))
+        self.step = nn.variables.counter("step")
+
+    @property
+    def info(self):
+        """What the data source says of itself, a dict."""
+        return self._info()
 
     def optimizer_options(self):
         """What every optimizer of `nn` takes besides its variables and its own constants, as the config says."""

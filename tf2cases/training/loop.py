@@ -60,7 +60,7 @@ class Progress(tf.Module):
 
     def __init__(self, names):
         super().__init__(name="progress")
-        self.names = lambda: names
+        self.names = nn.variables.untracked(names)
         self.sums = tf.Variable(tf.zeros([len(names)], tf.float64), trainable=False, name="sums")
         self.count = tf.Variable(tf.zeros([], tf.float64), trainable=False, name="count")
 
