@@ -234,7 +234,7 @@ class CaptchaReader(training.Case):
         characters = tf.constant(list(self.charset.characters))
 
         def probabilities(images):
-            return tf.nn.softmax(self._by_head(self.network(images)))
+            return tf.nn.softmax(self._by_head(self.network(images, is_training=False)))
 
         @tf.function(input_signature=[tf.TensorSpec(self._input_shape, tf.float32, "images")])
         def serving_default(images):

@@ -40,7 +40,7 @@ def generator(size, channels):
     side, doubles = first_side(size)
 
     def norm(name):
-        return nn.BatchNorm(momentum=0.9, epsilon=0.001, scale=False, activation=tf.nn.relu, name=name)
+        return nn.BatchNorm(momentum=0.9, epsilon=0.001, use_scale=False, activation=tf.nn.relu, name=name)
 
     layers = [nn.Dense(side * side * FILTERS[0], name="dense"), nn.Reshape([side, side, FILTERS[0]]), norm("norm_1")]
     for i, filters in enumerate(FILTERS[1:], 2):
@@ -67,7 +67,7 @@ def discriminator(normalise):
     for i, filters in enumerate(reversed(FILTERS), 1):
         if normalise == "batch" and i > 1:
             layers.append(nn.Conv2D(filters, 5, 2, name=f"down_{i}"))
-            layers.append(nn.BatchNorm(0.9, 0.001, scale=False, activation=leaky_relu, name=f"norm_{i}"))
+            layers.append(nn.BatchNorm(0.9, 0.001, use_scale=False, activation=leaky_relu, name=f"norm_{i}"))
         else:
             layers.append(spectral(nn.Conv2D(filters, 5, 2, activation=leaky_relu, name=f"down_{i}")))
     return nn.Sequential([*layers, nn.Flatten(), spectral(nn.Dense(1, name="logit"))], name="discriminator")
@@ -191,11 +191,11 @@ class DCGAN(training.Case):
     def _sample(self, latents):
         """Latents float32 [N, latent_dim] -> pictures float32 [N, H, W, C] in [0, 1], by the moving statistics."""
         network = self.average.network if self.average else self.generator
-        return (network(latents) + 1) / 2
+        return (network(latents, is_training=False) + 1) / 2
 
     def _probability(self, images):
         """float32 [N, H, W, C] in [0, 1] -> float32 [N], how real the discriminator takes them to be."""
-        return tf.sigmoid(self.discriminator(images * 2 - 1))[:, 0]
+        return tf.sigmoid(self.discriminator(images * 2 - 1, is_training=False))[:, 0]
 
     def evaluate(self, dataset):
         real, fake, seen = nn.metrics.Mean(), nn.metrics.Mean(), 0

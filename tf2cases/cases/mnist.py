@@ -110,7 +110,7 @@ class MNIST(training.Case):
     def _logits(self, images):
         """uint8 [N, H, W, C] -> float32 [N, classes], as it is evaluated."""
         network = self.average.network if self.average else self.network
-        return tf.cast(network(self._scaled(images)), tf.float32)
+        return tf.cast(network(self._scaled(images), is_training=False), tf.float32)
 
     def evaluate(self, dataset):
         loss, confusion = nn.metrics.Mean(), nn.metrics.ConfusionMatrix(len(self.info["class_names"]))
@@ -153,7 +153,7 @@ class MNIST(training.Case):
         network = self.average.network if self.average else self.network
 
         def probabilities(images):
-            return tf.nn.softmax(network(images))
+            return tf.nn.softmax(network(images, is_training=False))
 
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "images")])
         def serving_default(images):

@@ -1,4 +1,4 @@
-"""Feature nets: pictures in, vectors out, whose distributions `nn.distances` compares.
+"""Feature nets: pictures in, vectors out, whose distributions `distances` compares.
 
 Which net it is decides what a distance means, so every net has a name that is printed beside the numbers, and says
 whether they may be compared with numbers that others published.
@@ -79,12 +79,17 @@ class DigitFeatures(PictureFeatures):
                 f"{MNIST.Config.case!r} with the model 'cnn'."
             )
         network = case.average.network if case.average else case.network
-        # The layers are the classifier's own; in this order they are only named anew.
-        self._body, self._head = nn.Sequential(network.layers[:-1], name="penultimate"), network.layers[-1]
+        *self._body, self._head = network.layers
         self.class_names = list(case.info["class_names"])
         name = f"the last hidden layer ({self._head.kernel.shape[0]} units) of {case.config.name}"
         shape = case.info["image_shape"]
-        super().__init__(name, shape, _traced(lambda images: self._body(tf.cast(images, tf.float32) / 255), shape))
+        super().__init__(name, shape, _traced(self._penultimate, shape))
+
+    def _penultimate(self, images):
+        outputs = tf.cast(images, tf.float32) / 255
+        for layer in self._body:
+            outputs = nn.call(layer, outputs, is_training=False)
+        return outputs
 
     def classify(self, features):
         """The classifier's probabilities, float32 [N, classes], from features [N, d]."""

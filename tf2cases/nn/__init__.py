@@ -1,7 +1,16 @@
 """The low-level kit: layers, losses, optimizers and what goes with them, on TensorFlow alone."""
 
-from tf2cases.evaluation import distances
-from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules, variables
+from tf2cases.nn import (
+    adversarial,
+    initializers,
+    losses,
+    metrics,
+    optimizers,
+    precision,
+    random,
+    schedules,
+    variables,
+)
 from tf2cases.nn.ema import ExponentialMovingAverage
 from tf2cases.nn.layers import (
     AvgPool2D,
@@ -20,6 +29,7 @@ from tf2cases.nn.layers import (
     Skip,
     SpectralNorm,
     UpSampling2D,
+    call,
 )
 from tf2cases.nn.optimizers import SGD, Adadelta, Adam, Optimizer, RMSprop
 from tf2cases.nn.summary import summary, summary_rows
@@ -48,7 +58,7 @@ __all__ = [
     "SpectralNorm",
     "UpSampling2D",
     "adversarial",
-    "distances",
+    "call",
     "initializers",
     "losses",
     "metrics",
