@@ -12,25 +12,15 @@ from tf2cases.nn import (
     variables,
 )
 from tf2cases.nn.ema import ExponentialMovingAverage
-from tf2cases.nn.layers import (
-    AvgPool2D,
-    BatchNorm,
-    Branches,
-    Conv2D,
-    Conv2DTranspose,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    MaxPool2D,
-    Reshape,
-    Sequential,
-    Skip,
-    SpectralNorm,
-    UpSampling2D,
-    call,
-)
+from tf2cases.nn.layers.base import Layer, call
+from tf2cases.nn.layers.containers import Branches, Sequential, Skip
+from tf2cases.nn.layers.convolution import Conv2D, Conv2DTranspose
+from tf2cases.nn.layers.dense import Dense
+from tf2cases.nn.layers.dropout import Dropout
+from tf2cases.nn.layers.normalization import BatchNorm
+from tf2cases.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from tf2cases.nn.layers.reshaping import Flatten, Reshape, UpSampling2D
+from tf2cases.nn.layers.spectral_norm import SpectralNorm
 from tf2cases.nn.optimizers import SGD, Adadelta, Adam, Optimizer, RMSprop
 from tf2cases.nn.summary import summary, summary_rows
 

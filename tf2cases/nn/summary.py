@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
-from tf2cases.nn.layers import Layer, Sequential, Skip
-from tf2cases.nn.layers.base import Shape
+from tf2cases.nn.layers.base import Layer, Shape
+from tf2cases.nn.layers.containers import Sequential, Skip
 
 
 def summary_rows(network: Layer | Sequence[Layer]) -> list[tuple[str, Shape | None, int]]:

@@ -12,33 +12,3 @@ The contract, which containers and `summary` rely on:
     (bool), `seed` (int64 [2], the seed of the step) and `update_statistics` (bool, whether moving statistics are
     updated). Containers read the signature and pass on what it names; see `call`.
 """
-
-from tf2cases.nn.layers.base import Layer, call
-from tf2cases.nn.layers.containers import Branches, Sequential, Skip
-from tf2cases.nn.layers.convolution import Conv2D, Conv2DTranspose
-from tf2cases.nn.layers.dense import Dense
-from tf2cases.nn.layers.dropout import Dropout
-from tf2cases.nn.layers.normalization import BatchNorm
-from tf2cases.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
-from tf2cases.nn.layers.reshaping import Flatten, Reshape, UpSampling2D
-from tf2cases.nn.layers.spectral_norm import SpectralNorm
-
-__all__ = [
-    "AvgPool2D",
-    "BatchNorm",
-    "Branches",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GlobalAvgPool2D",
-    "Layer",
-    "MaxPool2D",
-    "Reshape",
-    "Sequential",
-    "Skip",
-    "SpectralNorm",
-    "UpSampling2D",
-    "call",
-]
