@@ -304,9 +304,9 @@ def test_the_average_of_the_generator_is_what_is_sampled():
     case = make([12, 12, 1], ema=0.9)
     case.train_step(batch_of([12, 12, 1]))
     z = case.latents(3, 0)
-    expected = (case.average.network(z) + 1) / 2
+    expected = (case.average.network(z, is_training=False) + 1) / 2
     np.testing.assert_array_equal(case.generate(z), expected)
-    assert np.abs(case.generate(z) - (case.generator(z) + 1) / 2).max() > 0
+    assert np.abs(case.generate(z) - (case.generator(z, is_training=False) + 1) / 2).max() > 0
 
 
 def test_every_iteration_has_latents_of_its_own_in_minus_1_to_1():

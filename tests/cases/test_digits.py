@@ -221,7 +221,7 @@ def test_a_run_with_an_average_is_restored_with_it(sample, monkeypatch, tmp_path
     result = training.train(MNIST, MNIST.Config.resolve(given))
     restored = cases.restore(str(tmp_path))
     assert restored.evaluate(pipeline.in_order(few, 60)) == pytest.approx(result.values)
-    raw = restored.network(tf.cast(few["images"], tf.float32) / 255)
+    raw = restored.network(tf.cast(few["images"], tf.float32) / 255, is_training=False)
     assert not np.allclose(raw, restored._infer(few["images"]), atol=1e-3)
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tf2cases import nn
 from tf2cases.inception_v3 import IMAGE_SHAPE, Network
+from tf2cases.inception_v3.network import ConvUnit
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,11 @@ def test_frozen_statistics_stay_though_the_blocks_are_trained():
     assert all(np.all(value == 0) for name, value in network.values().items() if name.endswith("moving_mean"))
     assert len(network.last_variables(1)) == 9 * 2 + 2
     assert len(network.last_variables(0)) == 2
+
+
+def test_reprs_are_the_calls_that_make_the_layers():
+    assert repr(Network(7, folded=True)) == "Network(7, folded=True)"
+    assert repr(ConvUnit(3, (1, 3), strides=2, name="c")) == "ConvUnit(3, (1, 3), strides=2, name='c')"
 
 
 def test_bad_arguments_are_named():

@@ -8,8 +8,8 @@ from tf2cases import nn
 
 
 def network(seed=0):
-    layers = nn.Sequential([nn.Dense(2, name="dense"), nn.BatchNorm(scale=False, offset=False)])
-    layers.create((None, 3), seed)
+    layers = nn.Sequential([nn.Conv2D(2, 1), nn.BatchNorm(use_scale=False)])
+    layers.create((None, 1, 1, 3), seed)
     return layers
 
 
@@ -33,8 +33,8 @@ def test_starts_as_a_copy():
     assert ema.updates == 0
     for mine, theirs in zip(average.variables, source.variables, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    x = tf.ones([2, 3])
-    np.testing.assert_array_equal(average(x), source(x))
+    x = tf.ones([2, 1, 1, 3])
+    np.testing.assert_array_equal(average(x, is_training=False), source(x, is_training=False))
 
 
 # The decay is min(0.2, (1 + t) / (10 + t)): 1/10, 2/11 = 0.1818, then 3/12 = 0.25 cut to 0.2.

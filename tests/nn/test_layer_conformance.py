@@ -33,6 +33,9 @@ def assert_same(actual, expected):
         np.testing.assert_array_equal(actual[name], value, err_msg=name)
 
 
+NEEDS_TRAINING = (nn.BatchNorm, nn.Dropout, nn.SpectralNorm)
+
+
 def test_registry_is_complete():
     public = {kind for kind in vars(nn).values() if inspect.isclass(kind) and issubclass(kind, nn.Layer)}
     assert public - {nn.Layer} == {type(case.make()) for case in LAYERS}
@@ -265,3 +268,65 @@ def test_scopes_nest_in_the_graph(case):
     assert inside
     if case.name == "sequential":
         assert any(name.startswith("outer/network/block/up/") for name in inside)
+
+
+@EVERY_LAYER
+def test_repr_is_the_call_that_makes_the_layer(case):
+    assert repr(case.make()) == repr(case.create()) == case.source
+
+
+@EVERY_LAYER
+def test_a_layer_made_from_the_repr_is_the_same(case):
+    layer, again = case.create(seed=3), nn_registry.evaluate(repr(case.create()))
+    again.create((None, *case.shape), 3)
+    assert_same(values(again), values(layer))
+    np.testing.assert_array_equal(call(again, case.inputs()), call(layer, case.inputs()))
+
+
+@EVERY_LAYER
+def test_calling_before_create_says_so(case):
+    layer = case.make()
+    message = rf"^{layer.name} was called before its `create`, which makes the variables\.$"
+    with pytest.raises(RuntimeError, match=message):
+        call(layer, case.inputs())
+
+
+@EVERY_LAYER
+def test_is_training_must_be_given_where_it_is_needed(case):
+    layer, x = case.create(), case.inputs()
+    network = nn.Sequential([case.make()], name="around")
+    network.create((None, *case.shape), 0)
+    for called in (layer, network):
+        if has(layer, NEEDS_TRAINING):
+            with pytest.raises(TypeError, match=r"'is_training'"):
+                called(x)
+        else:
+            called(x)
+    # What a network's layers do not need may be given all the same.
+    everything = dict(is_training=True, seed=tf.constant(nn_registry.STEP_SEED), update_statistics=False)
+    assert network(x, **everything).shape[1:] == layer.output_shape[1:]
+
+
+@EVERY_LAYER
+def test_an_unknown_argument_is_refused(case):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'training'"):
+        case.create()(case.inputs(), training=False)
+
+
+@EVERY_LAYER
+def test_several_in_one_container_are_numbered_unless_they_were_given_a_name(case):
+    name = case.make().name
+    if case.make().given_name:
+        with pytest.raises(ValueError, match=rf"^branches: branch name '{name}' is used twice, but must be unique\.$"):
+            nn.Branches([case.make(), case.make()])
+        return
+    several, one = (nn.Branches([case.make() for _ in range(count)]) for count in (3, 1))
+    assert [layer.name for layer in several.branches] == [name, f"{name}_1", f"{name}_2"]
+    for branches in (several, one):
+        branches.create((None, *case.shape), 0)
+    # The first one has the variables, by name and value, that it would have alone.
+    assert_same(values(several.branches[0]), values(one.branches[0]))
+    first, second = (values(layer) for layer in several.branches[:2])
+    assert [n.replace(f"branches/{name}/", f"branches/{name}_1/") for n in first] == list(second)
+    for kernel, other in zip(first.items(), second.items(), strict=True):
+        assert "kernel" not in kernel[0] or not np.array_equal(kernel[1], other[1])

@@ -36,11 +36,11 @@ def test_summary_of_a_small_network():
 
 
 def test_summary_of_several_networks():
-    head = nn.Dense(2, use_bias=False, name="head")
+    head = nn.Dense(2, name="head")
     head.create((None, 3), 0)
     lines = nn.summary([small(), head]).splitlines()
-    assert lines[-3].split() == ["head", "(None,", "2)", "6"]
-    assert lines[-1] == "Parameters: 65,062 (trainable 65,054, others 8)"
+    assert lines[-3].split() == ["head", "(None,", "2)", "8"]
+    assert lines[-1] == "Parameters: 65,064 (trainable 65,056, others 8)"
 
 
 def test_rows_of_a_small_network():

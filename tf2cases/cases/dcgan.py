@@ -29,7 +29,7 @@ def generator(size: int, channels: int) -> nn.Sequential:
     doubles = size % 16 == 0
     side = size // 16 if doubles else (size - 4) // 8
     last = dict(strides=2, padding="SAME") if doubles else dict(strides=1, padding="VALID")
-    norm = dict(momentum=0.9, epsilon=1e-3, scale=False, activation=tf.nn.relu)
+    norm = dict(momentum=0.9, epsilon=1e-3, use_scale=False, activation=tf.nn.relu)
     layers = [
         nn.Dense(side * side * 512, name="dense"),
         nn.Reshape([side, side, 512]),
@@ -68,7 +68,7 @@ def _down(filters: int, number: int, normalization: str, wrap: Callable) -> list
     if normalization == "batch":
         return [
             nn.Conv2D(filters, kernel_size=5, strides=2, name=f"down_{number}"),
-            nn.BatchNorm(momentum=0.9, epsilon=1e-3, scale=False, activation=_leaky_relu, name=f"norm_{number}"),
+            nn.BatchNorm(momentum=0.9, epsilon=1e-3, use_scale=False, activation=_leaky_relu, name=f"norm_{number}"),
         ]
     return [wrap(nn.Conv2D(filters, kernel_size=5, strides=2, activation=_leaky_relu, name=f"down_{number}"))]
 

@@ -56,17 +56,16 @@ class Transfer(training.Case):
             raise UsageError(
                 f"--weights={config.weights} are not those any more that the run was started with; put them back."
             )
-        # In functions, since tf.Module would take the network for something to checkpoint.
-        self._base = lambda: base
+        self._base = nn.variables.untracked(base)
         frozen = base.model.network.blocks[: BLOCKS - config.fine_tune]
-        self._frozen = lambda: frozen
+        self._frozen = nn.variables.untracked(frozen)
         self.blocks, self._tuned, trained = [], dict, []
         if config.fine_tune:
             copy = _copy(base, 0)
             self.blocks, trained = copy.blocks[BLOCKS - config.fine_tune :], copy.last_variables(config.fine_tune)
             starts = tuple(f"{block.name}/" for block in self.blocks)
             tuned = {name: variable for name, variable in copy.values().items() if name.startswith(starts)}
-            self._tuned = lambda: tuned
+            self._tuned = nn.variables.untracked(tuned)
         init = nn.initializers.truncated_normal(0.001)
         self.logits = nn.Dense(len(info["class_names"]), kernel_init=init, name="logits")
         self.logits.create((None, inception_v3.FEATURES), nn.random.fold(config.seed, "logits"))

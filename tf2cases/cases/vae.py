@@ -37,7 +37,7 @@ class Network(tf.Module):
         self.log_variance.create(features, nn.random.fold(seed, "log_variance"))
         self.decoder.create((None, latent_dim), nn.random.fold(seed, "decoder"))
 
-    def encode(self, images, is_training: bool = False, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(self, images, is_training: bool, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Pictures [N, H, W, C] in [0, 1] -> the latent's mean and log variance, float32 [N, latents]."""
         features = self.encoder(images, is_training=is_training, seed=seed)
         return tf.cast(self.mean(features), tf.float32), tf.cast(self.log_variance(features), tf.float32)
@@ -93,7 +93,8 @@ class VAE(training.Case):
         latents = tf.TensorSpec([None, config.latent_dim])
         self._measure = tf.function(self._block_metrics, input_signature=[pictures, tf.TensorSpec([], tf.int64)])
         self._infer = tf.function(
-            lambda images: self._posterior(self._thresholded(_to_unit(images))), input_signature=[pictures]
+            lambda images: self._posterior(self._thresholded(_to_unit(images)), is_training=False),
+            input_signature=[pictures],
         )
         self._generate = tf.function(self._draw, input_signature=[latents])
 
@@ -137,7 +138,7 @@ class VAE(training.Case):
         """Pictures in [0, 1] as they are, or with --binarize=static 1 from 0.5 on, else 0."""
         return tf.cast(images >= 0.5, tf.float32) if self.config.binarize == "static" else images
 
-    def _posterior(self, images: tf.Tensor, is_training: bool = False, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+    def _posterior(self, images: tf.Tensor, is_training: bool, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Pictures float32 [N, H, W, C] in [0, 1] -> the latent's mean and log variance, float32 [N, latents]."""
         return self.network.encode(tf.cast(images, self._dtype), is_training, seed)
 
@@ -160,7 +161,7 @@ class VAE(training.Case):
         """{name: float32 [N]} of a block of uint8 test pictures, with one draw of z for each."""
         draws = self.config.iwae
         images = self._targets(images, self._seed("test_binarize", block))
-        mean, log_variance = self._posterior(images)
+        mean, log_variance = self._posterior(images, is_training=False)
 
         def draw(stream, number):
             noise = nn.random.normal(tf.shape(mean), self._seed(stream, number))
@@ -242,7 +243,7 @@ class VAE(training.Case):
         latents = tf.TensorSpec([None, self.config.latent_dim], tf.float32, "z")
 
         def posterior(images):
-            return self.network.encode(self._thresholded(images))
+            return self.network.encode(self._thresholded(images), is_training=False)
 
         @tf.function(input_signature=[pictures])
         def serving_default(images):

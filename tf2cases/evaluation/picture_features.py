@@ -89,12 +89,17 @@ class DigitFeatures(PictureFeatures):
                 f"{MNIST.Config.case!r} with the model 'cnn'."
             )
         network = case.average.network if case.average else case.network
-        # The layers are the classifier's own; only the name is new.
-        self._body, self._head = nn.Sequential(network.layers[:-1], name="penultimate"), network.layers[-1]
+        *self._body, self._head = network.layers
         self.class_names = list(case.info["class_names"])
         name = f"the last hidden layer ({self._head.kernel.shape[0]} units) of {case.config.name}"
         shape = case.info["image_shape"]
-        super().__init__(name, shape, _traced(lambda images: self._body(tf.cast(images, tf.float32) / 255), shape))
+        super().__init__(name, shape, _traced(self._penultimate, shape))
+
+    def _penultimate(self, images: tf.Tensor) -> tf.Tensor:
+        outputs = tf.cast(images, tf.float32) / 255
+        for layer in self._body:
+            outputs = nn.call(layer, outputs, is_training=False)
+        return outputs
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """The classifier's probabilities, float32 [N, classes], from features [N, d]."""

@@ -118,8 +118,6 @@ class ConvUnit(nn.Layer):
     Folded, it is a convolution with bias and relu: the same with fixed statistics, in fewer steps.
     """
 
-    call_arguments = ("is_training",)
-
     def __init__(
         self,
         filters,
@@ -131,9 +129,11 @@ class ConvUnit(nn.Layer):
         name="conv",
     ):
         super().__init__(name)
+        self.filters, self.kernel_size, self.strides, self.padding = filters, kernel_size, strides, padding
+        self.folded, self.kernel_init = folded, kernel_init
         activation = tf.nn.relu if folded else None
         self.conv = nn.Conv2D(filters, kernel_size, strides, padding, activation, folded, kernel_init, name="conv2d")
-        self.norm = None if folded else nn.BatchNorm(0.99, _EPSILON, scale=False, activation=tf.nn.relu)
+        self.norm = None if folded else nn.BatchNorm(0.99, _EPSILON, use_scale=False, activation=tf.nn.relu)
 
     def _create(self, input_shape, seed):
         shape = self.conv.create(input_shape, nn.random.fold(seed, "conv2d"))
@@ -157,8 +157,6 @@ class Network(nn.Layer):
     `kernel` and `bias`; `kernel` and `bias` of the last layer.
     """
 
-    call_arguments = ("is_training",)
-
     def __init__(
         self,
         classes,
@@ -176,7 +174,7 @@ class Network(nn.Layer):
         super().__init__(name)
         if last_pool not in ("average", "max"):
             raise ValueError(f"{name}: last_pool is {last_pool!r}, but must be 'average' or 'max'.")
-        self.classes, self.last_pool = classes, last_pool
+        self.classes, self.last_pool, self.folded, self.kernel_init = classes, last_pool, folded, kernel_init
         self.blocks = [
             _make(part, name, dict(folded=folded, kernel_init=kernel_init)) for name, part in _named(_table(last_pool))
         ]
@@ -204,7 +202,7 @@ class Network(nn.Layer):
         """
         first = len(self.blocks) - training_blocks
         for i, block in enumerate(self.blocks):
-            images = block(images, **({"is_training": i >= first} if "is_training" in block.call_arguments else {}))
+            images = nn.call(block, images, is_training=i >= first)
         return self.pool(images)
 
     @tf.Module.with_name_scope

@@ -1,27 +1,27 @@
 """The low-level kit: layers, losses, optimizers and what goes with them, on TensorFlow alone."""
 
-from tf2cases.evaluation import distances
-from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules
+from tf2cases.nn import (
+    adversarial,
+    initializers,
+    losses,
+    metrics,
+    optimizers,
+    precision,
+    random,
+    schedules,
+    variables,
+)
 from tf2cases.nn.ema import ExponentialMovingAverage
 from tf2cases.nn.errors import ShapeError
-from tf2cases.nn.layers import (
-    AvgPool2D,
-    BatchNorm,
-    Branches,
-    Conv2D,
-    Conv2DTranspose,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    MaxPool2D,
-    Reshape,
-    Sequential,
-    Skip,
-    SpectralNorm,
-    UpSampling2D,
-)
+from tf2cases.nn.layers.base import Layer, call
+from tf2cases.nn.layers.containers import Branches, Sequential, Skip
+from tf2cases.nn.layers.convolution import Conv2D, Conv2DTranspose
+from tf2cases.nn.layers.dense import Dense
+from tf2cases.nn.layers.dropout import Dropout
+from tf2cases.nn.layers.normalization import BatchNorm
+from tf2cases.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from tf2cases.nn.layers.reshaping import Flatten, Reshape, UpSampling2D
+from tf2cases.nn.layers.spectral_norm import SpectralNorm
 from tf2cases.nn.optimizers import SGD, Adadelta, Adam, Optimizer, RMSprop
 from tf2cases.nn.summary import summary, summary_rows
 
@@ -50,7 +50,7 @@ __all__ = [
     "SpectralNorm",
     "UpSampling2D",
     "adversarial",
-    "distances",
+    "call",
     "initializers",
     "losses",
     "metrics",
@@ -60,4 +60,5 @@ __all__ = [
     "schedules",
     "summary",
     "summary_rows",
+    "variables",
 ]

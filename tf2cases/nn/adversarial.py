@@ -1,19 +1,21 @@
-"""Losses of generative adversarial networks, from the discriminator's logits, one value per example.
+"""Losses of generative adversarial networks, from the discriminator's logits, one value for each example.
 
 `LOSSES[name]` is a pair of functions: the discriminator's loss of (real logits, fake logits), and the generator's of
 the fake logits; logits float32 [N], losses float32 [N].
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
-def _cross_entropy(target, logits):
+def _cross_entropy(target: int, logits: tf.Tensor) -> tf.Tensor:
     # log(1 + exp(-x)) for the target 1 and log(1 + exp(x)) for 0, safe for any logit.
     return tf.nn.softplus(-logits if target else logits)
 
 
-LOSSES = {
-    # Goodfellow et al. 2014, arXiv 1406.2661, the generator's in its non-saturating form.
+LOSSES: dict[str, tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], Callable[[tf.Tensor], tf.Tensor]]] = {
+    # Goodfellow et al. 2014, arXiv 1406.2661; the generator's in its non-saturating form.
     "standard": (
         lambda real, fake: _cross_entropy(1, real) + _cross_entropy(0, fake),
         lambda fake: _cross_entropy(1, fake),
@@ -30,15 +32,17 @@ LOSSES = {
 }
 
 
-def gradient_penalty(discriminate, real, fake, share):
+def gradient_penalty(
+    discriminate: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, fake: tf.Tensor, share: tf.Tensor
+) -> tf.Tensor:
     """(|gradient of the logit| - 1)^2 at points between real and fake pictures.
 
     Gulrajani et al. 2017, arXiv 1704.00028, equation 3, without its factor (10 there).
 
     Args:
-      discriminate: pictures [N, H, W, C] -> logits float32 [N], each row's depending on its own picture only.
+      discriminate: pictures [N, H, W, C] -> logits float32 [N], where each logit depends on its own picture only.
       real, fake: [N, H, W, C].
-      share: float32 [N, 1, 1, 1] in [0, 1], how far each point lies from the fake to the real one.
+      share: float32 [N, 1, 1, 1] in [0, 1], how far each point lies from the fake to the real picture.
 
     Returns:
       float32 [N].
@@ -48,7 +52,7 @@ def gradient_penalty(discriminate, real, fake, share):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(between)
         logits = discriminate(between)
-    slopes = tf.cast(tape.gradient(logits, between), tf.float32)
+    slopes = tf.cast(tf.convert_to_tensor(tape.gradient(logits, between)), tf.float32)
     # The square root has no slope at 0.
     norms = tf.sqrt(tf.reduce_sum(tf.square(slopes), axis=[1, 2, 3]) + 1e-12)
     return tf.square(norms - 1)

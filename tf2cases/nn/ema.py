@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tf2cases.nn import variables
+
 
 class ExponentialMovingAverage(tf.Module):
     """Keeps a second network whose variables follow the first one's:
@@ -15,32 +17,25 @@ class ExponentialMovingAverage(tf.Module):
 
     Args:
       average: a network made like `source`; it becomes the average and starts as a copy.
-      source: the network being trained.
+      source: the network that is trained.
       decay: in [0, 1).
     """
 
-    def __init__(self, average, source, decay, name="ema"):
-        super().__init__(name)
+    def __init__(self, average: tf.Module, source: tf.Module, decay: float):
+        super().__init__("ema")
         if not 0 <= decay < 1:
             raise ValueError(f"decay is {decay!r}, but must be at least 0 and less than 1.")
         self.network, self.decay = average, decay
-        self.updates = tf.Variable(
-            0,
-            dtype=tf.int64,
-            trainable=False,
-            name="updates",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
-        # Plain lists of another module's variables must not be tracked here: they would be saved twice.
-        self._sources = lambda: source.variables
+        self.updates = variables.counter("updates")
+        self._source = variables.untracked(source)
         for mine, theirs in zip(average.variables, source.variables, strict=True):
             mine.assign(theirs)
 
-    def update(self):
-        """Moves the average towards the source's present weights."""
+    def update(self) -> None:
+        """Moves the average towards the present weights of the source."""
         t = tf.cast(self.updates, tf.float32)
         rate = 1 - tf.minimum(self.decay, (1 + t) / (10 + t))
-        for mine, theirs in zip(self.network.variables, self._sources(), strict=True):
+        for mine, theirs in zip(self.network.variables, self._source().variables, strict=True):
             if theirs.trainable:
                 mine.assign_add(rate * (theirs - mine))
             else:

@@ -1,6 +1,10 @@
 """Metrics as small accumulators: sums in float64, over every example exactly once."""
 
+from typing import TypeAlias
+
 import tensorflow as tf
+
+TensorLike: TypeAlias = tf.types.experimental.TensorLike  # a tensor, or what converts to one
 
 
 class Mean:
@@ -13,14 +17,14 @@ class Mean:
     def __init__(self):
         self.total, self.count = tf.zeros([], tf.float64), tf.zeros([], tf.float64)
 
-    def update(self, values):
+    def update(self, values: TensorLike) -> None:
         """Adds the elements of a tensor of any shape and dtype (a bool counts as 0 or 1)."""
         values = tf.cast(values, tf.float64)
         self.total += tf.reduce_sum(values)
         self.count += tf.cast(tf.size(values), tf.float64)
 
-    def result(self):
-        """float; NaN before the first value."""
+    def result(self) -> float:
+        """The mean; NaN before the first value."""
         return float(self.total / self.count)
 
 
@@ -31,13 +35,17 @@ class ConfusionMatrix:
       counts: int64 [classes, classes]; rows are the truth.
     """
 
-    def __init__(self, classes):
+    def __init__(self, classes: int):
         self.counts = tf.zeros([classes, classes], tf.int64)
 
-    def update(self, labels, predictions):
-        """Adds int [N] labels and int [N] predictions, both in [0, classes)."""
+    def update(self, labels: TensorLike, predictions: TensorLike) -> None:
+        """Adds labels int [N] and predictions int [N], both in [0, classes).
+
+        Raises:
+          tf.errors.InvalidArgumentError: a class is out of this range.
+        """
         self.counts += tf.math.confusion_matrix(labels, predictions, self.counts.shape[0], dtype=tf.int64)
 
-    def accuracy(self):
-        """float in [0, 1]: the share of right predictions; NaN before the first."""
+    def accuracy(self) -> float:
+        """The share of right predictions, in [0, 1]; NaN before the first."""
         return float(tf.linalg.trace(self.counts) / tf.reduce_sum(self.counts))

@@ -1,23 +1,27 @@
-"""Optimizers on TensorFlow's fused update kernels: one kernel per variable and step, updating in place.
+"""Optimizers on TensorFlow's fused update kernels: one kernel for each variable and step, which updates in place.
 
-An optimizer owns its step count, its slots (one tensor per variable and kind, in checkpoints under the variable's own
+An optimizer owns its step count, its slots (tensors of the shape of a variable, saved in checkpoints at the variable's
 position) and, for float16, the loss scale. A step is
 
     with tf.GradientTape() as tape:
         loss = ...
     optimizer.minimize(loss, tape)
 
-or `gradients` and `apply` apart, where something is to be done in between. Under `tf.distribute` the gradients are
-averaged over the replicas, so the loss is the mean over the replica's own rows.
+Under `tf.distribute` the gradients are averaged over the replicas, so the loss is the mean over the replica's own rows.
 """
+
+from collections.abc import Iterable
+from typing import Any
 
 import tensorflow as tf
 
-_ops = tf.raw_ops
+from tf2cases.nn.precision import LossScale
+from tf2cases.nn.schedules import Schedule
+from tf2cases.nn.variables import counter, untracked
 
 
-def mean_over_replicas(tensors):
-    """The mean of each tensor over all replicas, as a list; called by every replica."""
+def mean_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The mean of each tensor over all replicas; called by every replica."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tensors
@@ -25,7 +29,9 @@ def mean_over_replicas(tensors):
 
 
 class Optimizer(tf.Module):
-    """Base class: gradients, clipping, skipping of overflowed steps, and the schedule.
+    """Base class: gradients, clipping, skipping of steps that overflowed, and the learning rate.
+
+    A subclass lists its slots and its decays and updates one variable in `_update`.
 
     Args:
       variables: the tf.Variables to train, at least one.
@@ -36,10 +42,19 @@ class Optimizer(tf.Module):
         nothing but the scale.
     """
 
-    slot_names = ()
+    # Tensors that are kept for each variable; they start at 0.
+    slot_names: tuple[str, ...] = ()
+    # Attributes in [0, 1): with a decay of 1 and a gradient of 0, a slot keeps its value.
+    decay_names: tuple[str, ...] = ()
 
-    def __init__(self, variables, learning_rate, clip_norm=None, loss_scale=None, name="optimizer"):
-        super().__init__(name)
+    def __init__(
+        self,
+        variables: Iterable[tf.Variable],
+        learning_rate: float | Schedule,
+        clip_norm: float | None = None,
+        loss_scale: LossScale | None = None,
+    ):
+        super().__init__(type(self).__name__.lower())
         variables = list(variables)
         if not variables:
             raise ValueError("variables is empty, but an optimizer needs at least one variable.")
@@ -47,31 +62,13 @@ class Optimizer(tf.Module):
             raise ValueError(f"learning_rate is {learning_rate!r}, but must be greater than 0.")
         if clip_norm is not None and not clip_norm > 0:
             raise ValueError(f"clip_norm is {clip_norm!r}, but must be greater than 0.")
-        # The variables belong to the network; behind a function they are not tracked (and saved) here as well.
-        self.variables_to_train = lambda: variables
-        self.learning_rate = learning_rate if callable(learning_rate) else lambda step: learning_rate
+        self.variables_to_train = untracked(variables)  # they are the network's
+        self.learning_rate = learning_rate if callable(learning_rate) else lambda step: tf.constant(learning_rate)
         self.clip_norm, self.loss_scale = clip_norm, loss_scale
-        self.iterations = tf.Variable(
-            0,
-            dtype=tf.int64,
-            trainable=False,
-            name="iterations",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
-        self.slots = {slot: [self._slot(slot, v) for v in variables] for slot in self.slot_names}
+        self.iterations = counter("iterations")
+        self.slots = {name: [_slot(name, variable) for variable in variables] for name in self.slot_names}
 
-    def _slot(self, slot, variable):
-        return tf.Variable(
-            tf.fill(variable.shape, self._initial_value(slot)),
-            trainable=False,
-            name=f"{slot}/{variable.name.split(':')[0]}",
-        )
-
-    def _initial_value(self, slot):
-        del slot
-        return 0.0
-
-    def minimize(self, loss, tape):
+    def minimize(self, loss: tf.Tensor, tape: tf.GradientTape) -> tf.Tensor:
         """One update: `apply(gradients(loss, tape))`.
 
         Args:
@@ -84,8 +81,8 @@ class Optimizer(tf.Module):
         return self.apply(self.gradients(loss, tape))
 
     @tf.Module.with_name_scope
-    def gradients(self, loss, tape):
-        """d loss / d variable for each variable, averaged over the replicas, as a list.
+    def gradients(self, loss: tf.Tensor, tape: tf.GradientTape) -> list[tf.Tensor]:
+        """d loss / d variable for each variable, averaged over the replicas.
 
         With a loss scale, the backward pass starts from the scale instead of 1, and the result is divided by it; so
         the tape need not have seen the scale.
@@ -94,19 +91,16 @@ class Optimizer(tf.Module):
           ValueError: a variable does not influence the loss (its gradient is None).
         """
         variables = self.variables_to_train()
-        seed = self.loss_scale and tf.cast(self.loss_scale.scale, loss.dtype)
-        gradients = tape.gradient(loss, variables, output_gradients=seed)
+        scale = tf.cast(self.loss_scale.scale, loss.dtype) if self.loss_scale else None
+        gradients = tape.gradient(loss, variables, output_gradients=None if scale is None else [scale])
         unused = [v.name for v, g in zip(variables, gradients, strict=True) if g is None]
         if unused:
             raise ValueError(f"the loss does not depend on {unused[0]}, so it has no gradient.")
-        gradients = [tf.convert_to_tensor(g) for g in gradients]
-        gradients = mean_over_replicas(gradients)
-        if seed is not None:
-            gradients = [g / seed for g in gradients]
-        return gradients
+        gradients = mean_over_replicas([tf.convert_to_tensor(g) for g in gradients])  # of a gather they are sparse
+        return gradients if scale is None else [g / scale for g in gradients]
 
     @tf.Module.with_name_scope
-    def apply(self, gradients):
+    def apply(self, gradients: list[tf.Tensor]) -> tf.Tensor:
         """Updates the variables.
 
         Args:
@@ -114,6 +108,9 @@ class Optimizer(tf.Module):
 
         Returns:
           Their global norm before clipping, float32 scalar (a step that overflowed float16 gives infinity or NaN).
+
+        Raises:
+          ValueError: there are not as many gradients as variables.
         """
         variables = self.variables_to_train()
         if len(gradients) != len(variables):
@@ -121,71 +118,50 @@ class Optimizer(tf.Module):
         norm = tf.linalg.global_norm(gradients)
         if self.clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm, norm)
+        rate, decays = self._rate(), [tf.constant(getattr(self, name)) for name in self.decay_names]
         go = tf.constant(True)
         if self.loss_scale:
+            # Gradients and a rate of 0 and decays of 1 change nothing, and so skip the step without a branch.
             go = tf.math.is_finite(norm)
-            gradients = [tf.where(go, g, 0.0) for g in gradients]
+            gradients = [tf.where(go, gradient, 0.0) for gradient in gradients]
+            rate, decays = tf.where(go, rate, 0.0), [tf.where(go, decay, 1.0) for decay in decays]
             self.loss_scale.update(go)
-        rate = tf.cast(self.learning_rate(self.iterations), tf.float32)
-        hyper = self._hyper(rate)
-        if self.loss_scale:
-            # Selecting the hyper-parameters with which a zero gradient changes nothing skips the step without a branch.
-            hyper = {k: tf.where(go, v, self._idle[k]) for k, v in hyper.items()}
-        slots = zip(*(self.slots[s] for s in self.slot_names), strict=True)
-        slots = slots if self.slot_names else [()] * len(variables)
-        for variable, gradient, own in zip(variables, gradients, slots, strict=True):
-            self._update(variable, gradient, own, hyper)
+        for i, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
+            slots = [self.slots[name][i] for name in self.slot_names]
+            self._update(variable, gradient, rate, *slots, *decays)
         self.iterations.assign_add(tf.cast(go, tf.int64))
         return norm
 
-    def _hyper(self, rate):
-        """{name: float32 scalar} for the kernels of this step."""
+    def _rate(self) -> tf.Tensor:
+        """The learning rate of this step, float32 scalar."""
+        return tf.cast(self.learning_rate(self.iterations), tf.float32)
+
+    def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *state: Any) -> None:
+        """Updates one variable and its slots; `state` is the slots, then the decays."""
         raise NotImplementedError
 
-    def _update(self, variable, gradient, slots, hyper):
-        """Runs the fused kernel for one variable."""
-        raise NotImplementedError
+
+def _slot(name: str, variable: tf.Variable) -> tf.Variable:
+    return tf.Variable(tf.zeros(variable.shape), trainable=False, name=f"{name}/{variable.name.split(':')[0]}")
 
 
-def _check_share(name, value):
+def _decay(name: str, value: float) -> float:
     if not 0 <= value < 1:
         raise ValueError(f"{name} is {value!r}, but must be at least 0 and less than 1.")
+    return value
 
 
-def _check_epsilon(value):
+def _epsilon(value: float) -> float:
     if not value > 0:
         raise ValueError(f"epsilon is {value!r}, but must be greater than 0.")
+    return value
 
 
 class SGD(Optimizer):
-    """momentum_t = momentum * momentum_{t-1} + g; variable -= rate * momentum_t (with momentum 0: rate * g).
+    """Stochastic gradient descent: variable -= rate * g. Robbins and Monro 1951."""
 
-    Sutskever et al. 2013, in the form of most libraries, where the rate multiplies the whole momentum.
-    """
-
-    _idle = {"rate": 0.0, "momentum": 1.0}
-
-    def __init__(self, variables, learning_rate, momentum=0.0, nesterov=False, name="sgd", **options):
-        _check_share("momentum", momentum)
-        self.momentum, self.nesterov = momentum, nesterov
-        self.slot_names = ("momentum",) if momentum else ()
-        super().__init__(variables, learning_rate, name=name, **options)
-
-    def _hyper(self, rate):
-        return {"rate": rate, "momentum": tf.constant(self.momentum)}
-
-    def _update(self, variable, gradient, slots, hyper):
-        if not slots:
-            _ops.ResourceApplyGradientDescent(var=variable.handle, alpha=hyper["rate"], delta=gradient)
-            return
-        _ops.ResourceApplyMomentum(
-            var=variable.handle,
-            accum=slots[0].handle,
-            lr=hyper["rate"],
-            grad=gradient,
-            momentum=hyper["momentum"],
-            use_nesterov=self.nesterov,
-        )
+    def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *state: Any) -> None:
+        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
 
 
 class Adam(Optimizer):
@@ -196,97 +172,67 @@ class Adam(Optimizer):
     """
 
     slot_names = ("m", "v")
-    _idle = {"rate": 0.0, "beta1": 1.0, "beta2": 1.0}
+    decay_names = ("beta1", "beta2")
 
-    def __init__(self, variables, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-7, name="adam", **options):
-        _check_share("beta1", beta1)
-        _check_share("beta2", beta2)
-        _check_epsilon(epsilon)
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        super().__init__(variables, learning_rate, name=name, **options)
+    def __init__(
+        self,
+        variables: Iterable[tf.Variable],
+        learning_rate: float | Schedule,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Any,
+    ):
+        super().__init__(variables, learning_rate, **options)
+        self.beta1, self.beta2 = _decay("beta1", beta1), _decay("beta2", beta2)
+        self.epsilon = _epsilon(epsilon)
 
-    def _hyper(self, rate):
-        # The correction is folded into the rate; the kernel's own powers are set to 0.
+    def _rate(self) -> tf.Tensor:
+        # The bias correction is folded into the rate; so the kernel's own powers are 0.
         t = tf.cast(self.iterations + 1, tf.float32)
-        correction = tf.sqrt(1 - tf.pow(self.beta2, t)) / (1 - tf.pow(self.beta1, t))
-        return {
-            "rate": rate * correction,
-            "beta1": tf.constant(self.beta1),
-            "beta2": tf.constant(self.beta2),
-        }
+        return super()._rate() * (tf.sqrt(1 - tf.pow(self.beta2, t)) / (1 - tf.pow(self.beta1, t)))
 
-    def _update(self, variable, gradient, slots, hyper):
-        _ops.ResourceApplyAdam(
+    def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *state: Any) -> None:
+        m, v, beta1, beta2 = state
+        tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=slots[0].handle,
-            v=slots[1].handle,
+            m=m.handle,
+            v=v.handle,
             beta1_power=0.0,
             beta2_power=0.0,
-            lr=hyper["rate"],
-            beta1=hyper["beta1"],
-            beta2=hyper["beta2"],
+            lr=rate,
+            beta1=beta1,
+            beta2=beta2,
             epsilon=self.epsilon,
             grad=gradient,
         )
 
 
 class RMSprop(Optimizer):
-    """v = rho * v + (1 - rho) * g^2; mom = momentum * mom + rate * g / sqrt(v + epsilon); variable -= mom.
+    """v = rho * v + (1 - rho) * g^2; variable -= rate * g / sqrt(v + epsilon).
 
     Tieleman and Hinton 2012, Coursera lecture 6.5.
     """
 
-    _idle = {"rate": 0.0, "rho": 1.0, "momentum": 1.0, "moves": False}
+    slot_names = ("mean_square",)
+    decay_names = ("rho",)
 
     def __init__(
         self,
-        variables,
-        learning_rate,
-        rho=0.9,
-        momentum=0.0,
-        epsilon=1e-7,
-        name="rmsprop",
-        **options,
+        variables: Iterable[tf.Variable],
+        learning_rate: float | Schedule,
+        rho: float = 0.9,
+        epsilon: float = 1e-7,
+        **options: Any,
     ):
-        _check_share("rho", rho)
-        _check_share("momentum", momentum)
-        _check_epsilon(epsilon)
-        self.rho, self.momentum, self.epsilon = rho, momentum, epsilon
-        super().__init__(variables, learning_rate, name=name, **options)
+        super().__init__(variables, learning_rate, **options)
+        self.rho, self.epsilon = _decay("rho", rho), _epsilon(epsilon)
 
-    @property
-    def slot_names(self):
-        return ("mean_square", "momentum") if self.momentum else ("mean_square",)
-
-    def _hyper(self, rate):
-        return {
-            "rate": rate,
-            "rho": tf.constant(self.rho),
-            "momentum": tf.constant(self.momentum),
-            "moves": tf.constant(True),
-        }
-
-    def _update(self, variable, gradient, slots, hyper):
-        if not self.momentum:
-            # The fused kernel would read and write a slot of zeros, a third of the memory that a step goes through.
-            mean_square = slots[0]
-            mean_square.assign_add((tf.square(gradient) - mean_square) * (1 - hyper["rho"]))
-            variable.assign_sub(hyper["rate"] * gradient * tf.math.rsqrt(mean_square + self.epsilon))
-            return
-        before = tf.convert_to_tensor(variable) if self.loss_scale else None
-        _ops.ResourceApplyRMSProp(
-            var=variable.handle,
-            ms=slots[0].handle,
-            mom=slots[1].handle,
-            lr=hyper["rate"],
-            rho=hyper["rho"],
-            momentum=hyper["momentum"],
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
-        if self.loss_scale:
-            # The kernel subtracts the momentum whatever the rate, so a skipped step has to be taken back.
-            variable.assign(tf.where(hyper["moves"], variable, before))
+    def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *state: Any) -> None:
+        mean_square, rho = state
+        # The fused kernel has a slot for momentum too: a third of the memory that its step reads and writes.
+        mean_square.assign_add((tf.square(gradient) - mean_square) * (1 - rho))
+        variable.assign_sub(rate * gradient * tf.math.rsqrt(mean_square + self.epsilon))
 
 
 class Adadelta(Optimizer):
@@ -295,24 +241,27 @@ class Adadelta(Optimizer):
     """
 
     slot_names = ("mean_square", "mean_square_update")
-    _idle = {"rate": 0.0, "rho": 1.0}
+    decay_names = ("rho",)
 
-    def __init__(self, variables, learning_rate=1.0, rho=0.95, epsilon=1e-7, name="adadelta", **options):
-        _check_share("rho", rho)
-        _check_epsilon(epsilon)
-        self.rho, self.epsilon = rho, epsilon
-        super().__init__(variables, learning_rate, name=name, **options)
+    def __init__(
+        self,
+        variables: Iterable[tf.Variable],
+        learning_rate: float | Schedule,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **options: Any,
+    ):
+        super().__init__(variables, learning_rate, **options)
+        self.rho, self.epsilon = _decay("rho", rho), _epsilon(epsilon)
 
-    def _hyper(self, rate):
-        return {"rate": rate, "rho": tf.constant(self.rho)}
-
-    def _update(self, variable, gradient, slots, hyper):
-        _ops.ResourceApplyAdadelta(
+    def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *state: Any) -> None:
+        mean_square, mean_square_update, rho = state
+        tf.raw_ops.ResourceApplyAdadelta(
             var=variable.handle,
-            accum=slots[0].handle,
-            accum_update=slots[1].handle,
-            lr=hyper["rate"],
-            rho=hyper["rho"],
+            accum=mean_square.handle,
+            accum_update=mean_square_update.handle,
+            lr=rate,
+            rho=rho,
             epsilon=self.epsilon,
             grad=gradient,
         )

@@ -1,16 +1,22 @@
 """Compute dtypes, and the loss scaling that float16 needs.
 
-Variables are always float32. What a network computes in is decided by the dtype of what it is fed with (see
-`layers`), so a precision is a dtype to cast inputs to and, for float16, a loss scale.
+Variables are always float32. A network computes in the dtype of its inputs (see `layers`), so a precision is a dtype
+that the inputs are cast to and, for float16, a loss scale.
 """
 
 import tensorflow as tf
 
+from tf2cases.nn import variables
+
 NAMES = ("float32", "bfloat16", "float16")
 
 
-def compute_dtype(name):
-    """tf.float32, tf.bfloat16 or tf.float16 by name."""
+def compute_dtype(name: str) -> tf.DType:
+    """tf.float32, tf.bfloat16 or tf.float16 by name.
+
+    Raises:
+      ValueError: the name is none of `NAMES`.
+    """
     if name not in NAMES:
         raise ValueError(f"precision is {name!r}, but must be one of {', '.join(NAMES)}.")
     return tf.as_dtype(name)
@@ -22,14 +28,18 @@ class LossScale(tf.Module):
     Micikevicius et al. 2017, arXiv 1710.03740, section 3.2. Saved in checkpoints: `scale`, `good_steps`.
     """
 
-    def __init__(self, initial=2.0**15, growth_interval=2000, name="loss_scale"):
-        super().__init__(name)
+    def __init__(self, initial: float = 2.0**15, growth_interval: int = 2000):
+        super().__init__("loss_scale")
         self.growth_interval = growth_interval
-        kind = dict(trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        self.scale = tf.Variable(initial, dtype=tf.float32, name="scale", **kind)
-        self.good_steps = tf.Variable(0, dtype=tf.int64, name="good_steps", **kind)
+        self.scale = tf.Variable(
+            tf.constant(initial, tf.float32),
+            trainable=False,
+            name="scale",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        self.good_steps = variables.counter("good_steps")
 
-    def update(self, finite):
+    def update(self, finite: tf.Tensor) -> None:
         """Adapts the scale after a step whose gradients were all finite, or not (scalar bool)."""
         # Selects instead of branching: under tf.distribute a conditional may not hold cross-replica variables.
         good = tf.where(finite, self.good_steps + 1, 0)
@@ -39,6 +49,10 @@ class LossScale(tf.Module):
         self.good_steps.assign(tf.where(grow, tf.zeros_like(good), good))
 
 
-def loss_scale(name):
-    """The LossScale that a precision needs, or None."""
+def loss_scale(name: str) -> LossScale | None:
+    """The LossScale that a precision needs, or None.
+
+    Raises:
+      ValueError: the name is none of `NAMES`.
+    """
     return LossScale() if compute_dtype(name) == tf.float16 else None

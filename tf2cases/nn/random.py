@@ -7,16 +7,22 @@ high ones where XLA compiles it (github.com/tensorflow/tensorflow/issues/117644)
 
 import hashlib
 import math
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+# The shape of a draw, and the seed of a stateless op: int [2].
+Shape = Sequence[int | tf.Tensor] | tf.Tensor
+Seed = Sequence[int] | tf.Tensor
+Draw = Callable[[Shape, Seed], tf.Tensor]
 
-def fold(seed, name):
+
+def fold(seed: int, name: str | int) -> int:
     """Derives the seed of a named part from the seed of the whole.
 
     Args:
-      seed: int, any size.
-      name: str or int, the part.
+      seed: any int.
+      name: the part.
 
     Returns:
       An int in [0, 2^63).
@@ -25,62 +31,67 @@ def fold(seed, name):
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def at_step(seed, step):
+def at_step(seed: int, step: tf.Tensor | int) -> tf.Tensor:
     """The int64 [2] seed of a stateless op for one step of one stream.
 
     Args:
-      seed: int in [0, 2^63), the stream's (see `fold`).
-      step: scalar int64 tensor or int.
+      seed: in [0, 2^63), the stream's (see `fold`).
+      step: an int scalar.
     """
     return tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])
 
 
-def uniform(shape, seed, minval=0.0, maxval=1.0):
-    """float32 draws from [minval, maxval), 2^23 different ones; `seed` is int [2]."""
-    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
+def _bits(shape: Shape, seed: Seed) -> tf.Tensor:
+    """uint32 draws of all 32 bits."""
+    # The stubs know neither draws from the full range nor shapes that hold tensors.
+    return tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")  # pyright: ignore
+
+
+def uniform(shape: Shape, seed: Seed, minval: float = 0.0, maxval: float = 1.0) -> tf.Tensor:
+    """float32 draws from [minval, maxval), 2^23 different ones."""
     # The upper 23 bits become the fraction of a float in [1, 2).
-    fraction = tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32))
+    fraction = tf.bitwise.right_shift(_bits(shape, seed), tf.constant(9, tf.uint32))
     draws = tf.bitcast(tf.bitwise.bitwise_or(fraction, tf.constant(0x3F800000, tf.uint32)), tf.float32) - 1.0
     return draws if (minval, maxval) == (0.0, 1.0) else draws * (maxval - minval) + minval
 
 
-def normal(shape, seed):
-    """float32 draws from N(0, 1), none beyond 5.3; `seed` is int [2]."""
+def normal(shape: Shape, seed: Seed) -> tf.Tensor:
+    """float32 draws from N(0, 1), none beyond 5.3."""
     # The middles of 2^23 equal parts of (-1, 1), so that neither end, which is infinitely far out, is drawn.
     middles = uniform(shape, seed, -1.0, 1.0) + 2.0**-23
     return math.sqrt(2) * tf.math.erfinv(middles)
 
 
-def truncated_normal(shape, seed):
-    """float32 draws from N(0, 1) under the condition that they lie in [-2, 2]; `seed` is int [2]."""
+def truncated_normal(shape: Shape, seed: Seed) -> tf.Tensor:
+    """float32 draws from N(0, 1), conditioned on lying in [-2, 2]."""
     share = math.erf(math.sqrt(2))  # of N(0, 1) that lies in [-2, 2]
     return math.sqrt(2) * tf.math.erfinv(uniform(shape, seed, -share, share))
 
 
-def keep_mask(rate):
-    """Makes a draw of bools, False with probability `rate`, to the nearest multiple of 2^-16: (shape, seed) -> bool.
+def keep_mask(rate: float) -> Draw:
+    """Makes a draw of bools that are False with probability `rate`, to the nearest multiple of 2^-16.
 
-    Two draws come from each 32-bit word, which takes half the time that floats take.
+    Two of them come from each 32-bit word, which takes half the time that floats take.
     """
 
-    def draw(shape, seed):
-        per_row = math.prod(shape[1:])
-        bits = tf.random.stateless_uniform([shape[0], -(-per_row // 2)], seed, None, None, tf.uint32, alg="philox")
-        halves = tf.reshape(tf.bitcast(bits, tf.uint16), [shape[0], -1])[:, :per_row]
+    def draw(shape: Shape, seed: Seed) -> tf.Tensor:
+        rows, *rest = shape
+        per_row = math.prod(rest)
+        halves = tf.reshape(tf.bitcast(_bits([rows, -(-per_row // 2)], seed), tf.uint16), [rows, -1])[:, :per_row]
         return tf.reshape(halves >= tf.constant(round(rate * 2**16), tf.uint16), shape)
 
     return draw
 
 
-def of_global_batch(draw, shape, seed):
+def of_global_batch(draw: Draw, shape: Sequence[int | tf.Tensor], seed: Seed) -> tf.Tensor:
     """Draws for the global batch and returns the rows of this replica.
 
-    With one replica this is `draw(shape, seed)`; with R replicas each gets its rows of the draw that one replica
-    would have made for the whole batch, so the number of replicas does not change a run.
+    With one replica this is `draw(shape, seed)`. With R replicas each gets its rows of the draw that one replica would
+    have made for the whole batch, so the number of replicas does not change a run.
 
     Args:
       draw: `uniform`, `normal`, `keep_mask(rate)` or the like.
-      shape: a list, with this replica's batch size first; the others are ints.
+      shape: this replica's batch size, then ints.
       seed: int64 [2].
     """
     context = tf.distribute.get_replica_context()

@@ -1,13 +1,17 @@
-"""Learning-rate schedules: functions step (int64 scalar tensor) -> rate (float32 scalar tensor)."""
+"""Learning-rate schedules."""
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
 NAMES = ("constant", "cosine")
 
+# From the number of updates made so far, an int64 scalar, to the rate of the next one, a float32 scalar.
+Schedule = Callable[[tf.Tensor], tf.Tensor]
 
-def make(name, rate, total_steps, warmup_steps=0):
+
+def make(name: str, rate: float, total_steps: int, warmup_steps: int = 0) -> Schedule:
     """Makes a schedule.
 
     Args:
@@ -17,8 +21,8 @@ def make(name, rate, total_steps, warmup_steps=0):
       total_steps: steps in the whole run, warm-up included, >= 1.
       warmup_steps: steps over which the rate first rises linearly to the schedule's, from rate / (warmup_steps + 1).
 
-    Returns:
-      A function from the number of updates made so far to the rate of the next one.
+    Raises:
+      ValueError: the name is none of `NAMES`, or the warm-up is as long as the run.
     """
     if name not in NAMES:
         raise ValueError(f"schedule is {name!r}, but must be one of {', '.join(NAMES)}.")
@@ -27,7 +31,7 @@ def make(name, rate, total_steps, warmup_steps=0):
             f"warmup_steps is {warmup_steps}, but must be at least 0 and less than the run's {total_steps} steps."
         )
 
-    def schedule(step):
+    def schedule(step: tf.Tensor) -> tf.Tensor:
         step = tf.cast(step, tf.float32)
         value = tf.constant(rate, tf.float32)
         if name == "cosine":

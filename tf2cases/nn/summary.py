@@ -1,28 +1,31 @@
 """The table of layers, output shapes and parameter counts."""
 
-import math
+from collections.abc import Iterable, Sequence
 
-from tf2cases.nn.layers import Sequential, Skip
+import tensorflow as tf
+
+from tf2cases.nn.layers.base import Layer, Shape
+from tf2cases.nn.layers.containers import Sequential, Skip
 
 
-def summary_rows(network):
+def summary_rows(network: Layer | Sequence[Layer]) -> list[tuple[str, Shape | None, int]]:
     """[(layer name, output shape, parameters)] of a created network, nested Sequentials and Skips flattened.
 
     Args:
       network: a created `Layer`, or a list of them in the order they are to be shown.
     """
-    if isinstance(network, (list, tuple)):
+    if not isinstance(network, Layer):
         return [row for part in network for row in summary_rows(part)]
     if isinstance(network, Sequential):
-        return [row for layer in network.layers for row in summary_rows(layer)]
+        return summary_rows(network.layers)
     if isinstance(network, Skip):
         return summary_rows(network.branches)
     return [(network.name, network.output_shape, _count(network.variables))]
 
 
-def summary(network):
-    """The table as text, with the totals below, as printed at the start of a run."""
-    parts = list(network) if isinstance(network, (list, tuple)) else [network]
+def summary(network: Layer | Sequence[Layer]) -> str:
+    """The table as text, with the totals below, as it is printed at the start of a run."""
+    parts = [network] if isinstance(network, Layer) else network
     table = [("Layer", "Output shape", "Parameters")]
     table += [(name, str(shape), f"{count:,}") for name, shape, count in summary_rows(parts)]
     widths = [max(len(row[i]) for row in table) for i in range(3)]
@@ -35,5 +38,5 @@ def summary(network):
     return "\n".join(lines)
 
 
-def _count(variables):
-    return sum(math.prod(v.shape) for v in variables)
+def _count(variables: Iterable[tf.Variable]) -> int:
+    return sum(v.shape.num_elements() or 0 for v in variables)

@@ -28,6 +28,7 @@ class Case(tf.Module):
         kept in `config.json`, so that the case can be rebuilt without the data.
 
     Attributes:
+      info: as above.
       step: int64 variable, how many updates were made.
     """
 
@@ -36,11 +37,12 @@ class Case(tf.Module):
     def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(name=config.case)
         self.config = config
-        # A proxy, since tf.Module would wrap a dict as something to checkpoint.
-        self.info = types.MappingProxyType(dict(info))
-        self.step = tf.Variable(
-            0, dtype=tf.int64, trainable=False, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-        )
+        self._info = nn.variables.untracked(types.MappingProxyType(dict(info)))
+        self.step = nn.variables.counter("step")
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        return self._info()
 
     # What a case must have
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tf2cases import nn
 from tf2cases.data import pipeline
 from tf2cases.training import distribution
 from tf2cases.training.case import Case
@@ -18,7 +19,7 @@ class Progress(tf.Module):
 
     def __init__(self, names: Sequence[str]):
         super().__init__(name="progress")
-        self.names = lambda: names
+        self.names = nn.variables.untracked(names)
         self.sums = tf.Variable(tf.zeros([len(names)], tf.float64), trainable=False, name="sums")
         self.count = tf.Variable(tf.zeros([], tf.float64), trainable=False, name="count")
 

@@ -1,0 +1,83 @@
+"""Batch normalization."""
+
+import tensorflow as tf
+
+from tf2cases.nn.layers.base import Activation, Layer, Shape
+
+
+class BatchNorm(Layer):
+    """activation(scale * (inputs - mean) / sqrt(variance + epsilon) + offset) for each channel of [N, H, W, C].
+
+    In training, mean and variance are those of the batch, and the moving statistics follow them:
+    moving = momentum * moving + (1 - momentum) * batch's, where the variance is the unbiased estimate, as the fused
+    kernel gives it. Outside of training they are the moving statistics, so that the outputs of an example do not depend
+    on its batch. Ioffe and Szegedy 2015, arXiv 1502.03167, algorithm 1.
+
+    Under `tf.distribute` each replica normalizes by the statistics of its own rows.
+    Saved in checkpoints: `moving_mean` and `moving_variance` (their means over the replicas), `offset`, and `scale`
+    unless `use_scale` is False; float32 [C] each.
+
+    Args:
+      momentum: of the moving statistics, in [0, 1].
+      epsilon: greater than 0.
+      use_scale: whether there is a trained scale; else it is 1.
+      activation: what the outputs go through, or None.
+      name: see `Layer`.
+    """
+
+    def __init__(
+        self,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        use_scale: bool = True,
+        activation: Activation | None = None,
+        name: str | None = None,
+    ):
+        super().__init__(name)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"{self.name}: momentum is {momentum!r}, but must be between 0 and 1.")
+        if not epsilon > 0:
+            raise ValueError(f"{self.name}: epsilon is {epsilon!r}, but must be greater than 0.")
+        self.momentum, self.epsilon = momentum, epsilon
+        self.use_scale, self.activation = use_scale, activation
+
+    def _create(self, input_shape: Shape, seed: int) -> Shape:
+        del seed
+        *_, channels = self._require_pictures(input_shape)
+        self.moving_mean = _statistic(tf.zeros([channels]), "moving_mean")
+        self.moving_variance = _statistic(tf.ones([channels]), "moving_variance")
+        if self.use_scale:
+            self.scale = tf.Variable(tf.ones([channels]), name="scale")
+        self.offset = tf.Variable(tf.zeros([channels]), name="offset")
+        return input_shape
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs: tf.Tensor, is_training: bool, update_statistics: bool = True) -> tf.Tensor:
+        """`update_statistics=False` leaves the moving statistics of a batch in training as they are."""
+        fixed = {}
+        if not is_training:
+            fixed["mean"] = tf.convert_to_tensor(self.moving_mean)
+            fixed["variance"] = tf.convert_to_tensor(self.moving_variance)
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            scale=tf.convert_to_tensor(self.scale) if self.use_scale else tf.ones(self.moving_mean.shape),
+            offset=tf.convert_to_tensor(self.offset),
+            epsilon=self.epsilon,
+            is_training=is_training,
+            **fixed,
+        )
+        if is_training and update_statistics:
+            self.moving_mean.assign_sub((1 - self.momentum) * (self.moving_mean - mean))
+            self.moving_variance.assign_sub((1 - self.momentum) * (self.moving_variance - variance))
+        return self.activation(outputs) if self.activation else outputs
+
+
+def _statistic(initial: tf.Tensor, name: str) -> tf.Variable:
+    """A variable that each replica updates on its own; what is read outside of them is the mean."""
+    return tf.Variable(
+        initial,
+        trainable=False,
+        name=name,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.MEAN,
+    )

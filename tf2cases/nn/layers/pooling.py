@@ -1,0 +1,76 @@
+"""Pooling over windows and over whole pictures."""
+
+import tensorflow as tf
+
+from tf2cases.nn.layers import windows
+from tf2cases.nn.layers.base import Layer, Shape
+
+
+class _Pool2D(Layer):
+    """What both kinds of pooling share.
+
+    Args:
+      pool_size: side of the window in pixels, at least 1.
+      strides: along both axes, at least 1; None: those of windows that touch, `pool_size`.
+      padding: "SAME" or "VALID".
+      name: see `Layer`.
+    """
+
+    def __init__(
+        self,
+        pool_size: int = 2,
+        strides: int | None = None,
+        padding: windows.Padding = "VALID",
+        name: str | None = None,
+    ):
+        super().__init__(name)
+        self.pool_size, self.strides = pool_size, strides
+        self.padding: windows.Padding = padding
+        self._step = pool_size if strides is None else strides
+        self._require_positive(pool_size=pool_size, strides=self._step)
+        windows.check_padding(self.name, padding)
+
+    def _create(self, input_shape: Shape, seed: int) -> Shape:
+        del seed
+        batch, height, width, channels = self._require_pictures(input_shape)
+        rows = windows.count(self.name, "height", height, self.pool_size, self._step, self.padding)
+        columns = windows.count(self.name, "width", width, self.pool_size, self._step, self.padding)
+        return (batch, rows, columns, channels)
+
+
+class MaxPool2D(_Pool2D):
+    """The maximum of each window: [N, H, W, C] -> [N, H', W', C]."""
+
+    default_name = "max_pool"
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.nn.max_pool2d(inputs, self.pool_size, self._step, self.padding)
+
+
+class AvgPool2D(_Pool2D):
+    """The mean of each window: [N, H, W, C] -> [N, H', W', C].
+
+    With SAME padding, a window at the edge gives the mean of those of its pixels that lie inside the picture.
+    """
+
+    default_name = "avg_pool"
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.nn.avg_pool2d(inputs, self.pool_size, self._step, self.padding)
+
+
+class GlobalAvgPool2D(Layer):
+    """The mean over all pixels: [N, H, W, C] -> [N, C]."""
+
+    default_name = "global_avg_pool"
+
+    def _create(self, input_shape: Shape, seed: int) -> Shape:
+        del seed
+        batch, _, _, channels = self._require_pictures(input_shape)
+        return (batch, channels)
+
+    @tf.Module.with_name_scope
+    def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(inputs, axis=[1, 2])
