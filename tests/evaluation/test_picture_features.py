@@ -9,6 +9,7 @@ import pytest
 from tf2cases import cases, training
 from tf2cases.cases.mnist import MNIST
 from tf2cases.data import houses, mnist, pipeline
+from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.evaluation import distances, picture_features
 from tf2cases.training import checkpoints, workdir
@@ -166,7 +167,8 @@ def save_run(folder, steps=2, **fields):
     """A classifier's run as training leaves it, without the training."""
     config = MNIST.Config.resolve(dict(steps=steps, workdir=folder, **fields))
     place = workdir.Workdir(folder)
-    place.claim(config, INFO)
+    rows = {"labels": np.zeros([1], np.uint8)}
+    place.claim(config, Source("mnist_sample", {"train": rows}, INFO))
     place.close()
     case = MNIST(config, INFO)
     case.step.assign(steps)

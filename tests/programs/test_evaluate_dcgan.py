@@ -73,7 +73,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 
 def save_run(case_class, config, info, noises):
     place = workdir.Workdir(config.workdir)
-    place.claim(config, info)
+    place.claim(config, Source("", {"train": {"labels": np.zeros([1], np.uint8)}}, info))
     place.close()
     case = case_class(config, info)
     for step, noise in noises.items():
