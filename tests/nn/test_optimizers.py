@@ -259,7 +259,7 @@ def test_overflowed_step_changes_nothing_but_the_scale(case, how):
         overflowed = gradients[1][i].numpy()
         overflowed[2] = bad
         norm = apply([gradients[0][i], tf.constant(overflowed)])
-        assert not np.isfinite(norm)
+        assert norm == 0
         assert [b.tobytes() for b in before] == [a.tobytes() for a in everything(optimizer, variables)]
         assert scale.scale == 1024 / 2 ** (i + 1)
         assert scale.good_steps == 0
@@ -305,7 +305,7 @@ def test_float16_overflow_in_the_backward_pass_skips_the_step():
         return optimizer.minimize(loss, tape)
 
     norms = [float(step()) for _ in range(3)]
-    assert norms == [INF, INF, 4.0]
+    assert norms == [0.0, 0.0, 4.0]
     assert scale.scale == 2.0**13
     assert variable.numpy() == [0.5]
     assert optimizer.iterations == 1

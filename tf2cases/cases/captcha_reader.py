@@ -113,6 +113,10 @@ class CaptchaReader(training.Case):
     def load_test(cls, config, info):
         return Source(config.dataset, {"test": _test_split(config, info)}, info)
 
+    @staticmethod
+    def compile_on(device_type, config):
+        return device_type == "GPU"
+
     # Training
 
     def train_step(self, batch):

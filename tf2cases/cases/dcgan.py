@@ -4,8 +4,6 @@ Radford, Metz and Chintala 2015, arXiv 1511.06434. One iteration updates the dis
 on the same real pictures and the same latents.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow as tf
 
@@ -17,8 +15,6 @@ from tf2cases.training import gan_watch
 
 _PENALTY = 10.0  # weight of the gradient penalty (Gulrajani et al. 2017)
 
-# Networks
-#
 # Two choices differ from the paper and are those of the original settings: kernels start glorot-uniform instead of
 # N(0, 0.02), and layers before a batch norm keep their biases, though it takes them out again.
 
@@ -52,25 +48,23 @@ def discriminator(normalization: str) -> nn.Sequential:
       normalization: "batch" (in all blocks but the first), "spectral" or "none".
     """
     wrap = nn.SpectralNorm if normalization == "spectral" else lambda layer: layer
+
+    def down(filters: int, number: int) -> list[nn.Layer]:
+        convolution = dict(filters=filters, kernel_size=5, strides=2, name=f"down_{number}")
+        if normalization != "batch":
+            return [wrap(nn.Conv2D(**convolution, activation=_leaky_relu))]
+        norm = dict(momentum=0.9, epsilon=1e-3, use_scale=False, name=f"norm_{number}")
+        return [nn.Conv2D(**convolution), nn.BatchNorm(**norm, activation=_leaky_relu)]
+
     layers = [
         wrap(nn.Conv2D(64, kernel_size=5, strides=2, activation=_leaky_relu, name="down_1")),
-        *_down(128, 2, normalization, wrap),
-        *_down(256, 3, normalization, wrap),
-        *_down(512, 4, normalization, wrap),
+        *down(128, 2),
+        *down(256, 3),
+        *down(512, 4),
         nn.Flatten(),
         wrap(nn.Dense(1, name="logit")),
     ]
     return nn.Sequential(layers, name="discriminator")
-
-
-def _down(filters: int, number: int, normalization: str, wrap: Callable) -> list[nn.Layer]:
-    """A block that halves the side: convolution, normalization, leaky relu."""
-    if normalization == "batch":
-        return [
-            nn.Conv2D(filters, kernel_size=5, strides=2, name=f"down_{number}"),
-            nn.BatchNorm(momentum=0.9, epsilon=1e-3, use_scale=False, activation=_leaky_relu, name=f"norm_{number}"),
-        ]
-    return [wrap(nn.Conv2D(filters, kernel_size=5, strides=2, activation=_leaky_relu, name=f"down_{number}"))]
 
 
 def _leaky_relu(x: tf.Tensor) -> tf.Tensor:
@@ -94,8 +88,7 @@ class DCGAN(training.Case):
         super().__init__(config, info)
         self._image_shape = tuple(info["image_shape"])
         self.generator = self._make_generator()
-        without_batch_norm = "none" if config.loss == "wasserstein_gp" else "batch"
-        self.discriminator = discriminator("spectral" if config.spectral_norm else without_batch_norm)
+        self.discriminator = discriminator(config.normalization)
         self.discriminator.create((None, *self._image_shape), nn.random.fold(config.seed, "discriminator"))
         adam = dict(beta1=0.5, beta2=0.999, epsilon=1e-8)
         self.g_optimizer = nn.Adam(self.generator.trainable_variables, **adam, **self.optimizer_options())
@@ -113,12 +106,11 @@ class DCGAN(training.Case):
 
     @classmethod
     def load(cls, config):
-        options = {}
-        if config.dataset not in DIGITS:
-            channels = None if config.dataset == "folder" else 3
-            options = dict(size=config.size or 64, channels=channels, crop=config.crop, cache_dir=config.cache_dir)
-            options["max_bad_images"] = config.max_bad_images
-        return sources.load(config.dataset, config.data_dir, **options).without_labels()
+        return sources.load(config.dataset, config.data_dir, **config.picture_options).without_labels()
+
+    @staticmethod
+    def compile_on(device_type, config):
+        return device_type == "GPU"
 
     # One iteration: D, G, G
 
@@ -126,9 +118,8 @@ class DCGAN(training.Case):
         config, dtype = self.config, nn.precision.compute_dtype(self.config.precision)
         real = tf.cast(tf.cast(batch["images"], tf.float32) / 127.5 - 1, dtype)
 
-        # The discriminator learns to give real pictures high logits and generated ones low logits. The two go through
-        # it apart, so that each batch is normalized by its own statistics. These passes alone move the moving
-        # statistics, which so stand for half real, half generated pictures.
+        # The discriminator learns to give real pictures high logits and generated ones low logits. Each batch is
+        # normalized by its own statistics; these passes alone move the moving ones, half real and half generated.
         for turn in range(config.d_steps):
             latents = tf.cast(self._latents(tf.shape(real)[0], turn), dtype)
             with tf.GradientTape() as g_tape:
@@ -160,8 +151,8 @@ class DCGAN(training.Case):
             "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
             "d_fake_before": tf.reduce_mean(tf.sigmoid(fake_logits)),
             "d_fake_after": tf.reduce_mean(tf.sigmoid(new_logits)),
-            "d_gradient_norm": self._reported(d_norm),
-            "g_gradient_norm": self._reported(g_norm),
+            "d_gradient_norm": d_norm,
+            "g_gradient_norm": g_norm,
         }
 
     def _judge(self, pictures: tf.Tensor, update_statistics: bool = False) -> tf.Tensor:
@@ -181,15 +172,11 @@ class DCGAN(training.Case):
     def _seed(self, stream: str) -> tf.Tensor:
         return nn.random.at_step(nn.random.fold(self.config.seed, stream), self.step)
 
-    def _reported(self, norm: tf.Tensor) -> tf.Tensor:
-        """A gradient norm; 0 for a step that overflowed float16 and was skipped, which is no failure."""
-        return tf.where(tf.math.is_finite(norm), norm, 0.0) if self.config.precision == "float16" else norm
-
-    # What is shown, measured and served; by the moving statistics
+    # What is measured, shown and served; by the moving statistics
 
     def _sample(self, latents: tf.Tensor) -> tf.Tensor:
-        network = self.average.network if self.average else self.generator
-        return (network(latents, is_training=False) + 1) / 2
+        generate = self.average.network if self.average else self.generator
+        return (generate(latents, is_training=False) + 1) / 2
 
     def _probability(self, images: tf.Tensor) -> tf.Tensor:
         """float32 [N, H, W, C] in [0, 1] -> float32 [N], how probably real the discriminator holds them to be."""
@@ -228,7 +215,6 @@ class DCGAN(training.Case):
 
     def signatures(self):
         latents = tf.TensorSpec([None, self.config.latent_dim], tf.float32, "z")
-        pictures = tf.TensorSpec([None, *self._image_shape], tf.float32, "images")
 
         @tf.function(input_signature=[latents])
         def serving_default(z):
@@ -240,7 +226,7 @@ class DCGAN(training.Case):
             """Latents in [-1, 1] to PNG files."""
             return {"image_bytes": encode_batch(self._sample(z))}
 
-        @tf.function(input_signature=[pictures])
+        @tf.function(input_signature=[tf.TensorSpec([None, *self._image_shape], tf.float32, "images")])
         def discriminate(images):
             """Pictures in [0, 1] to the probability that they are real."""
             return {"probability": self._probability(images)}

@@ -72,7 +72,7 @@ class MNIST(training.Case):
 
     @staticmethod
     def compile_on(device_type, config):
-        return device_type == "CPU" and config.model == "mlp"
+        return device_type == "GPU" or config.model == "mlp"
 
     # Training
 

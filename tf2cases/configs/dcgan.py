@@ -1,6 +1,7 @@
 """What the DCGAN can be told."""
 
 import dataclasses
+from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, field
 from tf2cases.errors import UsageError
@@ -64,6 +65,26 @@ class Config(OptimizerConfig):
     @property
     def name(self) -> str:
         return f"dcgan_{self.dataset}"
+
+    @property
+    def normalization(self) -> str:
+        """The discriminator's: "batch", "spectral" or "none"."""
+        if self.spectral_norm:
+            return "spectral"
+        return "none" if self.loss == "wasserstein_gp" else "batch"
+
+    @property
+    def picture_options(self) -> dict[str, Any]:
+        """How pictures are prepared; digits are as they are."""
+        if self.dataset in DIGITS:
+            return {}
+        return dict(
+            size=self.size or 64,
+            channels=None if self.dataset == "folder" else 3,
+            crop=self.crop,
+            cache_dir=self.cache_dir,
+            max_bad_images=self.max_bad_images,
+        )
 
     @classmethod
     def recipe_defaults(cls, given):

@@ -107,7 +107,7 @@ class Optimizer(tf.Module):
           gradients: float32 tensors in the order of the variables, of their shapes.
 
         Returns:
-          Their global norm before clipping, float32 scalar (a step that overflowed float16 gives infinity or NaN).
+          Their global norm before clipping, float32 scalar; 0 for a step that overflowed float16 and is skipped.
 
         Raises:
           ValueError: there are not as many gradients as variables.
@@ -125,6 +125,7 @@ class Optimizer(tf.Module):
             go = tf.math.is_finite(norm)
             gradients = [tf.where(go, gradient, 0.0) for gradient in gradients]
             rate, decays = tf.where(go, rate, 0.0), [tf.where(go, decay, 1.0) for decay in decays]
+            norm = tf.where(go, norm, 0.0)
             self.loss_scale.update(go)
         for i, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
             slots = [self.slots[name][i] for name in self.slot_names]
