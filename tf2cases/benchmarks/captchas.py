@@ -10,7 +10,7 @@ import time
 
 from absl import flags
 
-from tf2cases.data.captchas import dataset as captcha
+from tf2cases.data.captchas import generated
 from tf2cases.data.captchas.workers import Workers
 from tf2cases.programs import common
 
@@ -44,7 +44,7 @@ def compare(form, workers, rounds, pictures):
 
     package = ImageCaptcha(160, 60)
     bare = package.generate if form == "png" else package.generate_image
-    kind = captcha.make_kind("digits", 4, 160, 60, captcha.FILES_STREAM, 0)
+    kind = generated.make_kind("digits", 4, 160, 60, generated.FILES_STREAM, 0)
     rates = [], []
     with Workers(workers) as pool:
         for _ in pool.draw(kind, 0, 200, form):  # all have started

@@ -8,7 +8,8 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.configs.mnist import Config
 from tf2cases.data import sources
-from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.data.digit_pictures import to_digit
+from tf2cases.data.pictures.graph import decode_batch
 
 
 def mlp(classes):
@@ -176,7 +177,7 @@ class MNIST(training.Case):
         return {"serving_default": serving_default, "classify_bytes": classify_bytes, "classify": classify}
 
     def _decoded(self, files):
-        return image_bytes.decode_batch(files, image_bytes.to_digit, self.info["image_shape"])
+        return decode_batch(files, to_digit, self.info["image_shape"])
 
     def requests(self):
         height, width, channels = self.info["image_shape"]

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf2cases import inception_v3, nn, training, viz
 from tf2cases.configs.inception_v3 import BLOCKS
 from tf2cases.configs.transfer import Config
-from tf2cases.data.pictures import classes as class_folder
+from tf2cases.data.pictures import classes
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
@@ -86,7 +86,7 @@ class Transfer(training.Case):
     def load(cls, config):
         if not config.data_dir:
             raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures a class.")
-        folder = class_folder.read(config.data_dir)
+        folder = classes.read(config.data_dir)
         folder.splits()  # mistakes are told before the features are computed
         base = extractor.load(config.weights, config.weights_dir)
         bad, features, images = {}, None, None

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.configs.vae import Config
 from tf2cases.data import sources
-from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.data.pictures.graph import encode_batch
 
 _BLOCK = 500  # test examples whose noise is one draw
 
@@ -260,7 +260,7 @@ class VAE(training.Case):
         @tf.function(input_signature=[latent])
         def decode_bytes(z):
             """The same as PNG files."""
-            return {"image_bytes": image_bytes.encode_batch(self._decode(z))}
+            return {"image_bytes": encode_batch(self._decode(z))}
 
         return {
             "serving_default": serving_default, "encode": encode, "decode": decode, "decode_bytes": decode_bytes

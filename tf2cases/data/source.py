@@ -27,14 +27,14 @@ class Source:
     test: Mapping[str, np.ndarray]
     info: Mapping[str, object]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for split in (self.train, self.test):
             if len({len(array) for array in split.values()}) != 1:
                 shapes = {name: array.shape for name, array in split.items()}
                 raise ValueError(f"arrays of {self.name!r} differ in their leading dimension: {shapes}.")
 
 
-def checkout_path(name):
+def checkout_path(name: str) -> str:
     """The path of `testdata/NAME`, which belongs to the checkout and not to the package.
 
     Raises:

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import os
+import shutil
 import tarfile
 import uuid
 import zlib
@@ -10,7 +11,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tf2cases import nn
+from tf2cases import files, nn
 from tf2cases.configs.inception_v3 import WEIGHTS, WEIGHTS_DIR
 from tf2cases.data import download
 from tf2cases.errors import RunError, UsageError
@@ -136,15 +137,8 @@ def _unpack(archive, folder):
                 name = os.path.normpath(member.name)
                 if not member.isfile() or os.path.basename(name) != name or member.size > _LARGEST:
                     continue
-                part = os.path.join(folder, f".{name}.{uuid.uuid4().hex}")
-                try:
-                    with open(part, "wb") as file, tar.extractfile(member) as content:
-                        while chunk := content.read(1 << 20):
-                            file.write(chunk)
-                    os.replace(part, os.path.join(folder, name))
-                finally:
-                    if os.path.exists(part):
-                        os.remove(part)
+                with files.replacing(os.path.join(folder, name)) as file, tar.extractfile(member) as content:
+                    shutil.copyfileobj(content, file, 1 << 20)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{archive} is not a whole tar archive; download it again.") from error
 

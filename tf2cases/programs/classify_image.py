@@ -20,6 +20,7 @@ from absl import flags
 from tf2cases import inception_v3
 from tf2cases.configs.inception_v3 import WEIGHTS
 from tf2cases.data.pictures import files as picture_files
+from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import RunError, UsageError
 from tf2cases.programs import inception_programs
 from tf2cases.serving.model import Model
@@ -77,19 +78,10 @@ def _pictures(arguments):
         raise UsageError("no picture is given: name at least one picture file, or a folder of them.")
     paths = []
     for argument in arguments:
-        if not os.path.isdir(argument):
+        if os.path.isdir(argument):
+            paths += [os.path.join(argument, name) for name in PictureFolder(argument).names]
+        else:
             paths.append(argument)
-            continue
-        found = [
-            os.path.join(folder, name)
-            for folder, folders, names in os.walk(argument)
-            for name in names
-            if name.lower().endswith(picture_files.ENDINGS) and not name.startswith(".")
-        ]
-        if not found:
-            endings = ", ".join(picture_files.ENDINGS)
-            raise UsageError(f"{argument} has no pictures, but must have files ending in {endings}.")
-        paths += sorted(found)
     return paths
 
 

@@ -117,7 +117,7 @@ def test_second_process_waits_for_the_first(tmp_path, monkeypatch, capsys):
             waits.set()
         real(file, how)
 
-    monkeypatch.setattr(prepared.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     with open(folder / ".lock", "a+") as first:
         real(first, fcntl.LOCK_EX)
         got = []
