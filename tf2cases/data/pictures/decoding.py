@@ -80,9 +80,9 @@ def converted(image: Image.Image, mode: str) -> Image.Image:
     """The pixels of a picture from `opened`; the second half of `decode`, with its errors."""
     load(image)
     with _refusing():
-        turn = _TURNS.get(orientation(image))
-        if turn is not None:
-            image = image.transpose(turn)
+        turn = orientation(image)
+        if turn != 1:
+            image = image.transpose(_TURNS[turn])
     if image.mode.startswith("I"):
         image = _eight_bits(image)
     if image.mode == "F":
@@ -94,7 +94,8 @@ def converted(image: Image.Image, mode: str) -> Image.Image:
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation that is left to apply: 1 to 8, 1 for upright pictures and damaged EXIF chunks."""
     try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
+        told = image.getexif().get(ExifTags.Base.Orientation)
+        return told if told in _TURNS else 1
     except Exception:  # Pillow raises nearly anything for damaged files
         return 1
 
@@ -102,12 +103,14 @@ def orientation(image: Image.Image) -> int:
 def _identified(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        # Pillow does not open a JPEG whose EXIF chunk gives an impossible resolution: hide the chunk.
-        hidden = data.replace(b"Exif\0\0", b"exif\0\0", 1)
-        if not data.startswith(b"\xff\xd8") or hidden == data:
-            raise
-        return Image.open(io.BytesIO(hidden), formats=FORMATS)
+    except (Image.DecompressionBombError, MemoryError):
+        raise
+    except Exception as error:  # also for headers Pillow raises nearly anything
+        # It does not open a JPEG whose EXIF chunk gives an impossible resolution: hide the chunk.
+        hidden = data.replace(b"Exif\0\0", b"exif\0\0")
+        if data.startswith(b"\xff\xd8") and hidden != data:
+            return _identified(hidden)
+        raise UnidentifiedImageError from error
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
