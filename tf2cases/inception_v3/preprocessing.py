@@ -99,5 +99,3 @@ KERAS = Preprocessing("keras", 1.0, True, 2.0, -1.0, "INTEGER_ACCURATE", "averag
 SLIM = Preprocessing("slim", 0.875, False, 2.0, -1.0, "", "average")
 # (x - 128) / 128 for x in [0, 255].
 GRAPH_2015 = Preprocessing("2015", 1.0, False, 255 / 128, -1.0, "", "max")
-
-BY_NAME = {kind.name: kind for kind in (KERAS, SLIM, GRAPH_2015)}

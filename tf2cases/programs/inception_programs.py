@@ -38,18 +38,17 @@ def load_model(values, top_k):
         names = ", ".join(loaded.left_over[:_SHOWN])
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
         print(f"{loaded.source}: every variable is assigned; left over are {names}{more}.")
-    names = class_names(values, loaded.network.classes, loaded.source, loaded.class_names)
+    names = class_names(values, loaded.network.classes, loaded.source)
     return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, top_k)
 
 
-def class_names(values, classes, source, own=None):
+def class_names(values, classes, source):
     """The names of the classes.
 
     Args:
       values: the flags.
       classes: how many; 0 needs no names.
       source: where the weights are from.
-      own: the names in the weights file itself, or None.
 
     Raises:
       UsageError, RunError: see `labels.class_names` and `weights.find`.
@@ -59,8 +58,6 @@ def class_names(values, classes, source, own=None):
         return ()
     if given and given != "numbers":
         return labels.class_names(given, classes)
-    if own and not given:
-        return own
     if given != "numbers":
         for folder in (os.path.dirname(source), weights_dir):
             for file in (labels.LABEL_MAP, labels.CLASS_INDEX):
