@@ -1,4 +1,4 @@
-"""Files of a publisher, downloaded once: with a progress bar, checked, complete or absent."""
+"""Downloads of published files: with a progress bar and a checksum, and whole or absent."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ def fetch(url: str, path: str, md5: str | None = None, help: str = "") -> None:
       path: where to; its folder is made.
       md5: the publisher's checksum, hexadecimal. If there is none, the one that the server sends along (Google's do, in
         `x-goog-hash`) is used, and the length in any case.
-      help: what is said besides if the network is out of reach: "--data_dir is ...".
+      help: what else to say if the network is out of reach: "--data_dir is ...".
 
     Raises:
       UsageError: the network is out of reach; after 10 seconds at most.

@@ -114,7 +114,7 @@ def _archive_or_folder(folder: str, faces: Faces) -> str | None:
 
 
 def _holds(folder: str, faces: Faces) -> bool:
-    """Whether such pictures lie in a folder, or in folders of it that are called like the set or like the pictures."""
+    """Whether such pictures lie in a folder, or in sub-folders named after the set or after the pictures."""
 
     def any_in(path: str, prefix: str = "") -> bool:
         names = os.listdir(path) if os.path.isdir(path) else []
@@ -128,7 +128,7 @@ def _holds(folder: str, faces: Faces) -> bool:
 
 
 class TfdsPictures:
-    """The pictures of a prepared TFDS set, of all its splits; their names are checksums of their content.
+    """The pictures of all splits of a prepared TFDS set; their names are checksums of their content.
 
     Attributes:
       path: the folder of the set.
@@ -138,13 +138,13 @@ class TfdsPictures:
         self.path = path
 
     def fingerprint(self) -> list:
-        """What tells these files from others, JSON-able: [[name, bytes, time of change in ns]]."""
+        """What distinguishes these files from others, JSON-able: [[name, bytes, time of change in ns]]."""
         with os.scandir(self.path) as entries:
             return sorted([e.name, e.stat().st_size, e.stat().st_mtime_ns] for e in entries if e.is_file())
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[int, Readers]]:
-        """Gives the number of pictures and an iterator of (name, read); read() returns bytes.
+        """Yields the number of pictures and an iterator of (name, read); read() returns bytes.
 
         Raises:
           UsageError: there are no pictures, or the set cannot be read; also while iterating.

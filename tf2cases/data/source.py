@@ -1,4 +1,4 @@
-"""What every data source gives: two splits of arrays, and the facts a model keeps of them."""
+"""A data set in memory: two splits of arrays, and the facts about them that a model keeps."""
 
 import dataclasses
 import os

@@ -1,4 +1,4 @@
-"""Work shared among threads, for what lets other threads run while it computes: Pillow and NumPy do."""
+"""Work shared among threads, for code that releases the interpreter lock while it computes, as Pillow and NumPy do."""
 
 import collections
 import concurrent.futures
@@ -11,7 +11,7 @@ _Result = TypeVar("_Result")
 
 
 def default_workers() -> int:
-    """As many threads, or processes, as there are processors for this process."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -192,7 +192,6 @@ def test_unreadable_pictures_are_skipped_up_to_the_limit(tmp_path, capsys):
     path = _fill(tmp_path, {"00.png": b"", "01.png": b"no picture", "02.png": cut, "03.png": _png(3)})
     pictures = folder.read(path, max_bad_images=3)
     assert pictures.names == ["03.png"]
-    assert [name for name, _ in pictures.skipped] == ["00.png", "01.png", "02.png"]
     np.testing.assert_array_equal(pictures.labels, [[0, 3]])
     assert "Skipped 3 unreadable of 4 pictures, the first 00.png:" in capsys.readouterr().out
     with pytest.raises(UsageError, match=r"has 3 unreadable pictures, the last 02\.png \(.*\), .*--max_bad_images=2 "):

@@ -107,7 +107,7 @@ def _glyph(font: ImageFont.FreeTypeFont, character: str) -> bytes:
 
 
 class Painter(captcha.image.ImageCaptcha):
-    """Draws as `ImageCaptcha` does, to the last bit, but not the spaces: a third of the characters, and invisible.
+    """Draws as `ImageCaptcha` does, to the last bit, but skips spaces: a third of the characters, and invisible.
 
     The fonts are loaded once. `install` comes first.
     """

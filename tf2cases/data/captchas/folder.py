@@ -29,14 +29,12 @@ class Labelled:
       images: uint8 [N, height, width, 1], grey.
       labels: uint8 [N, length], the characters' classes.
       charset: the `Charset`.
-      skipped: [(path, why)] of the pictures that could not be read.
     """
 
     names: list[str]
     images: np.ndarray
     labels: np.ndarray
     charset: Charset
-    skipped: list[tuple[str, str]]
 
 
 def file_name(label: str, index: int) -> str:
@@ -152,7 +150,7 @@ def read(
             f"Skipped {len(skipped)} unreadable of {len(names)} pictures, the first {skipped[0][0]}: {skipped[0][1]}."
         )
     kept = [os.path.basename(names[i]) for i in good]
-    return Labelled(kept, images[: len(good)], labels[good], charset, skipped)
+    return Labelled(kept, images[: len(good)], labels[good], charset)
 
 
 def _decoded(data: bytes, size: tuple[int | None, int | None]) -> np.ndarray:

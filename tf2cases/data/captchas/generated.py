@@ -1,4 +1,4 @@
-"""Captchas drawn from a seed: ahead of training, by processes of their own, and kept for the next run.
+"""Captchas drawn from a seed before training, in processes of their own, and kept for the next run.
 
 Drawing costs more than a step of a small network, so a set is drawn once and trained on for several epochs.
 """
@@ -56,7 +56,7 @@ def load(
     height: int = 60,
     workers: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """The first `count` pictures of a stream.
+    """Loads the first `count` pictures of a stream, and draws those that are missing.
 
     They are kept in CACHE_DIR/captcha-HASH, one file of raw pixels for each stream and seed, to which pictures are only
     ever appended: what an interrupted or a smaller run has drawn is not drawn again.
@@ -109,7 +109,7 @@ def _folder(cache_dir: str, kind: Kind) -> str:
 
 
 def _complete(path: str, kind: Kind, count: int, workers: int) -> None:
-    """Draws what a set's file lacks of `count` pictures."""
+    """Draws the pictures that a set's file lacks of `count`."""
     picture_bytes = kind.height * kind.width
     if os.path.exists(path) and os.path.getsize(path) >= count * picture_bytes:
         return

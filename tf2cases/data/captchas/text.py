@@ -1,4 +1,4 @@
-"""The text of captchas: which characters there are, and text to numbers and back."""
+"""The text of captchas: their characters, and encoding text as numbers and back."""
 
 import string
 import unicodedata
@@ -60,7 +60,7 @@ class Charset:
         return f"Charset({self.characters!r})"
 
     def encode(self, text: str, length: int) -> np.ndarray:
-        """Text to classes.
+        """Encodes a text as classes.
 
         Args:
           text: the label of a captcha.
@@ -82,7 +82,7 @@ class Charset:
         return np.array([self._index[character] for character in text], np.uint8)
 
     def decode(self, classes: np.ndarray) -> str | list:
-        """Classes, integers [..., length] of any leading shape, to text: str for [length], else nested lists of it.
+        """Decodes classes, integers [..., length], to text: a str for [length], else nested lists of str.
 
         Raises:
           ValueError: a class that the charset does not have.
@@ -126,7 +126,7 @@ def check_label(text: str) -> None:
 
 
 def _refused(character: str) -> str | None:
-    """What a file name has against a character, or None."""
+    """Why a character cannot be in the name of a file, or None."""
     if character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"):
         return "is white space or a control character"
     if character in _NOT_IN_NAMES:

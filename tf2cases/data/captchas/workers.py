@@ -29,7 +29,7 @@ _PROGRAM = (
 
 
 class Workers:
-    """A number of processes that draw captchas; a context manager, after which they are gone.
+    """Processes that draw captchas. As a context manager, it ends them when it is left.
 
     Args:
       count: how many.
@@ -74,7 +74,7 @@ class Workers:
         return [process.pid for process in self._processes.values()]
 
     def draw(self, kind: Kind, first: int, count: int, form: str) -> Iterator[tuple[str, bytes]]:
-        """Draws pictures `first` to `first` + `count` - 1 of a set. One drawing at a time, each to its end.
+        """Draws pictures `first` to `first` + `count` - 1 of a set. Only one call may run at a time, and to its end.
 
         Args:
           kind: what they have in common.
@@ -127,7 +127,7 @@ class Workers:
 
 
 def serve(descriptor: int) -> None:
-    """The worker's main: draws what the socket asks for until its other end closes."""
+    """Runs in a worker: draws what is asked for through the socket until its other end closes."""
     drawers = {}
     with Connection(descriptor) as connection:
         try:

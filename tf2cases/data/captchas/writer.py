@@ -58,7 +58,7 @@ def _ours(folder: str, names: list[str]) -> list[str]:
 
 
 def write(folder: str, kind: Kind, count: int, workers: int) -> list[str]:
-    """Draws `count` captchas into a folder that `prepare` has checked, with a manifest that calls it incomplete.
+    """Draws `count` captchas into a folder that `prepare` has checked, with a manifest that marks it as incomplete.
 
     Whatever stops this, the files that are there are whole.
 
@@ -93,5 +93,5 @@ def write(folder: str, kind: Kind, count: int, workers: int) -> list[str]:
 
 
 def finish(folder: str, kind: Kind, count: int) -> None:
-    """Says in the manifest that all is there."""
+    """Marks the folder as complete in its manifest."""
     manifest.write(folder, kind, count, True)

@@ -35,7 +35,7 @@ class PictureArchive:
         self.path = os.fspath(path)
 
     def fingerprint(self) -> list:
-        """What tells this archive from others, JSON-able, without reading it whole: size, time, and both its ends.
+        """What distinguishes this archive from others, JSON-able, without reading all of it: size, time, and both ends.
 
         Raises:
           UsageError: it cannot be read.
@@ -53,7 +53,7 @@ class PictureArchive:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[int, Readers]]:
-        """Gives the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError.
+        """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError.
 
         The pictures of a tar come in its own order, those of a zip sorted by name. Each must be read before the next,
         or a compressed tar is unpacked again and again.

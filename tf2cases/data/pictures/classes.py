@@ -34,7 +34,7 @@ class ClassFolder:
     labels: np.ndarray
 
     def without(self, bad: Collection[str]) -> "ClassFolder":
-        """The same without some pictures.
+        """The same folder without some pictures.
 
         Args:
           bad: their paths.
@@ -72,7 +72,7 @@ class ClassFolder:
 
 
 def split_of(path: str) -> int:
-    """0, 1 or 2 for training, validation or testing: 80, 10 or 10 % of all names.
+    """The split of a picture, 0, 1 or 2 for training, validation or testing: 80, 10 and 10 % of all names.
 
     The SHA-1 of the file's own name decides, so that a picture stays in its split when others are added or removed. As
     in TensorFlow's retrain.py, what follows `_nohash_` does not count, so that pictures that are much alike can be kept

@@ -37,14 +37,14 @@ class Collection(Protocol):
     path: str
 
     def fingerprint(self) -> list:
-        """What tells these pictures from others, JSON-able."""
+        """What distinguishes these pictures from others, JSON-able."""
 
     def open(self) -> contextlib.AbstractContextManager[tuple[int, Readers]]:
-        """Gives the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError."""
+        """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError."""
 
 
 class _NotGrey(Exception):
-    """A picture has colours, where all are hoped to be grey."""
+    """A picture has colours although all were expected to be grey."""
 
 
 def is_held_out(name: str) -> bool:
@@ -91,7 +91,7 @@ def load(
     max_bad_images: int = 0,
     whole: int | None = None,
 ) -> Source:
-    """Prepares the pictures of a collection, or finds them prepared.
+    """Loads the pictures of a collection, which are prepared once and then kept.
 
     Args:
       name: the data set's.
@@ -145,7 +145,7 @@ def load(
 
 
 def _named(bad: Sequence) -> str:
-    """The first unreadable ones in words."""
+    """Names the first unreadable pictures."""
     more = ", ..." if len(bad) > _NAMED else ""
     return ", ".join(f"{name} ({why})" for name, why in bad[:_NAMED]) + more
 
@@ -189,7 +189,7 @@ def _decode_all(writer, pictures, size, channels, crop, only_grey=False, again=F
 
 
 def _chunks(readers: Iterable) -> Iterator[list[tuple[str, bytes | str]]]:
-    """Reads files into lists of (name, bytes, or in a str why it cannot be read)."""
+    """Reads files into lists of (name, bytes, or a str that says why the file cannot be read)."""
     chunk, chunk_bytes = [], 0
     for name, read in readers:
         try:
@@ -206,7 +206,7 @@ def _chunks(readers: Iterable) -> Iterator[list[tuple[str, bytes | str]]]:
 
 
 def _decode_chunk(path, size, channels, crop, only_grey, chunk):
-    """One result a picture: uint8 [size, size, channels], or in a str why it cannot be read."""
+    """Decodes a chunk: for each picture uint8 [size, size, channels], or a str that says why it cannot be read."""
     return [_decode(path, name, data, size, channels, crop, only_grey) for name, data in chunk]
 
 

@@ -1,4 +1,4 @@
-"""Picture files to pixels with Pillow: the formats, limits and rules of all pictures that are read outside a graph."""
+"""Decoding picture files with Pillow: the formats, limits and rules for all pictures that are read outside a graph."""
 
 import contextlib
 import io

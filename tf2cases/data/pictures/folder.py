@@ -96,7 +96,7 @@ class PictureFolder:
         return names
 
     def fingerprint(self) -> list:
-        """What tells these files from others, JSON-able: [[name, bytes, time of change in ns]].
+        """What distinguishes these files from others, JSON-able: [[name, bytes, time of change in ns]].
 
         Raises:
           UsageError: there are no pictures.
@@ -112,7 +112,7 @@ class PictureFolder:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[int, Readers]]:
-        """Gives the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError.
+        """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError.
 
         Raises:
           UsageError: there are no pictures.

@@ -1,4 +1,4 @@
-"""Encoded pictures to arrays with TensorFlow operations only, so that a served signature can do it itself.
+"""Decoding and encoding pictures with TensorFlow operations only, so that a served signature can do it itself.
 
 PNG, JPEG and BMP alone are decoded; clients convert other files, see `files.read`.
 """
@@ -179,6 +179,6 @@ def _require_size(width, height):
 
 
 def _require(condition, sentence):
-    """Operations to depend on: stateless decoders would not wait for an assertion without."""
+    """Assertions as control dependencies, without which stateless decoders would not wait for them."""
     check = tf.debugging.Assert(condition, [sentence])
     return [] if check is None else [check]

@@ -1,4 +1,4 @@
-"""Arrays of pictures that are made once, kept in a file, and memory-mapped ever after."""
+"""Arrays of pictures that are made once, kept in files and memory-mapped from then on."""
 
 import contextlib
 import dataclasses
@@ -20,15 +20,13 @@ SPLITS = ("train", "test")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prepared:
-    """What `load` gives.
+    """Arrays that have been prepared, as `load` returns them.
 
     Attributes:
-      folder: where it is kept.
       splits: {"train": images, "test": images}, uint8 [N, *image_shape], read-only and memory-mapped.
       facts: what `make` returned, less the shape.
     """
 
-    folder: str
     splits: dict[str, np.ndarray]
     facts: dict
 
@@ -46,7 +44,7 @@ class Writer:
         self.counts[split] += len(images)
 
     def clear(self) -> None:
-        """Forgets all that was added."""
+        """Removes everything that was added."""
         for split, file in self._files.items():
             file.seek(0)
             file.truncate()
@@ -110,7 +108,7 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
                 manifest = _make(folder, key_hash, make)
     shape = manifest["image_shape"]
     splits = {s: _mapped(_array(folder, s), (manifest["counts"][s], *shape)) for s in SPLITS}
-    return Prepared(folder, splits, manifest["facts"])
+    return Prepared(splits, manifest["facts"])
 
 
 def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
@@ -142,7 +140,7 @@ def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
 
 
 def _read_manifest(folder: str, key_hash: str) -> dict | None:
-    """The manifest of what is whole, else None."""
+    """The manifest if everything is whole, else None."""
     try:
         with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="surrogateescape") as file:
             manifest = json.load(file)

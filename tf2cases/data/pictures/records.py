@@ -1,4 +1,4 @@
-"""Arrays that were costly to compute, kept in a file under keys: what an interrupted run has computed stays."""
+"""Arrays that are costly to compute, kept in a file under keys; what an interrupted run has computed stays."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ class RecordFile:
         )
 
     def find(self, keys: Sequence[bytes]) -> np.ndarray:
-        """Where arrays are.
+        """Finds arrays by their keys.
 
         Args:
           keys: [bytes of length 32].

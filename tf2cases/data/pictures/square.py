@@ -1,4 +1,4 @@
-"""One encoded picture to a square of pixels: what networks for pictures are trained on."""
+"""Pictures cut and resized to squares, which networks are trained on."""
 
 import math
 

@@ -10,7 +10,7 @@ import numpy as np
 def ellipse(
     u: np.ndarray, v: np.ndarray, half_width: np.ndarray | float, half_height: np.ndarray | float
 ) -> np.ndarray:
-    """An ellipse, or where its half axes depend on the place, something like one."""
+    """An ellipse, or a distorted one where the half axes depend on the place."""
     a, b = u / half_width, v / half_height
     radius = np.sqrt(a * a + b * b)
     slope = np.sqrt((a / half_width) ** 2 + (b / half_height) ** 2)
