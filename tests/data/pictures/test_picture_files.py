@@ -115,7 +115,7 @@ def refuse(path, sentence):
 
 
 def test_missing_files_and_folders_are_refused(tmp_path):
-    refuse(tmp_path / "none.png", r"cannot be read \(No such file or directory\), but must be a PNG, ")
+    refuse(tmp_path / "none.png", r"cannot be read \(No such file or directory\); expected a PNG, ")
     refuse(tmp_path, r"cannot be read \(Is a directory\)")
 
 

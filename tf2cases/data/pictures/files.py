@@ -61,6 +61,6 @@ def _named(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({files.reason(error)}), but must be {decoding.ACCEPTED}.") from error
+        raise UsageError(f"{path}: cannot be read ({files.reason(error)}); expected {decoding.ACCEPTED}.") from error
     except ValueError as error:
         raise UsageError(f"{path}: {error}; expected {decoding.ACCEPTED}.") from error
