@@ -69,7 +69,7 @@ def _draw_shapes(folder, training, held_out):
     import numpy as np
     from PIL import Image, ImageDraw
 
-    from tf2cases.data.pictures import classes as class_folder
+    from tf2cases.data.pictures import classes
 
     rng = np.random.default_rng(0)
     for kind in ("columns", "discs", "rows"):
@@ -77,7 +77,7 @@ def _draw_shapes(folder, training, held_out):
         wanted, number = [training, held_out, held_out], 0
         while any(wanted):
             name, number = f"{kind}_{number}.png", number + 1
-            split = class_folder.split_of(name)
+            split = classes.split_of(name)
             if not wanted[split]:
                 continue
             wanted[split] -= 1

@@ -1,5 +1,8 @@
 """The two kinds of failure that a program reports in one sentence."""
 
+import contextlib
+from collections.abc import Iterator
+
 
 class UsageError(ValueError):
     """A bad argument or input: the program ends with exit status 2.
@@ -10,3 +13,19 @@ class UsageError(ValueError):
 
 class RunError(RuntimeError):
     """Something failed while running (a full disk, a loss that became NaN): exit status 1."""
+
+
+@contextlib.contextmanager
+def as_usage_error(prefix: str) -> Iterator[None]:
+    """Within `with`, the ValueError of a function on values becomes a UsageError.
+
+    Args:
+      prefix: what comes before the error's own sentence, which begins with the name of the argument: "--" where that is
+        the name of the flag, or what the value was read from: "labels/0123.png: ".
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"{prefix}{error}") from error

@@ -106,11 +106,8 @@ def temporary_folder(parent: str | os.PathLike, name: str) -> Iterator[str]:
       Its path.
     """
     os.makedirs(parent, exist_ok=True)
-    path = _temporary_name(os.fspath(parent), name)
-    os.mkdir(path)
-    lock = os.open(path, os.O_RDONLY)
+    path, lock = _new_folder(os.fspath(parent), name)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
@@ -135,15 +132,23 @@ def publish(folder: str, target: str, replace: bool = False) -> None:
     if replace and os.path.exists(target):
         remove_folder(target)
     os.rename(folder, target)
-    sync(os.path.dirname(target))
+    sync(os.path.dirname(target) or ".")
 
 
 def remove_folder(path: str) -> None:
-    """Removes a folder so that a kill in the middle leaves nothing that looks whole."""
+    """Removes a folder so that a kill in the middle leaves nothing that looks whole; of a link, the link alone.
+
+    Raises:
+      OSError: it is not there, or cannot be removed.
+    """
+    if os.path.islink(path):
+        os.remove(path)
+        return
     parent, name = os.path.split(os.path.abspath(path))
     leftover = _temporary_name(parent, name)
     os.rename(path, leftover)
-    shutil.rmtree(leftover)
+    with contextlib.suppress(FileNotFoundError):  # `sweep` of another process was quicker
+        _remove_abandoned(leftover)
 
 
 # Leftovers of killed processes
@@ -165,7 +170,7 @@ def sweep(folder: str | os.PathLike, name: str | None = None) -> None:
 
 
 def _remove_abandoned(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         if _locked(handle):
             if os.path.isdir(path):
@@ -188,6 +193,18 @@ def _new_file(folder: str, name: str) -> tuple[str, int]:
         if _locked(handle) and os.path.exists(path):
             return path, handle
         os.close(handle)  # `sweep` of another process came between the two calls
+
+
+def _new_folder(parent: str, name: str) -> tuple[str, int]:
+    """The path and the open, locked handle of a new temporary folder."""
+    while True:
+        path = _temporary_name(parent, name)
+        os.mkdir(path)
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(path, os.O_RDONLY)
+            if _locked(handle) and os.path.exists(path):
+                return path, handle
+            os.close(handle)  # as in `_new_file`
 
 
 # Locks, which the operating system drops when the file is closed or the process ends
@@ -240,10 +257,11 @@ def reason(error: BaseException) -> str:
     """Why a file operation failed, in few words, without TensorFlow's innards."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    message = getattr(error, "message", None) or str(error) or type(error).__name__
+    message = getattr(error, "message", None) or str(error)
     if type(error).__name__ == "ResourceExhaustedError" and "alloc" not in message:
         return os.strerror(errno.ENOSPC)  # TensorFlow says so behind several lines of context, or not at all
-    return re.sub(r"{{.*?}}|\[Op:.*", "", message).strip().splitlines()[-1].strip()
+    lines = re.sub(r"{{.*?}}|\[Op:.*", "", message).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def sync(path: str | os.PathLike) -> None:

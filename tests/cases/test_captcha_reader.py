@@ -7,8 +7,8 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.cases import CaptchaReader
 from tf2cases.data import pipeline
-from tf2cases.data.captchas import dataset as captcha
-from tf2cases.data.captchas import folder as captcha_folder
+from tf2cases.data.captchas import generated
+from tf2cases.data.captchas.folder import is_held_out, read
 from tf2cases.data.captchas.text import Charset
 from tf2cases.errors import UsageError
 
@@ -24,8 +24,8 @@ def make(info=DIGITS, **fields):
 def folder(tmp_path_factory):
     """40 labelled pictures, named as people name them."""
     place = tmp_path_factory.mktemp("pictures")
-    images, labels = captcha.generate("digits", 4, 160, 60, seed=5, first=0, count=40)
-    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+    drawn = generated.load(str(tmp_path_factory.mktemp("drawn")), generated.TRAIN_STREAM, 5, 40, workers=1)
+    for i, (image, label) in enumerate(zip(drawn["images"], drawn["labels"], strict=True)):
         text = Charset("digits").decode(label)
         viz.write_png(place / f"{text}-{i}.png", image)
     return place
@@ -110,7 +110,7 @@ def test_the_served_reader_gives_text_and_confidence_of_the_tensors_it_decodes(f
     files = np.array([path.read_bytes() for path in paths], object)
     signatures = case.signatures()
     answer = signatures["read_bytes"](tf.constant(files))
-    images = captcha_folder.read(str(folder)).images[:3].astype(np.float32) / 255
+    images = read(str(folder)).images[:3].astype(np.float32) / 255
     p = signatures["serving_default"](tf.constant(images))["probabilities"].numpy()
     assert [t.decode() for t in answer["text"].numpy()] == [Charset("digits").decode(r) for r in p.argmax(axis=2)]
     np.testing.assert_allclose(answer["characters"], p.max(axis=2), rtol=1e-4)
@@ -137,7 +137,7 @@ def test_generated_pictures_are_the_default(tmp_path):
 
 def test_a_folder_is_trained_on_less_a_tenth(folder, tmp_path):
     source = CaptchaReader.load(config(tmp_path, data_dir=str(folder)))
-    held_out = sum(captcha_folder.is_held_out(path.name) for path in folder.iterdir())
+    held_out = sum(is_held_out(path.name) for path in folder.iterdir())
     assert (len(source.train["labels"]), len(source.test["labels"])) == (40 - held_out, held_out)
 
 
@@ -151,7 +151,7 @@ def test_a_folder_and_generated_pictures_are_joined_and_tested_on_the_folder(fol
 @pytest.mark.parametrize(("part", "all_of_them"), [("all", True), ("held_out", False)])
 def test_another_folder_can_be_the_test(folder, tmp_path, part, all_of_them):
     source = CaptchaReader.load(config(tmp_path, train_count=4, test_count=2, test_dir=str(folder), test_part=part))
-    held_out = sum(captcha_folder.is_held_out(path.name) for path in folder.iterdir())
+    held_out = sum(is_held_out(path.name) for path in folder.iterdir())
     assert len(source.test["labels"]) == (40 if all_of_them else held_out)
 
 
@@ -161,10 +161,8 @@ def test_nothing_to_train_on_is_refused(tmp_path):
 
 
 def test_a_test_folder_without_held_out_pictures_is_refused(tmp_path):
-    images, labels = captcha.generate("digits", 4, 160, 60, seed=5, first=0, count=1)
-    name = next(n for n in (f"{Charset('digits').decode(labels[0])}-{i}.png" for i in range(99))
-                if not captcha_folder.is_held_out(n))  # fmt: skip
-    viz.write_png(tmp_path / "few" / name, images[0])
+    name = next(name for name in (f"0123-{i}.png" for i in range(99)) if not is_held_out(name))
+    viz.write_png(tmp_path / "few" / name, np.zeros([60, 160], np.uint8))
     with pytest.raises(UsageError, match=r"--test_part is 'held_out', but .*few has no such picture"):
         CaptchaReader.load(
             config(tmp_path, train_count=2, test_count=2, test_dir=str(tmp_path / "few"), test_part="held_out")

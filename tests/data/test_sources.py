@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tf2cases.data import mnist, sources
 from tf2cases.data.source import Source
@@ -14,8 +15,7 @@ from tf2cases.errors import UsageError
 
 def test_names():
     pictures = {"folder", "celeba", "lfw", "toy_faces"}
-    captchas = {"captcha", "captcha_folder"}
-    assert set(sources.NAMES) == {"houses", "mnist", "fashion_mnist", "mnist_sample"} | captchas | pictures
+    assert set(sources.NAMES) == {"houses", "mnist", "fashion_mnist", "mnist_sample"} | pictures
 
 
 @pytest.mark.parametrize("name", ["houses", "mnist_sample"])
@@ -29,7 +29,7 @@ def test_embedded_sets_need_nothing(name):
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_passes_name_and_directory(name, monkeypatch):
-    monkeypatch.setattr(mnist, "load", lambda *args: args)
+    monkeypatch.setattr(mnist, "load", lambda name, data_dir: (name, data_dir))
     assert sources.load(name, "some/where") == (name, "some/where")
 
 
@@ -62,10 +62,20 @@ def test_source_checks_its_lengths():
         Source("x", {"train": arrays}, {})
 
 
-def test_embedded_sets_load_without_tensorflow():
-    # Importing TensorFlow or TFDS takes seconds; only a prepared set or a download needs them.
-    program = (
-        "import sys; from tf2cases.data import sources; sources.load('mnist_sample'); "
-        "sys.exit(any(m.startswith('tensorflow') for m in sys.modules))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+def loaded_modules(statement):
+    """The modules that are there after a statement in a fresh process."""
+    program = f"import sys; from tf2cases.data import sources; {statement}; print(*sys.modules, file=sys.stderr)"
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stderr.split()
+
+
+def test_a_set_imports_only_what_it_needs(tmp_path):
+    # TensorFlow and TFDS take seconds; only a prepared TFDS set or a download needs them.
+    (tmp_path / "img_align_celeba").mkdir()
+    for i in range(40):
+        Image.new("RGB", (178, 218), (i, 0, 0)).save(tmp_path / "img_align_celeba" / f"{i:06d}.jpg")
+    celeba = loaded_modules(f"sources.load('celeba', {str(tmp_path)!r}, cache_dir={str(tmp_path / 'cache')!r}, size=8)")
+    sample = loaded_modules("sources.load('mnist_sample')")
+    assert "tf2cases.data.faces" in celeba
+    assert "tf2cases.data.faces" not in sample
+    for modules in (celeba, sample):
+        assert not [name for name in modules if name.split(".")[0] in ("captcha", "tensorflow", "tensorflow_datasets")]

@@ -6,6 +6,7 @@ import re
 import shutil
 import zlib
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,7 +14,7 @@ from PIL import Image
 from program_call import exit_status
 
 from tf2cases import inception_v3
-from tf2cases.inception_v3 import labels, preprocessing, weights
+from tf2cases.inception_v3 import labels, weights
 from tf2cases.programs import classify_image, export_inception
 
 # A PNG of 20,000 x 20,000 pixels, of which only the header is there.
@@ -24,12 +25,27 @@ NAMES = ["cat", "dog", "火鸡", "newt", "owl", "pig", "quail"]
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """Random weights of seven classes, in this project's checkpoint."""
-    path = str(tmp_path_factory.mktemp("weights") / "seven")
+    """Random weights of seven classes, and a label map beside them."""
+    folder = tmp_path_factory.mktemp("weights")
     network = inception_v3.Network(7)
     network.create((None, *inception_v3.IMAGE_SHAPE), 3)
-    weights.save(path, network, preprocessing.KERAS, NAMES)
-    return path
+    save(folder / "seven.h5", network)
+    entries = (f'entry {{ target_class: {i} target_class_string: "n{i}" }}\n' for i in range(7))
+    (folder / labels.LABEL_MAP).write_text("".join(entries))
+    (folder / labels.HUMAN_MAP).write_text("".join(f"n{i}\t{name}\n" for i, name in enumerate(NAMES)), encoding="utf-8")
+    return str(folder / "seven.h5")
+
+
+def save(path, network):
+    """Writes the weights of a network as Keras' are published."""
+    with h5py.File(path, "w") as file:
+        for i, unit in enumerate(network.units().values(), 1):
+            conv, norm = f"conv2d_{i}", f"batch_normalization_{i}"
+            file[f"{conv}/{conv}/kernel:0"] = unit.conv.kernel.numpy()
+            for name, variable in (("beta", "offset"), ("moving_mean",) * 2, ("moving_variance",) * 2):
+                file[f"{norm}/{norm}/{name}:0"] = getattr(unit.norm, variable).numpy()
+        for name in ("kernel", "bias") if network.logits else ():
+            file[f"predictions/predictions/{name}:0"] = getattr(network.logits, name).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +197,7 @@ def test_the_real_pictures(checkpoint, shared, capfd):
 def test_the_export_of_features_only_weights_is_refused(tmp_path, capfd):
     network = inception_v3.Network(0, kernel_init=lambda shape, seed: tf.zeros(shape))
     network.create((None, *inception_v3.IMAGE_SHAPE), 0)
-    weights.save(str(tmp_path / "bare"), network, preprocessing.SLIM)
-    code, _, err = program(export_inception, capfd, f"--weights={tmp_path}/bare", f"--export_dir={tmp_path}")
+    save(tmp_path / "bare.h5", network)
+    code, _, err = program(export_inception, capfd, f"--weights={tmp_path}/bare.h5", f"--export_dir={tmp_path}")
     assert code == 2
     assert "these weights have no last layer" in err

@@ -8,8 +8,7 @@ import pytest
 from absl import flags
 from PIL import Image
 
-from tf2cases.data.captchas import folder as captcha_folder
-from tf2cases.data.captchas import writer as captcha_writer
+from tf2cases.data.captchas import folder
 from tf2cases.errors import RunError, UsageError
 from tf2cases.programs import make_captchas
 
@@ -22,8 +21,8 @@ def _make(out, **given):
     return make_captchas.main(values)
 
 
-def _contents(folder):
-    return {name: (folder / name).read_bytes() for name in os.listdir(folder)}
+def _contents(place):
+    return {name: (place / name).read_bytes() for name in os.listdir(place)}
 
 
 def test_same_seed_same_bytes_whatever_the_workers(tmp_path, capsys):
@@ -61,7 +60,7 @@ def test_names_sizes_and_manifest(tmp_path):
 
 def test_reads_back(tmp_path):
     _make(tmp_path, charset="aB7", length=3, width=90)
-    pictures = captcha_folder.read(str(tmp_path))
+    pictures = folder.read(str(tmp_path))
     assert pictures.charset.characters == "aB7"
     assert pictures.images.shape == (23, 60, 90, 1)
     assert pictures.names == sorted(name for name in os.listdir(tmp_path) if "-" in name)
@@ -95,6 +94,15 @@ def test_overwrite_removes_ours_only(tmp_path):
     assert len(contents) == 5
 
 
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    _make(tmp_path, charset="ab", length=2)
+    (tmp_path / ".ab-00023.png.0123abcd.partial").write_bytes(b"half")
+    (tmp_path / ".manifest.json.0123abcd.partial").write_bytes(b"half")
+    _make(tmp_path, count=3, overwrite=True)
+    assert len(os.listdir(tmp_path)) == 5
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".partial")]
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "contact_sheet.png"])
 def test_overwrite_refuses_files_of_others_in_its_way(tmp_path, name):
     (tmp_path / name).write_bytes(b"{}")
@@ -120,14 +128,14 @@ def test_a_full_disk_leaves_whole_files_and_says_so(tmp_path, monkeypatch):
         replace(source, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(captcha_writer.os, "replace", full)
+        patched.setattr(os, "replace", full)
         with pytest.raises(
             RunError, match=r"stopped after 7 of 23 captchas \(No space left on device\); .*\"complete\": false"
         ):
             _make(tmp_path)
     assert len(os.listdir(tmp_path)) == 8
     assert json.loads((tmp_path / "manifest.json").read_text())["complete"] is False
-    assert captcha_folder.read(str(tmp_path)).images.shape == (7, 60, 160, 1)
+    assert folder.read(str(tmp_path)).images.shape == (7, 60, 160, 1)
     _make(tmp_path, overwrite=True)
     assert len(os.listdir(tmp_path)) == 25
 

@@ -54,7 +54,7 @@ def test_lists_and_other_number_types_are_converted(model):
         (
             "classify_bytes",
             {"image_bytes": [b"no picture"]},
-            r"signature 'classify_bytes' refused its input: The bytes are not a PNG, JPEG, GIF or BMP picture\.$",
+            r"signature 'classify_bytes' refused its input: The bytes are not a PNG, JPEG or BMP picture\.$",
         ),
     ],
 )

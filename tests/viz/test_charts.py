@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf2cases.errors import UsageError
 from tf2cases.viz import bars, canvas, confusion_matrix, curves, training_curves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +68,7 @@ def test_curves_leave_a_gap_where_a_value_is_not_finite():
     ],
 )
 def test_curves_refuse_with_a_sentence(series, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         curves(series, "T")
 
 
@@ -105,14 +104,14 @@ def test_training_curves_take_a_missing_number():
 
 @pytest.mark.parametrize("history", [[], [_record(1, "train")]])
 def test_training_curves_refuse_an_empty_history(history):
-    with pytest.raises(UsageError, match=r"history holds no values, but must have at least one"):
+    with pytest.raises(ValueError, match=r"history holds no values, but must have at least one"):
         training_curves(history)
 
 
 @pytest.mark.parametrize("names", [["lost"], []])
 def test_training_curves_refuse_a_metric_that_is_not_there(names):
     with pytest.raises(
-        UsageError, match=r"(metric 'lost' is not one of|names is empty, but must hold one of) accuracy, loss"
+        ValueError, match=r"(metric 'lost' is not one of|names is empty, but must hold one of) accuracy, loss"
     ):
         training_curves(HISTORY, names)
 
@@ -155,7 +154,7 @@ def test_bars_take_zeros_and_fractions():
     ],
 )
 def test_bars_refuse_with_a_sentence(labels, counts, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         bars(labels, counts, "T")
 
 
@@ -204,7 +203,7 @@ def test_confusion_matrix_takes_a_class_without_examples():
     ],
 )
 def test_confusion_matrix_refuses_with_a_sentence(counts, names, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         confusion_matrix(counts, names, "T")
 
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from tf2cases.errors import UsageError
 from tf2cases.viz import canvas, scatter_3d, scatter_classes, scatter_with_line
 
 
@@ -78,5 +77,5 @@ def test_classes_may_be_strings_or_many():
     ],
 )
 def test_scatters_refuse_with_a_sentence(call, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         call()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tf2cases import viz
-from tf2cases.errors import UsageError
 
 LAYERS = [("conv", (None, 8, 8, 4), 40), ("pool", (None, 4, 4, 4), 0), ("heads", (None, 10), 650)]
 FILLED = (0xDB, 0xE9, 0xF6)  # a layer with parameters
@@ -31,5 +30,5 @@ def test_many_layers_go_on_in_further_columns():
 
 
 def test_no_layers_are_refused():
-    with pytest.raises(UsageError, match=r"layers is empty, but must hold at least one layer"):
+    with pytest.raises(ValueError, match=r"layers is empty, but must hold at least one layer"):
         viz.structure([], (8, 8, 1))

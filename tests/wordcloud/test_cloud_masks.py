@@ -75,5 +75,5 @@ def test_an_unreadable_mask_is_refused(content, tmp_path):
     path = tmp_path / "mask.png"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"--mask: .*mask\.png: .* but must be .* （无法读取蒙版图片"):
+    with pytest.raises(UsageError, match=r"--mask: .*mask\.png: .*; expected .* （无法读取蒙版图片"):
         masks.read(str(path))

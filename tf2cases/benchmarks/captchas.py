@@ -11,7 +11,7 @@ import functools
 from absl import flags
 
 from tf2cases.benchmarks import rounds
-from tf2cases.data.captchas import dataset as captcha
+from tf2cases.data.captchas import generated
 from tf2cases.data.captchas.workers import Workers
 
 
@@ -42,7 +42,7 @@ def compare(form: str, workers: int, count: int, pictures: int) -> dict[str, lis
 
     package = ImageCaptcha(160, 60)
     bare = package.generate if form == "png" else package.generate_image
-    kind = captcha.make_kind("digits", 4, 160, 60, captcha.FILES_STREAM, 0)
+    kind = generated.make_kind("digits", 4, 160, 60, generated.FILES_STREAM, 0)
     with Workers(workers) as pool:
 
         def drawn(number: int) -> int:

@@ -5,12 +5,9 @@ import tensorflow as tf
 
 from tf2cases import nn, training, viz
 from tf2cases.configs.captcha_reader import Config
-from tf2cases.data.captchas import dataset as captcha
-from tf2cases.data.captchas import folder as captcha_folder
+from tf2cases.data.captchas import source as captchas
 from tf2cases.data.captchas.text import Charset
 from tf2cases.data.pictures import encoded, graph
-from tf2cases.data.source import Source
-from tf2cases.errors import UsageError
 
 _BATCH = 500  # pictures read at once for `CaptchaReader.pictures`
 
@@ -88,30 +85,11 @@ class CaptchaReader(training.Case):
 
     @classmethod
     def load(cls, config):
-        kind = dict(charset=config.charset, length=config.length, width=config.width, height=config.height)
-        folder = None
-        if config.data_dir:
-            folder = captcha_folder.load(config.data_dir, max_bad_images=config.max_bad_images, **kind)
-            height, width, _ = folder.info["image_shape"]
-            kind = dict(charset=folder.info["charset"], length=folder.info["length"], width=width, height=height)
-        count = config.train_count if config.train_count is not None else 0 if folder else 50000
-        if not count and not folder:
-            raise UsageError("--train_count is 0, but must be greater than 0 where no --data_dir is given.")
-        parts = [folder.train] if folder else []
-        info = folder.info if folder else None
-        if count:
-            form = {name: value for name, value in kind.items() if value is not None}
-            drawn = captcha.load_split(
-                config.cache_dir, captcha.TRAIN_STREAM, config.seed, count, workers=config.workers, **form
-            )
-            parts.insert(0, drawn)
-            info = info or captcha_folder.info(**drawn, charset=Charset(form.get("charset", "digits")))
-        train = parts[0] if len(parts) == 1 else {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
-        return Source(config.dataset, {"train": train, "test": _test_split(config, info, folder)}, info)
+        return captchas.load(config)
 
     @classmethod
     def load_test(cls, config, info):
-        return Source(config.dataset, {"test": _test_split(config, info)}, info)
+        return captchas.load_test(config, info)
 
     @staticmethod
     def compile_on(device_type, config):
@@ -255,29 +233,6 @@ class CaptchaReader(training.Case):
             "serving_default": {"images": images.astype(np.float32) / 255},
             "read_bytes": {"image_bytes": encoded.png_files(images)},
         }
-
-
-def _test_split(config, info, folder=None):
-    """What is evaluated on: --test_dir, else the held-out tenth of --data_dir, else generated pictures.
-
-    Args:
-      config: the `Config`.
-      info: of what is trained on; the test pictures are read, or drawn, of the same kind.
-      folder: the `Source` of --data_dir, if it was read already.
-    """
-    height, width, _ = info["image_shape"]
-    form = dict(charset=info["charset"], length=info["length"], width=width, height=height)
-    if config.test_dir:
-        found = captcha_folder.read(config.test_dir, max_bad_images=config.max_bad_images, **form)
-        chosen = np.array([config.test_part == "all" or captcha_folder.is_held_out(name) for name in found.names])
-        if not chosen.any():
-            raise UsageError(f"--test_part is {config.test_part!r}, but {config.test_dir} has no such picture.")
-        return {"images": found.images[chosen], "labels": found.labels[chosen]}
-    if config.data_dir:
-        folder = folder or captcha_folder.load(config.data_dir, max_bad_images=config.max_bad_images, **form)
-        return folder.test
-    stream, seed = captcha.TEST_STREAM, captcha.TEST_SEED
-    return captcha.load_split(config.cache_dir, stream, seed, config.test_count, workers=config.workers, **form)
 
 
 def _merged_classes(charset):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.configs.mnist import Config
 from tf2cases.data import sources
+from tf2cases.data.digit_pictures import to_digit
 from tf2cases.data.pictures import encoded, graph
 
 _BATCH = 500  # pictures classified at once for `MNIST.pictures`
@@ -180,7 +181,7 @@ class MNIST(training.Case):
 
     def _opened(self, files: tf.Tensor) -> tf.Tensor:
         """Picture files, string [N] -> digits, float32 [N, 28, 28, 1] in [0, 1]."""
-        return graph.decode_batch(files, graph.to_digit, self.info["image_shape"])
+        return graph.decode_batch(files, to_digit, self.info["image_shape"])
 
     def requests(self):
         images = np.zeros([3, *self.info["image_shape"]], np.uint8)

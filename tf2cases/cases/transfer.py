@@ -86,7 +86,7 @@ class Transfer(training.Case):
         if not config.data_dir:
             raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures a class.")
         folder = classes.read(config.data_dir)
-        folder.splits()  # a mistake in the folder is told before the features are computed
+        folder.splits()  # mistakes are told before the features are computed
         base = extractor.load(config.weights, config.weights_dir)
         bad, rows = {}, {}
 

@@ -75,16 +75,14 @@ class Config(OptimizerConfig):
 
     @property
     def picture_options(self) -> dict[str, Any]:
-        """How pictures are prepared; digits are as they are."""
+        """How pictures are prepared; digits are as they are, and toy faces are drawn in the size wanted."""
         if self.dataset in DIGITS:
             return {}
-        return dict(
-            size=self.size or 64,
-            channels=None if self.dataset == "folder" else 3,
-            crop=self.crop,
-            cache_dir=self.cache_dir,
-            max_bad_images=self.max_bad_images,
-        )
+        options = dict(size=self.size or 64, cache_dir=self.cache_dir)
+        if self.dataset == "toy_faces":
+            return options
+        channels = None if self.dataset == "folder" else 3
+        return options | dict(channels=channels, crop=self.crop, max_bad_images=self.max_bad_images)
 
     @classmethod
     def recipe_defaults(cls, given):

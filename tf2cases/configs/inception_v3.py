@@ -12,7 +12,7 @@ BLOCKS = 18  # of the network, from picture to feature map
 
 WEIGHTS_HELP = (
     f"Weights: {', '.join(WEIGHTS)}; or the path of a frozen graph (.pb), a Keras file (.h5), or a checkpoint of "
-    "TF-Slim or of this project."
+    "TF-Slim."
 )
 WEIGHTS_DIR_HELP = "Folder where published weights are looked for, and downloaded to."
 

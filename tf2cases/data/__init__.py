@@ -1,1 +1,1 @@
-"""Where examples come from: one file per source, `sources` to find them by name, `pipeline` to batch them."""
+"""Data sets: one module for each, `sources` to load them by name, and `pipeline` to batch their examples."""

@@ -6,17 +6,19 @@ import fnmatch
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 
 from tf2cases.data import tfds
-from tf2cases.data.pictures import dataset as picture_set
+from tf2cases.data.pictures import dataset
 from tf2cases.data.pictures.archive import ENDINGS
-from tf2cases.data.pictures.folder import PictureFolder
+from tf2cases.data.pictures.folder import PictureFolder, Readers
+from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """How to recognise one of the sets.
+    """How one of the sets is recognised.
 
     Attributes:
       whole: pictures of the publisher's archive.
@@ -27,7 +29,7 @@ class Faces:
 
     whole: int
     archives: str
-    stems: tuple
+    stems: tuple[str, ...]
     picture: str
 
 
@@ -49,18 +51,16 @@ SETS = {
 }
 
 
-def load_celeba(data_dir, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0):
-    """CelebA; see `load`."""
-    return load("celeba", data_dir, size, channels, crop, cache_dir, max_bad_images)
-
-
-def load_lfw(data_dir, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0):
-    """Labeled Faces in the Wild; see `load`."""
-    return load("lfw", data_dir, size, channels, crop, cache_dir, max_bad_images)
-
-
-def load(name, data_dir, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0):
-    """Loads "celeba" or "lfw".
+def load(
+    name: str,
+    data_dir: str,
+    size: int = 64,
+    channels: int | None = 3,
+    crop: str | int | None = None,
+    cache_dir: str = "data",
+    max_bad_images: int = 0,
+) -> Source:
+    """Loads CelebA ("celeba") or Labeled Faces in the Wild ("lfw").
 
     Looks for, in this order: DATA_DIR itself as an archive; in DATA_DIR/NAME, DATA_DIR and a folder Img in either, the
     publisher's archive (also one of a subset, such as celeba_10000.tgz), or a folder called like it; DATA_DIR/NAME or
@@ -68,26 +68,26 @@ def load(name, data_dir, size=64, channels=3, crop=None, cache_dir="data", max_b
     with TFDS. A subset, or pictures of another size, will do.
 
     Returns:
-      Source, as `picture_set.load`.
+      Source, as `dataset.load`.
 
     Raises:
-      UsageError: as `picture_set.load`, or nothing was found and the network is out of reach.
+      UsageError: as `dataset.load`, or nothing was found and the network is out of reach.
       RunError: the download failed, or the disk is full.
     """
     pictures = find(name, data_dir)
-    return picture_set.load(name, pictures, size, channels, crop, cache_dir, max_bad_images, SETS[name].whole)
+    return dataset.load(name, pictures, size, channels, crop, cache_dir, max_bad_images, SETS[name].whole)
 
 
-def find(name, data_dir):
+def find(name: str, data_dir: str) -> dataset.Collection:
     """The collection of pictures that `load` prepares, with its errors."""
     data_dir = os.path.expanduser(data_dir)
     if data_dir and os.path.isfile(data_dir):
-        return picture_set.collection(data_dir)
+        return dataset.collection(data_dir)
     inside = [os.path.join(data_dir, name), data_dir] if data_dir else []
     for folder in [deeper for f in inside for deeper in (f, os.path.join(f, "Img"))]:
         path = _archive_or_folder(folder, SETS[name])
         if path:
-            return picture_set.collection(path)
+            return dataset.collection(path)
     for folder in inside:
         if _holds(folder, SETS[name]):
             return PictureFolder(folder)
@@ -95,7 +95,7 @@ def find(name, data_dir):
     return TfdsPictures(tfds.locate(name, data_dir, files, inside))
 
 
-def _archive_or_folder(folder, faces):
+def _archive_or_folder(folder: str, faces: Faces) -> str | None:
     """The path of the likeliest archive in a folder, else of the likeliest folder with such pictures, else None."""
     if not os.path.isdir(folder):
         return None
@@ -113,10 +113,10 @@ def _archive_or_folder(folder, faces):
     return None
 
 
-def _holds(folder, faces):
-    """Whether such pictures lie in a folder, or in folders of it that are called like the set or like the pictures."""
+def _holds(folder: str, faces: Faces) -> bool:
+    """Whether such pictures lie in a folder, or in sub-folders named after the set or after the pictures."""
 
-    def any_in(path, prefix=""):
+    def any_in(path: str, prefix: str = "") -> bool:
         names = os.listdir(path) if os.path.isdir(path) else []
         return any(n.startswith(prefix) and re.fullmatch(faces.picture, n, re.IGNORECASE) for n in names)
 
@@ -128,23 +128,23 @@ def _holds(folder, faces):
 
 
 class TfdsPictures:
-    """The pictures of a prepared TFDS set, of all its splits; their names are checksums of their content.
+    """The pictures of all splits of a prepared TFDS set; their names are checksums of their content.
 
     Attributes:
       path: the folder of the set.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         self.path = path
 
-    def fingerprint(self):
-        """What tells these files from others, JSON-able: [[name, bytes, time of change in ns]]."""
+    def fingerprint(self) -> list:
+        """What distinguishes these files from others, JSON-able: [[name, bytes, time of change in ns]]."""
         with os.scandir(self.path) as entries:
             return sorted([e.name, e.stat().st_size, e.stat().st_mtime_ns] for e in entries if e.is_file())
 
     @contextlib.contextmanager
-    def open(self):
-        """Gives the number of pictures and an iterable of (name, read); read() returns bytes.
+    def open(self) -> Iterator[tuple[int, Readers]]:
+        """Yields the number of pictures and an iterator of (name, read); read() returns bytes.
 
         Raises:
           UsageError: there are no pictures, or the set cannot be read; also while iterating.

@@ -13,7 +13,9 @@ from tf2cases.errors import UsageError
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-def load(csv=None, features=None, target=None, header="auto"):
+def load(
+    csv: str | None = None, features: str | None = None, target: str | None = None, header: str = "auto"
+) -> Source:
     """Loads a CSV file: UTF-8 with or without BOM, commas, fields quoted or not.
 
     Args:
@@ -65,7 +67,7 @@ def load(csv=None, features=None, target=None, header="auto"):
     return Source("houses", {"train": arrays, "test": arrays}, info)
 
 
-def _read(path):
+def _read(path: str) -> list[tuple[int, list[str]]]:
     """[(line number, fields)] of a CSV file, blank lines left out."""
     try:
         with open(path, "rb") as file:
@@ -95,8 +97,10 @@ def _read(path):
     return rows
 
 
-def _split_header(path, rows, header):
-    """Returns the columns' names and the rows of numbers."""
+def _split_header(
+    path: str, rows: list[tuple[int, list[str]]], header: str
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The names of the columns, and the rows of numbers."""
     if header not in ("auto", "yes", "no"):
         raise UsageError(f"--header is {header!r}, but must be one of auto, yes, no.")
     first = rows[0][1]
@@ -109,7 +113,7 @@ def _split_header(path, rows, header):
     return first, rows[1:]
 
 
-def _is_number(text):
+def _is_number(text: str) -> bool:
     """Whether a field is a number as people write it: no 1_000, no digits of other scripts."""
     try:
         float(text)
@@ -118,7 +122,7 @@ def _is_number(text):
     return text.isascii() and "_" not in text
 
 
-def _column(path, names, wanted, flag):
+def _column(path: str, names: list[str], wanted: str, flag: str) -> int:
     """The index of a column given by name or number; a name goes first."""
     wanted = wanted.strip()
     if names.count(wanted) > 1:
@@ -136,7 +140,7 @@ def _column(path, names, wanted, flag):
     )
 
 
-def _check_features(path, names, features, columns, target):
+def _check_features(path: str, names: list[str], features: str, columns: list[int], target: int) -> None:
     if target in columns:
         raise UsageError(
             f"--features={features} includes the target {names[target]!r}: expected other columns of {path}."
@@ -145,7 +149,7 @@ def _check_features(path, names, features, columns, target):
         raise UsageError(f"--features={features} names a column twice: expected each column once.")
 
 
-def _check_rows(path, names, rows, features):
+def _check_rows(path: str, names: list[str], rows: list[tuple[int, list[str]]], features: int) -> None:
     for line, row in rows:
         if len(row) != len(names):
             raise UsageError(
@@ -157,7 +161,7 @@ def _check_rows(path, names, rows, features):
         )
 
 
-def _number(path, names, column, line, text):
+def _number(path: str, names: list[str], column: int, line: int, text: str) -> float:
     """A field as a float that float32 can hold."""
     where = f"--csv={path}, line {line}, column {names[column]!r}"
     if not _is_number(text):

@@ -6,8 +6,10 @@ per dimension. Reference: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of
 
 import gzip
 import math
+import os
 import struct
 import zlib
+from typing import IO
 
 import numpy as np
 
@@ -19,7 +21,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _MAX_BYTES = 2**31  # a header is not trusted to reserve more memory than this
 
 
-def read(path):
+def read(path: str | os.PathLike) -> np.ndarray:
     """Reads an idx file of unsigned bytes, plain or gzipped (told by its content, not its name).
 
     Returns:
@@ -41,7 +43,7 @@ def read(path):
         raise UsageError(f"{path} is a truncated or damaged gzip file ({error}): expected a complete one.") from error
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror or error}): expected an idx file, plain or gzipped."
+            f"{path} cannot be read ({files.reason(error)}): expected an idx file, plain or gzipped."
         ) from error
     if len(content) != size:
         wrong = f"holds only {len(content)}" if len(content) < size else "goes on after them"
@@ -49,7 +51,7 @@ def read(path):
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _read_header(path, file):
+def _read_header(path: str | os.PathLike, file: IO[bytes]) -> tuple[int, ...]:
     """Reads the header; returns the shape."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
@@ -69,10 +71,10 @@ def _read_header(path, file):
     return shape
 
 
-def write(path, array):
+def write(path: str | os.PathLike, array: np.ndarray) -> None:
     """Writes a uint8 array of 1 to 4 dimensions; gzipped if `path` ends in .gz.
 
-    The same array gives the same bytes (no time or name inside), and the file appears by rename.
+    The same array gives the same bytes (no time or name inside), and the file is whole or absent.
 
     Raises:
       ValueError: the array is not uint8 or has no dimension or more than 4.

@@ -34,7 +34,7 @@ FILES = {
 }
 
 
-def load(name, data_dir=""):
+def load(name: str, data_dir: str = "") -> Source:
     """Loads "mnist" or "fashion_mnist".
 
     Looks for, in this order: the four idx files (plain or .gz, `-idx3` or `.idx3`) in DATA_DIR/NAME
@@ -62,7 +62,7 @@ def load(name, data_dir=""):
     return _from_tfds(name, tfds.load(name, data_dir, f"the idx files {files} (plain or .gz)", folders))
 
 
-def load_sample():
+def load_sample() -> Source:
     """Loads the embedded digits: 4,000 of MNIST's training split and 1,000 of its test split.
 
     Raises:
@@ -71,7 +71,7 @@ def load_sample():
     return load_idx(checkout_path("mnist_sample"), "mnist_sample")
 
 
-def load_idx(folder, name="mnist"):
+def load_idx(folder: str, name: str = "mnist") -> Source:
     """Loads the four idx files of one folder, and nothing else if they are not there.
 
     Args:
@@ -87,10 +87,10 @@ def load_idx(folder, name="mnist"):
     return _from_idx(name, paths)
 
 
-def _find(folder):
+def _find(folder: str) -> dict[str, tuple[str, str]] | None:
     """{split: (images' path, labels' path)} in a folder; None if it has none of the four files."""
 
-    def locate(file):
+    def locate(file: str) -> str | None:
         names = [n + ending for n in (file, file.replace("-idx", ".idx")) for ending in ("", ".gz")]
         paths = [os.path.join(folder, n) for n in names]
         return next((path for path in paths if os.path.isfile(path)), None)
@@ -104,14 +104,14 @@ def _find(folder):
     return {split: tuple(paths[file] for file in pair) for split, pair in FILES.items()}
 
 
-def _from_idx(name, paths):
+def _from_idx(name: str, paths: dict[str, tuple[str, str]]) -> Source:
     splits = {
         split: _checked(idx.read(images), idx.read(labels), images, labels) for split, (images, labels) in paths.items()
     }
     return _source(name, splits)
 
 
-def _from_tfds(name, splits):
+def _from_tfds(name: str, splits: dict[str, dict[str, np.ndarray]]) -> Source:
     where = f"the TFDS set {name!r}"
     missing = {"train", "test"} - set(splits)
     if missing:
@@ -128,7 +128,7 @@ def _from_tfds(name, splits):
     return _source(name, checked)
 
 
-def _checked(images, labels, images_from, labels_from):
+def _checked(images: np.ndarray, labels: np.ndarray, images_from: str, labels_from: str) -> dict[str, np.ndarray]:
     """Checks one split and shapes it as a source gives it.
 
     Args:
@@ -154,6 +154,6 @@ def _checked(images, labels, images_from, labels_from):
     }
 
 
-def _source(name, splits):
+def _source(name: str, splits: dict[str, dict[str, np.ndarray]]) -> Source:
     info = {"image_shape": list(IMAGE_SHAPE), "class_names": list(CLASS_NAMES[name])}
     return Source(name, splits, info)

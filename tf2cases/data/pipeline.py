@@ -4,6 +4,8 @@ The position in the data is a function of the step. Epoch e visits the examples 
 seeded by (seed, e), and batches run across epoch ends, so that nothing needs saving to start at any step.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
@@ -24,7 +26,7 @@ class Batches:
       in_memory: whether `batch` may be used; otherwise only `dataset`.
     """
 
-    def __init__(self, arrays, batch_size, seed, shuffle=True):
+    def __init__(self, arrays: Mapping[str, np.ndarray], batch_size: int, seed: int, shuffle: bool = True):
         self.examples = len(next(iter(arrays.values())))
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
         self._arrays = arrays
@@ -43,7 +45,7 @@ class Batches:
         epoch = step * self.batch_size // self.examples + 1
         return -(-epoch * self.examples // self.batch_size)
 
-    def indices(self, step):
+    def indices(self, step: tf.Tensor | int) -> tf.Tensor:
         """int64 [batch_size]: the examples of batch `step` (int64 scalar, tensor or int)."""
         first = tf.cast(step, tf.int64) * self.batch_size
         position = first + tf.range(self.batch_size, dtype=tf.int64)
@@ -63,13 +65,13 @@ class Batches:
             rounds=8,
         )
 
-    def batch(self, step):
+    def batch(self, step: tf.Tensor | int) -> dict[str, tf.Tensor]:
         """{name: tensor [batch_size, ...]} of batch `step`, gathered from memory."""
         with tf.device("/cpu:0"):
             indices = self.indices(step)
             return {name: tf.gather(tensor, indices) for name, tensor in self._tensors.items()}
 
-    def dataset(self, start):
+    def dataset(self, start: int) -> tf.data.Dataset:
         """A tf.data.Dataset of the batches `start`, `start` + 1, ..., read ahead; the same batches as `batch`."""
         return (
             tf.data.Dataset.range(start, np.iinfo(np.int64).max)
@@ -86,7 +88,7 @@ def _mixed(words):
     return words
 
 
-def in_order(arrays, batch_size):
+def in_order(arrays: Mapping[str, np.ndarray], batch_size: int) -> tf.data.Dataset:
     """A tf.data.Dataset of all examples, each once, in their own order; the last batch may be smaller."""
     examples = len(next(iter(arrays.values())))
 

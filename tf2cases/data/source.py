@@ -32,7 +32,7 @@ class Source:
     splits: Mapping[str, Split]
     info: Mapping[str, Any]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for split in self.splits.values():
             if len({len(array) for array in split.values()}) != 1:
                 shapes = {name: array.shape for name, array in split.items()}
@@ -71,7 +71,7 @@ class Source:
         return Source(self.name, pictures, {"image_shape": self.info["image_shape"]})
 
 
-def checkout_path(name):
+def checkout_path(name: str) -> str:
     """The path of `testdata/NAME`, which belongs to the checkout and not to the package.
 
     Raises:

@@ -1,56 +1,65 @@
 """Data sets by name."""
 
+import functools
 import inspect
+from collections.abc import Callable
 
-from tf2cases.data import faces, houses, mnist
-from tf2cases.data.captchas import dataset as captcha
-from tf2cases.data.captchas import folder as captcha_folder
-from tf2cases.data.pictures import dataset as picture_set
-from tf2cases.data.toy_faces import dataset as toy_faces
+from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 
-
-def _houses(data_dir, csv=None, features=None, target=None, header="auto"):
-    return houses.load(csv, features, target, header)
+NAMES = ("houses", "mnist", "fashion_mnist", "mnist_sample", "folder", "celeba", "lfw", "toy_faces")
 
 
-# name -> loader(data_dir, **options) -> Source; the embedded sets need no directory.
-_LOADERS = {
-    "houses": _houses,
-    "mnist": lambda data_dir: mnist.load("mnist", data_dir),
-    "fashion_mnist": lambda data_dir: mnist.load("fashion_mnist", data_dir),
-    "mnist_sample": lambda data_dir: mnist.load_sample(),
-    "captcha": captcha.load,
-    "captcha_folder": captcha_folder.load,
-    "folder": picture_set.load_folder,
-    "celeba": faces.load_celeba,
-    "lfw": faces.load_lfw,
-    "toy_faces": toy_faces.load,
-}
-NAMES = tuple(_LOADERS)
-
-
-def load(dataset, data_dir="", **options):
+def load(dataset: str, data_dir: str = "", **options: object) -> Source:
     """Loads a data set.
 
     Args:
       dataset: one of `NAMES`.
       data_dir: where its files are, or where a download goes; "" for the set's own default.
-      **options: the set's own, see its file.
-
-    Returns:
-      Source.
+      **options: the set's own, see the function that loads it.
 
     Raises:
-      UsageError: the name or an option is unknown, or the set is not to be had or not valid.
+      UsageError: the name or an option is unknown, or the set is not there or not valid.
       RunError: a download failed.
     """
-    if dataset not in _LOADERS:
+    if dataset not in NAMES:
         raise UsageError(f"--dataset is {dataset!r}, but must be one of {', '.join(NAMES)}.")
-    loader = _LOADERS[dataset]
-    accepted = list(inspect.signature(loader).parameters)[1:]
+    loader = _loader(dataset)
+    parameters = list(inspect.signature(loader).parameters)
+    accepted = [name for name in parameters if name != "data_dir"]
     for option in options:
         if option not in accepted:
             wanted = f"one of {', '.join(accepted)}" if accepted else "none"
             raise UsageError(f"--{option} is not an option of --dataset={dataset}: expected {wanted}.")
-    return loader(data_dir, **options)
+    if "data_dir" in parameters:  # the embedded sets have no folder
+        options["data_dir"] = data_dir
+    return loader(**options)
+
+
+def _loader(dataset: str) -> Callable[..., Source]:
+    """The function that loads a set. Only that set's module is imported, and what it needs."""
+    match dataset:
+        case "houses":
+            from tf2cases.data import houses
+
+            return houses.load
+        case "mnist" | "fashion_mnist":
+            from tf2cases.data import mnist
+
+            return functools.partial(mnist.load, dataset)
+        case "mnist_sample":
+            from tf2cases.data import mnist
+
+            return mnist.load_sample
+        case "celeba" | "lfw":
+            from tf2cases.data import faces
+
+            return functools.partial(faces.load, dataset)
+        case "toy_faces":
+            from tf2cases.data.toy_faces.dataset import load
+
+            return load
+        case _:
+            from tf2cases.data.pictures.dataset import load_folder
+
+            return load_folder

@@ -3,9 +3,13 @@
 import os
 import re
 import threading
+import types
 import typing
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
+
+import numpy as np
 
 from tf2cases.errors import RunError, UsageError
 
@@ -53,16 +57,17 @@ DOWNLOADS = {
     ),
 }
 
+Arrays = dict[str, dict[str, np.ndarray]]  # {split: {feature: array with leading dimension N}}
 _TIMEOUT = 5.0  # seconds for each network operation of the probe
 _DEADLINE = 10.0  # seconds for the whole probe: looking up a host's name has no time limit of its own
 
 
-def default_dir():
+def default_dir() -> str:
     """The folder that TFDS uses if none is given, without the seconds that importing it takes."""
     return os.environ.get("TFDS_DATA_DIR", os.path.join(os.path.expanduser("~"), "tensorflow_datasets"))
 
 
-def load(name, data_dir, files, folders):
+def load(name: str, data_dir: str, files: str, folders: list[str]) -> Arrays:
     """Loads a set that is prepared in DATA_DIR or TFDS' default directory, or downloads it.
 
     Args:
@@ -72,7 +77,7 @@ def load(name, data_dir, files, folders):
       folders: where they were looked for.
 
     Returns:
-      {split: {feature: array with leading dimension N}}.
+      `Arrays`.
 
     Raises:
       UsageError, RunError: as `load_prepared` and `download`.
@@ -80,12 +85,14 @@ def load(name, data_dir, files, folders):
     return _found_or_downloaded(load_prepared, download, name, data_dir, files, folders)
 
 
-def locate(name, data_dir, files, folders):
+def locate(name: str, data_dir: str, files: str, folders: list[str]) -> str:
     """The folder of what `load` would load, with its arguments and errors; reads nothing."""
     return _found_or_downloaded(find_prepared, download_folder, name, data_dir, files, folders)
 
 
-def _found_or_downloaded(find, fetch, name, data_dir, files, folders):
+def _found_or_downloaded(
+    find: Callable, fetch: Callable, name: str, data_dir: str, files: str, folders: list[str]
+) -> typing.Any:
     builder = DOWNLOADS[name].builder
     dirs = ([data_dir] if data_dir else []) + [default_dir()]
     found = find(builder, dirs)
@@ -96,7 +103,7 @@ def _found_or_downloaded(find, fetch, name, data_dir, files, folders):
     return fetch(name, data_dir, f"found neither {files} {where}, nor a prepared TFDS set in {prepared}")
 
 
-def load_prepared(name, dirs):
+def load_prepared(name: str, dirs: list[str]) -> Arrays | None:
     """Loads the newest prepared version of a set from the first of `dirs` that has one; no network.
 
     Args:
@@ -104,7 +111,7 @@ def load_prepared(name, dirs):
       dirs: TFDS data directories, in order of preference.
 
     Returns:
-      {split: {feature: array with leading dimension N}}, or None if no directory has the set.
+      `Arrays`, or None if no directory has the set.
 
     Raises:
       UsageError: a prepared set is there but cannot be read.
@@ -113,13 +120,13 @@ def load_prepared(name, dirs):
     return folder and _read(folder)
 
 
-def find_prepared(name, dirs):
+def find_prepared(name: str, dirs: list[str]) -> str | None:
     """The folder of what `load_prepared` would load, or None."""
     folders = (_newest_version(os.path.join(d, name)) for d in dirs)
     return next(filter(None, folders), None)
 
 
-def encoded_pictures(folder):
+def encoded_pictures(folder: str) -> tuple[int, Iterator[bytes]]:
     """The pictures of a prepared set as it stores them, in a fixed order.
 
     Args:
@@ -153,10 +160,10 @@ def encoded_pictures(folder):
         raise _unreadable(folder, error) from error
 
 
-def _newest_version(folder):
+def _newest_version(folder: str) -> str | None:
     """FOLDER/3.0.1 of a folder that holds prepared versions, or None."""
 
-    def prepared(version):
+    def prepared(version: str) -> bool:
         files = ("dataset_info.json", "features.json")
         return re.fullmatch(r"\d+\.\d+\.\d+", version) and all(
             os.path.isfile(os.path.join(folder, version, file)) for file in files
@@ -167,7 +174,7 @@ def _newest_version(folder):
     return newest and os.path.join(folder, newest)
 
 
-def _read(folder):
+def _read(folder: str) -> Arrays:
     import tensorflow_datasets as tfds
 
     try:
@@ -176,19 +183,19 @@ def _read(folder):
         raise _unreadable(folder, error) from error
 
 
-def _unreadable(folder, error):
+def _unreadable(folder: str, error: Exception) -> UsageError:
     return UsageError(
         f"{folder} looks like a prepared TFDS set but cannot be read ({_brief(error)}): expected "
         "a complete one, so remove the folder to have it prepared again."
     )
 
 
-def _arrays(tfds, builder):
+def _arrays(tfds: types.ModuleType, builder: typing.Any) -> Arrays:
     """{split: {feature: array}} of a prepared set."""
     return {split: dict(tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))) for split in builder.info.splits}
 
 
-def download(name, data_dir="", looked_for=""):
+def download(name: str, data_dir: str = "", looked_for: str = "") -> Arrays:
     """Downloads and prepares a set with TFDS, which shows its progress; returns its arrays.
 
     TFDS left alone retries a dead network for over three minutes, so the network is probed first.
@@ -199,7 +206,7 @@ def download(name, data_dir="", looked_for=""):
       looked_for: what was looked for in vain before, for the message: "found neither ... nor ...".
 
     Returns:
-      {split: {feature: array}}, as `load_prepared`.
+      `Arrays`.
 
     Raises:
       UsageError: the network cannot be reached; after 10 seconds at most.
@@ -208,12 +215,12 @@ def download(name, data_dir="", looked_for=""):
     return _downloaded(name, data_dir, looked_for, _arrays)
 
 
-def download_folder(name, data_dir="", looked_for=""):
+def download_folder(name: str, data_dir: str = "", looked_for: str = "") -> str:
     """Downloads and prepares a set as `download` does, with its errors; returns its folder and reads nothing."""
     return _downloaded(name, data_dir, looked_for, lambda _, builder: str(builder.data_dir))
 
 
-def _downloaded(name, data_dir, looked_for, use):
+def _downloaded(name: str, data_dir: str, looked_for: str, use: Callable) -> typing.Any:
     """What `use(tfds, builder)` gives of a set that was downloaded and prepared."""
     wanted = DOWNLOADS[name]
     reason = unreachable(wanted.url)
@@ -236,7 +243,7 @@ def _downloaded(name, data_dir, looked_for, use):
         ) from error
 
 
-def unreachable(url):
+def unreachable(url: str) -> str | None:
     """Asks for the header of `url` once, through the proxies of the environment.
 
     Returns:
@@ -264,7 +271,7 @@ def unreachable(url):
     return reason[0]
 
 
-def _brief(error):
+def _brief(error: object) -> str:
     """The first line of an error, or its class."""
     lines = str(error).strip().splitlines()
     return lines[0][:200].rstrip(".") if lines else type(error).__name__

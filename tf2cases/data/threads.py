@@ -1,16 +1,21 @@
-"""Work shared among threads, for what lets other threads run while it computes: Pillow and NumPy do."""
+"""Work shared among threads, for code that releases the interpreter lock while it computes, as Pillow and NumPy do."""
 
 import collections
 import concurrent.futures
 import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-def default_workers():
-    """As many threads, or processes, as there are processors for this process."""
+def default_workers() -> int:
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(work, items):
+def in_order(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[tuple[_Item, _Result]]:
     """Yields (item, work(item)) for each item, in their order.
 
     There is a thread for each processor; a few items are under way at once, so that neither items nor results pile up.

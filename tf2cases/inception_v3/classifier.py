@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases.data.pictures import files as picture_files
-from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.data.pictures.graph import decode
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3.network import FEATURES, IMAGE_SHAPE
 
@@ -48,7 +48,7 @@ class InceptionV3(tf.Module):
             self._answer, input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32, "images")]
         )
         self._decode = tf.function(
-            lambda file: preprocessing.to_image(image_bytes.decode(file, preprocessing.dct_method)),
+            lambda file: preprocessing.to_image(decode(file, preprocessing.dct_method)),
             input_signature=[tf.TensorSpec([], tf.string)],
         )
         self._resize = tf.function(
@@ -75,7 +75,7 @@ class InceptionV3(tf.Module):
 
         Raises:
           UsageError: another shape or type.
-          tf.errors.InvalidArgumentError: bytes that are no picture, see `image_bytes.decode`.
+          tf.errors.InvalidArgumentError: bytes that are no picture, see `pictures.graph.decode`.
         """
         if isinstance(images, (list, tuple)):
             images = np.stack([self._decode(tf.constant(file)) for file in images])

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import message
 
-from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.data.pictures.graph import composite_on_white, decode
 from tf2cases.errors import UsageError
 
 _OLD_NORM = "BatchNormWithGlobalNormalization"
@@ -97,10 +97,10 @@ class Engine:
           {"probabilities" and "logits": float32 [classes], "features": float32 [2048]}.
 
         Raises:
-          tf.errors.InvalidArgumentError: see `image_bytes.decode`.
+          tf.errors.InvalidArgumentError: see `pictures.graph.decode`.
         """
         if not picture.startswith(b"\xff\xd8\xff"):
-            rgb = image_bytes.composite_on_white(image_bytes.decode(picture))
+            rgb = composite_on_white(decode(picture))
             picture = tf.io.encode_png(tf.image.convert_image_dtype(rgb, tf.uint8, saturate=True))
         outputs = self._function(tf.convert_to_tensor(picture))
         return {name: np.ravel(value) for name, value in outputs.items()}

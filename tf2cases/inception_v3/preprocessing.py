@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tf2cases.data.pictures import graph as image_bytes
+from tf2cases.data.pictures.graph import composite_on_white, decode_batch
 from tf2cases.inception_v3.network import IMAGE_SHAPE
 
 
@@ -17,7 +17,7 @@ class Preprocessing:
       crop: which part of the height and of the width is kept, around the middle.
       half_pixel_centers: how pixels of one size lie over those of another: today's way, or TensorFlow's before 2019.
       scale, shift: the network's input is scale * image + shift for images in [0, 1].
-      dct_method: how JPEGs were decoded, see `image_bytes.decode`; "" is TensorFlow's own default.
+      dct_method: how JPEGs were decoded, see `pictures.graph.decode`; "" is TensorFlow's own default.
       last_pool: the pool in the network's last block, see `Network`.
     """
 
@@ -67,7 +67,7 @@ class Preprocessing:
 
         def row(y):
             pixels = tf.gather(rgba, y, axis=-3)
-            left, right = (image_bytes.composite_on_white(tf.gather(pixels, x, axis=-2)) for x in (first_x, second_x))
+            left, right = (composite_on_white(tf.gather(pixels, x, axis=-2)) for x in (first_x, second_x))
             return between(left, right, part_x[:, tf.newaxis])
 
         return between(row(first_y), row(second_y), part_y[:, tf.newaxis, tf.newaxis])
@@ -92,12 +92,10 @@ class Preprocessing:
 
     def decode(self, files):
         """Encoded pictures, string [N], to images, float32 [N, 299, 299, 3] in [0, 1]."""
-        return image_bytes.decode_batch(files, self.to_image, IMAGE_SHAPE, self.dct_method)
+        return decode_batch(files, self.to_image, IMAGE_SHAPE, self.dct_method)
 
 
 KERAS = Preprocessing("keras", 1.0, True, 2.0, -1.0, "INTEGER_ACCURATE", "average")
 SLIM = Preprocessing("slim", 0.875, False, 2.0, -1.0, "", "average")
 # (x - 128) / 128 for x in [0, 255].
 GRAPH_2015 = Preprocessing("2015", 1.0, False, 255 / 128, -1.0, "", "max")
-
-BY_NAME = {kind.name: kind for kind in (KERAS, SLIM, GRAPH_2015)}

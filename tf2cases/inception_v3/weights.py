@@ -3,20 +3,20 @@
 import dataclasses
 import gzip
 import os
+import shutil
 import tarfile
-import uuid
 import zlib
 
 import numpy as np
 import tensorflow as tf
 
-from tf2cases import nn
+from tf2cases import files, nn
 from tf2cases.configs.inception_v3 import WEIGHTS, WEIGHTS_DIR
 from tf2cases.data import download
-from tf2cases.errors import RunError, UsageError
+from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import frozen_graph, keras_weights, labels, slim_weights
 from tf2cases.inception_v3.network import IMAGE_SHAPE, Network
-from tf2cases.inception_v3.preprocessing import BY_NAME, GRAPH_2015, KERAS, SLIM, Preprocessing
+from tf2cases.inception_v3.preprocessing import GRAPH_2015, KERAS, SLIM, Preprocessing
 
 _KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
 _KERAS_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels"
@@ -67,14 +67,12 @@ class Loaded:
       preprocessing: what its pictures need.
       source: where the weights are from: a path, or "random".
       left_over: names of the tensors in the file that the network has no place for.
-      class_names: what the file itself calls the classes, or None.
     """
 
     network: Network
     preprocessing: Preprocessing
     source: str
     left_over: tuple
-    class_names: tuple | None = None
 
 
 def load(weights, weights_dir=WEIGHTS_DIR, seed=0):
@@ -83,7 +81,7 @@ def load(weights, weights_dir=WEIGHTS_DIR, seed=0):
     Args:
       weights: one of `WEIGHTS`: published ones, which are looked for in `weights_dir` and then downloaded there, or
         "random" (1,000 classes, Keras' preprocessing); or a path: a frozen graph of 2015 (.pb), an HDF5 file of Keras
-        (.h5), a checkpoint of TF-Slim or of this project.
+        (.h5), or a checkpoint of TF-Slim.
       weights_dir: the folder of published files.
       seed: of random weights.
 
@@ -136,15 +134,8 @@ def _unpack(archive, folder):
                 name = os.path.normpath(member.name)
                 if not member.isfile() or os.path.basename(name) != name or member.size > _LARGEST:
                     continue
-                part = os.path.join(folder, f".{name}.{uuid.uuid4().hex}")
-                try:
-                    with open(part, "wb") as file, tar.extractfile(member) as content:
-                        while chunk := content.read(1 << 20):
-                            file.write(chunk)
-                    os.replace(part, os.path.join(folder, name))
-                finally:
-                    if os.path.exists(part):
-                        os.remove(part)
+                with files.replacing(os.path.join(folder, name)) as file, tar.extractfile(member) as content:
+                    shutil.copyfileobj(content, file, 1 << 20)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{archive} is not a whole tar archive; download it again.") from error
 
@@ -163,50 +154,10 @@ def _load_checkpoint(path):
         raise UsageError(
             f"{path} is not a whole checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
         ) from error
-    if slim_weights.is_slim(tensors):
-        tensors, names = slim_weights.read(tensors, Network(0))
-        return _loaded(path, tensors, names, SLIM)
-    kind = tensors.pop("preprocessing", b"").decode()
-    if kind not in BY_NAME:
-        raise UsageError(f"{path} is a checkpoint neither of TF-Slim's Inception-v3 nor of this project's.")
-    classes = tensors.pop("class_names", None)
-    loaded = _loaded(path, tensors, {name: name for name in tensors}, BY_NAME[kind])
-    return loaded if classes is None else dataclasses.replace(loaded, class_names=tuple(c.decode() for c in classes))
-
-
-def save(path, network, preprocessing, class_names=None):
-    """Writes this project's checkpoint: PATH.index and PATH.data-00000-of-00001, complete or absent.
-
-    Args:
-      path: the prefix; its folder is made.
-      network: a `Network` that is not folded.
-      preprocessing: its `Preprocessing`.
-      class_names: [str] or None.
-
-    Raises:
-      RunError: the disk is full, or the path cannot be written.
-    """
-    tensors = dict(network.values()) | {"preprocessing": tf.constant(preprocessing.name)}
-    if class_names is not None:
-        tensors["class_names"] = tf.constant(list(class_names))
-    part = f"{path}.{uuid.uuid4().hex}"
-    endings = (".data-00000-of-00001", ".index")  # without its index a checkpoint is not there
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        tf.raw_ops.SaveV2(
-            prefix=part,
-            tensor_names=list(tensors),
-            shape_and_slices=[""] * len(tensors),
-            tensors=[tf.convert_to_tensor(tensor) for tensor in tensors.values()],
-        )
-        for ending in endings:
-            os.replace(part + ending, path + ending)
-    except (OSError, tf.errors.OpError) as error:
-        raise RunError(f"{path} could not be written: {error}.") from error
-    finally:
-        for ending in endings:
-            if os.path.exists(part + ending):
-                os.remove(part + ending)
+    if not slim_weights.is_slim(tensors):
+        raise UsageError(f"{path} is not a checkpoint of TF-Slim's Inception-v3.")
+    tensors, names = slim_weights.read(tensors, Network(0))
+    return _loaded(path, tensors, names, SLIM)
 
 
 def _require_file(path):

@@ -21,6 +21,7 @@ from absl import flags
 from tf2cases import files, quiet
 from tf2cases.configs.inception_v3 import WEIGHTS, check_weights
 from tf2cases.data.pictures import files as picture_files
+from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports, inception_programs
 
@@ -91,19 +92,10 @@ def _pictures(arguments: list[str]) -> list[str]:
         raise UsageError("no picture is given: name at least one picture file, or a folder of them.")
     paths = []
     for argument in arguments:
-        if not os.path.isdir(argument):
+        if os.path.isdir(argument):
+            paths += [os.path.join(argument, name) for name in PictureFolder(argument).names]
+        else:
             paths.append(argument)
-            continue
-        found = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(argument)
-            for name in names
-            if name.lower().endswith(picture_files.ENDINGS) and not name.startswith(".")
-        ]
-        if not found:
-            endings = ", ".join(picture_files.ENDINGS)
-            raise UsageError(f"{argument} has no pictures, but must have files ending in {endings}.")
-        paths += sorted(found)
     return paths
 
 

@@ -43,18 +43,17 @@ def load_model(values: flags.FlagValues, top_k: int) -> "InceptionV3":
         names = ", ".join(loaded.left_over[:_SHOWN])
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
         print(f"{loaded.source}: every variable is assigned; left over are {names}{more}.")
-    names = class_names(values, loaded.network.classes, loaded.source, loaded.class_names)
+    names = class_names(values, loaded.network.classes, loaded.source)
     return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, top_k)
 
 
-def class_names(values: flags.FlagValues, classes: int, source: str, own: Sequence[str] | None = None) -> Sequence[str]:
+def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence[str]:
     """The names of the classes.
 
     Args:
       values: the flags.
       classes: how many; 0 needs no names.
       source: where the weights are from: a path, or "random".
-      own: the names in the weights file itself, or None.
 
     Raises:
       UsageError, RunError: see `labels.class_names` and `weights.find`.
@@ -66,8 +65,6 @@ def class_names(values: flags.FlagValues, classes: int, source: str, own: Sequen
         return ()
     if given and given != "numbers":
         return labels.class_names(given, classes)
-    if own and not given:
-        return own
     if given != "numbers":
         for folder in (os.path.dirname(source), weights_dir):
             for file in (labels.LABEL_MAP, labels.CLASS_INDEX):

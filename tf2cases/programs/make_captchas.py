@@ -13,10 +13,10 @@ import numpy as np
 from absl import flags
 
 from tf2cases import viz
-from tf2cases.data.captchas import dataset as captcha
-from tf2cases.data.captchas import folder as captcha_folder
-from tf2cases.data.captchas import text as captcha_text
-from tf2cases.data.captchas import writer as captcha_writer
+from tf2cases.data.captchas import generated, writer
+from tf2cases.data.captchas.folder import label_of
+from tf2cases.data.captchas.listing import CONTACT_SHEET
+from tf2cases.data.captchas.text import NAMED
 from tf2cases.errors import UsageError
 from tf2cases.programs.program import required
 
@@ -24,7 +24,7 @@ _ON_SHEET = 20
 
 
 def define(values: flags.FlagValues) -> None:
-    charsets = ", ".join(captcha_text.NAMED)
+    charsets = ", ".join(NAMED)
     flags.DEFINE_string("out", None, "Folder for the captchas.", flag_values=values)
     flags.DEFINE_integer("count", 5000, "Number of captchas.", flag_values=values)
     flags.DEFINE_string("charset", "digits", f"{charsets}, or the characters themselves.", flag_values=values)
@@ -42,13 +42,13 @@ def main(values: flags.FlagValues) -> None:
         if values[name].value < 1:
             raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
     count = values.count
-    kind = captcha.make_kind(
-        values.charset, values.length, values.width, values.height, captcha.FILES_STREAM, values.seed
+    kind = generated.make_kind(
+        values.charset, values.length, values.width, values.height, generated.FILES_STREAM, values.seed
     )
-    captcha_writer.prepare(out, values.overwrite)
+    writer.prepare(out, values.overwrite)
     started = time.perf_counter()
     try:
-        paths = captcha_writer.write(out, kind, count, values.workers)
+        paths = writer.write(out, kind, count, values.workers)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(
             f"the captchas in {out} are whole, and its manifest says that some are missing"
@@ -56,7 +56,7 @@ def main(values: flags.FlagValues) -> None:
     seconds = time.perf_counter() - started
     shown = paths[:_ON_SHEET]
     pictures = np.stack([imageio.imread(path) for path in shown])
-    sheet = viz.labelled(pictures, [captcha_folder.label_of(path) for path in shown])
-    viz.write_png(os.path.join(out, captcha_folder.CONTACT_SHEET), sheet)
-    captcha_writer.finish(out, kind, count)
+    sheet = viz.labelled(pictures, [label_of(path) for path in shown])
+    viz.write_png(os.path.join(out, CONTACT_SHEET), sheet)
+    writer.finish(out, kind, count)
     print(f"{count:,} captchas in {out}, drawn and written in {seconds:.1f} s: {count / seconds:,.0f} pictures/s.")

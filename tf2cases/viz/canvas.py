@@ -4,7 +4,15 @@ Matplotlib is imported by the first drawing, since that takes half a second that
 not used: it keeps global state, and figures in it live until they are closed.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 DPI = 110
 INK = "#222222"
@@ -30,7 +38,7 @@ CLASSES = (
 MARKERS = "os^DvP*X"
 
 
-def figure(width: float, height: float, dpi: int = DPI, layout: str | None = "constrained"):
+def figure(width: float, height: float, dpi: int = DPI, layout: str | None = "constrained") -> "Figure":
     """A white matplotlib figure of `width` x `height` inches that belongs to nobody else."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -42,18 +50,18 @@ def figure(width: float, height: float, dpi: int = DPI, layout: str | None = "co
     return made
 
 
-def pixels(drawn) -> np.ndarray:
+def pixels(drawn: "Figure") -> np.ndarray:
     """Renders a figure to uint8 [H, W, 3]."""
     drawn.canvas.draw()
     return np.array(drawn.canvas.buffer_rgba())[..., :3]
 
 
-def plain(text) -> str:
+def plain(text: object) -> str:
     """The text as it is, where matplotlib would take what stands between two dollar signs for a formula."""
     return str(text).replace("$", r"\$")
 
 
-def dress(axes, title="", xlabel="", ylabel="", grid="both"):
+def dress(axes: "Axes", title: str = "", xlabel: str = "", ylabel: str = "", grid: str | None = "both") -> None:
     """Title at the left, names of the axes, a light grid behind the data, no box around it."""
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     axes.set_xlabel(plain(xlabel), fontsize=9.5, color=INK)
@@ -65,7 +73,7 @@ def dress(axes, title="", xlabel="", ylabel="", grid="both"):
         axes.grid(True, axis=grid, color=FAINT, linewidth=0.7)
 
 
-def readable_ticks(axis, values):
+def readable_ticks(axis: "Axis", values: ArrayLike) -> None:
     """Few ticks; whole numbers for whole values; thousands apart: 20,000."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 

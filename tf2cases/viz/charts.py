@@ -3,11 +3,15 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tf2cases.errors import UsageError
 from tf2cases.viz import canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SPLITS = {"train": 0, "eval": 1}  # the index of the split's colour, the same in every chart
 
@@ -33,7 +37,7 @@ def curves(
       uint8 [H, W, 3].
 
     Raises:
-      UsageError: if there is no series, or one that is empty or has steps and values of different shapes.
+      ValueError: if there is no series, or one that is empty or has steps and values of different shapes.
     """
     figure = canvas.figure(*size)
     _draw_curves(figure.add_subplot(), series, title, ylabel, xlabel, width=size[0])
@@ -53,7 +57,7 @@ def training_curves(history: Sequence[Mapping], names: Sequence[str] | None = No
       uint8 [H, W, 3]; up to three panels in a row.
 
     Raises:
-      UsageError: if no record has a value, `names` is empty, or one of them does not appear.
+      ValueError: if no record has a value, `names` is empty, or one of them does not appear.
     """
     metrics = {}  # {name: {split: ([steps], [values])}}
     for record in history:
@@ -62,15 +66,15 @@ def training_curves(history: Sequence[Mapping], names: Sequence[str] | None = No
             steps.append(record["step"])
             values.append(math.nan if value is None else float(value))
     if not metrics:
-        raise UsageError("history holds no values, but must have at least one record with one.")
+        raise ValueError("history holds no values, but must have at least one record with one.")
     if names is None:
         first = [name for name in ("loss", "accuracy") if name in metrics]
         names = first + [name for name in metrics if name not in first]
     if not names:
-        raise UsageError(f"names is empty, but must hold one of {', '.join(sorted(metrics))}.")
+        raise ValueError(f"names is empty, but must hold one of {', '.join(sorted(metrics))}.")
     for name in names:
         if name not in metrics:
-            raise UsageError(f"metric {name!r} is not one of {', '.join(sorted(metrics))}.")
+            raise ValueError(f"metric {name!r} is not one of {', '.join(sorted(metrics))}.")
 
     columns = min(len(names), 2 if len(names) == 4 else 3)
     rows = math.ceil(len(names) / columns)
@@ -85,15 +89,15 @@ def training_curves(history: Sequence[Mapping], names: Sequence[str] | None = No
     return canvas.pixels(figure)
 
 
-def _draw_curves(axes, series, title, ylabel, xlabel, width):
+def _draw_curves(axes: "Axes", series: Mapping[str, tuple], title: str, ylabel: str, xlabel: str, width: float) -> None:
     if not series:
-        raise UsageError("series is empty, but must hold at least one series.")
+        raise ValueError("series is empty, but must hold at least one series.")
     free = itertools.count(len(_SPLITS) if set(series) & set(_SPLITS) else 0)
     handles = []
     for name, (steps, values) in series.items():
         steps, values = np.asarray(steps), np.asarray(values, np.float64)
         if steps.shape != values.shape or steps.ndim != 1 or not steps.size:
-            raise UsageError(
+            raise ValueError(
                 f"series {name!r} has steps {list(steps.shape)} and values {list(values.shape)}, "
                 "but must have the same number of both, at least 1."
             )
@@ -127,7 +131,7 @@ def _draw_curves(axes, series, title, ylabel, xlabel, width):
         axes.legend(*entries, loc="upper left", bbox_to_anchor=(1.01, 1), **style)
 
 
-def bars(labels: Sequence, counts, title: str, xlabel: str = "", ylabel: str = "") -> np.ndarray:
+def bars(labels: Sequence, counts: ArrayLike, title: str, xlabel: str = "", ylabel: str = "") -> np.ndarray:
     """A bar for each label, with its number above it.
 
     Args:
@@ -141,16 +145,16 @@ def bars(labels: Sequence, counts, title: str, xlabel: str = "", ylabel: str = "
       uint8 [H, W, 3], wider for many labels.
 
     Raises:
-      UsageError: if there is no bar, the numbers of labels and counts differ, or a count is below 0 or not finite.
+      ValueError: if there is no bar, the numbers of labels and counts differ, or a count is below 0 or not finite.
     """
     labels, counts = [canvas.plain(label) for label in labels], np.asarray(counts)
     if counts.shape != (len(labels),) or not labels:
-        raise UsageError(
+        raise ValueError(
             f"there are {len(labels)} labels and counts {list(counts.shape)}, "
             "but must be one count for each label, at least 1."
         )
     if not (np.isfinite(counts).all() and (counts >= 0).all()):
-        raise UsageError(f"counts are {counts.tolist()}, but must be finite numbers of at least 0.")
+        raise ValueError(f"counts are {counts.tolist()}, but must be finite numbers of at least 0.")
     numbers = [f"{count:,.0f}" if count == int(count) or count >= 1000 else f"{count:.3g}" for count in counts.tolist()]
     width = max(6.4, 0.22 * len(labels) + 1)
     slot = (width - 1) / len(labels)  # inches
@@ -181,12 +185,12 @@ def bars(labels: Sequence, counts, title: str, xlabel: str = "", ylabel: str = "
     return canvas.pixels(figure)
 
 
-def _inches(texts, points) -> float:
+def _inches(texts: Sequence[str], points: float) -> float:
     """About how long the longest text is, with some air: letters are some 0.6 of the font's size wide."""
     return (max(map(len, texts)) * 0.6 + 0.6) * points / 72
 
 
-def confusion_matrix(counts, class_names: Sequence, title: str) -> np.ndarray:
+def confusion_matrix(counts: ArrayLike, class_names: Sequence, title: str) -> np.ndarray:
     """Truth against prediction.
 
     The colour is a cell's share of its row (of the examples that truly are of this class), on a square-root scale so
@@ -201,17 +205,17 @@ def confusion_matrix(counts, class_names: Sequence, title: str) -> np.ndarray:
       uint8 [H, W, 3].
 
     Raises:
-      UsageError: for another shape or dtype, another number of names, or counts below 0.
+      ValueError: for another shape or dtype, another number of names, or counts below 0.
     """
     counts = np.asarray(counts)
     names = [canvas.plain(name) for name in class_names]
     k = len(counts) if counts.ndim else 0
     if counts.shape != (k, k) or not k or not np.issubdtype(counts.dtype, np.integer):
-        raise UsageError(f"counts are {counts.dtype} {list(counts.shape)}, but must be integers [K, K], K >= 1.")
+        raise ValueError(f"counts are {counts.dtype} {list(counts.shape)}, but must be integers [K, K], K >= 1.")
     if len(names) != k:
-        raise UsageError(f"there are {len(names)} class names, but must be {k}, one for each row.")
+        raise ValueError(f"there are {len(names)} class names, but must be {k}, one for each row.")
     if (counts < 0).any():
-        raise UsageError(f"counts hold {counts.min()}, but must be at least 0.")
+        raise ValueError(f"counts hold {counts.min()}, but must be at least 0.")
     from matplotlib.colors import PowerNorm
 
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -233,16 +237,21 @@ def confusion_matrix(counts, class_names: Sequence, title: str) -> np.ndarray:
     axes.grid(True, which="minor", color="#EEEEEE", linewidth=0.8 if k <= 20 else 0.3)
     axes.tick_params(which="minor", length=0)
     if k <= 20:
-        digits = len(f"{counts.max():,}")
-        size = min(9, cell * 72 / (0.6 * digits + 0.6))
-        for row, column in np.ndindex(k, k):
-            count = counts[row, column]
-            dark = share[row, column] > 0.3
-            colour = "white" if dark else canvas.INK if count else "#BBBBBB"
-            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, color=colour)
+        _write_counts(axes, counts, share, cell)
     bar = figure.colorbar(image, ax=axes, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1], shrink=0.7, aspect=25, pad=0.02)
     bar.ax.set_yticklabels(["0", "1 %", "5 %", "20 %", "50 %", "100 %"])
     bar.ax.tick_params(labelsize=8.5, colors=canvas.INK, length=3)
     bar.set_label("share of the row", fontsize=9, color=canvas.INK)
     bar.outline.set_visible(False)
     return canvas.pixels(figure)
+
+
+def _write_counts(axes: "Axes", counts: np.ndarray, share: np.ndarray, cell: float) -> None:
+    """Writes the counts of a confusion matrix into its cells, which are `cell` inches wide."""
+    digits = len(f"{counts.max():,}")
+    size = min(9, cell * 72 / (0.6 * digits + 0.6))
+    for row, column in np.ndindex(*counts.shape):
+        count = counts[row, column]
+        dark = share[row, column] > 0.3
+        colour = "white" if dark else canvas.INK if count else "#BBBBBB"
+        axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, color=colour)

@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tf2cases import files
-from tf2cases.errors import UsageError
 
 
-def write_png(path: str | os.PathLike, image) -> None:
+def write_png(path: str | os.PathLike, image: ArrayLike) -> None:
     """Writes a PNG file; an existing one is replaced, missing folders are made.
 
     Args:
@@ -17,7 +17,7 @@ def write_png(path: str | os.PathLike, image) -> None:
       image: uint8 [H, W], [H, W, 1], [H, W, 3] or, with opacity last, [H, W, 4].
 
     Raises:
-      UsageError: for another dtype or shape.
+      ValueError: for another dtype or shape.
       OSError: if the file cannot be written; an older file at `path` is then still there, and nothing new.
     """
     import imageio.v3 as imageio
@@ -33,7 +33,7 @@ def read_png(path: str | os.PathLike) -> np.ndarray:
     return imageio.imread(path, extension=".png", plugin="pillow")
 
 
-def write_gif(path: str | os.PathLike, frames: Sequence, frames_per_second: float) -> None:
+def write_gif(path: str | os.PathLike, frames: Sequence[ArrayLike], frames_per_second: float) -> None:
     """Writes an animated GIF that repeats for ever; an existing one is replaced, missing folders are made.
 
     GIF counts time in hundredths of a second, so the frames of, say, 30 a second last 3 or 4 of them, in turns that
@@ -45,19 +45,19 @@ def write_gif(path: str | os.PathLike, frames: Sequence, frames_per_second: floa
       frames_per_second: above 0, at most 50 (viewers slow down what is faster).
 
     Raises:
-      UsageError: for no frames, another dtype or shape, frames that differ in it, or another rate.
+      ValueError: for no frames, another dtype or shape, frames that differ in it, or another rate.
       OSError: as in `write_png`.
     """
     import imageio.v3 as imageio
 
     if not 0 < frames_per_second <= 50:
-        raise UsageError(f"frames_per_second is {frames_per_second}, but must be above 0 and at most 50.")
+        raise ValueError(f"frames_per_second is {frames_per_second}, but must be above 0 and at most 50.")
     made = [_pixels(f"frame {i}", frame, (1, 3)) for i, frame in enumerate(frames)]
     if not made:
-        raise UsageError("frames is empty, but must hold at least one frame.")
+        raise ValueError("frames is empty, but must hold at least one frame.")
     for i, frame in enumerate(made):
         if frame.shape != made[0].shape:
-            raise UsageError(
+            raise ValueError(
                 f"frame {i} has the shape {list(frame.shape)}, but must have frame 0's, {list(made[0].shape)}."
             )
     ends = np.rint(np.arange(len(made) + 1) * 100 / frames_per_second).astype(int)
@@ -74,14 +74,14 @@ def write_gif(path: str | os.PathLike, frames: Sequence, frames_per_second: floa
     files.write_bytes(path, encoded)
 
 
-def _pixels(name, image, channels) -> np.ndarray:
+def _pixels(name: str, image: ArrayLike, channels: tuple[int, ...]) -> np.ndarray:
     """uint8 [H, W] or [H, W, C], C > 1."""
     image = np.asarray(image)
     shape = image.shape
     accepted = len(shape) == 2 or (len(shape) == 3 and shape[2] in channels)
     if image.dtype != np.uint8 or not accepted or 0 in shape:
         wanted = ", ".join(f"[H, W, {c}]" for c in channels)
-        raise UsageError(
+        raise ValueError(
             f"{name} is {image.dtype} {list(shape)}, but must be uint8 [H, W] or one of {wanted}, with H, W >= 1."
         )
     return image[..., 0] if shape[2:] == (1,) else image

@@ -1,48 +1,50 @@
 """Many pictures in one."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tf2cases.errors import UsageError
 from tf2cases.viz import canvas
 
 
-def to_uint8(images) -> np.ndarray:
+def to_uint8(images: ArrayLike) -> np.ndarray:
     """Pictures as bytes: float [0, 1] is scaled by 255, rounded to the nearest and clipped; uint8 stays as it is.
 
     Raises:
-      UsageError: for another dtype, or values that are not finite.
+      TypeError: for another dtype.
+      ValueError: for values that are not finite.
     """
     images = np.asarray(images)
     if images.dtype == np.uint8:
         return images
     if not np.issubdtype(images.dtype, np.floating):
-        raise UsageError(f"images are {images.dtype}, but must be uint8 or float in [0, 1].")
+        raise TypeError(f"images are {images.dtype}, but must be uint8 or float in [0, 1].")
     if not np.isfinite(images).all():
-        raise UsageError("images hold values that are not finite, but must be float in [0, 1].")
+        raise ValueError("images hold values that are not finite, but must be float in [0, 1].")
     # At least float32: in float16 the scaled values above 128 would be rounded twice.
     scaled = images.astype(np.promote_types(images.dtype, np.float32)) * 255
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
-def _batch(images) -> np.ndarray:
+def _batch(images: ArrayLike) -> np.ndarray:
     """uint8 [N, h, w, 1|3] of pictures that are accepted, none of the sizes zero."""
     shape = list(np.shape(images))
     if len(shape) != 4 or 0 in shape or shape[-1] not in (1, 3):
-        raise UsageError(f"images have the shape {shape}, but must be [N, h, w, 1] or [N, h, w, 3] with N, h, w >= 1.")
+        raise ValueError(f"images have the shape {shape}, but must be [N, h, w, 1] or [N, h, w, 3] with N, h, w >= 1.")
     return to_uint8(images)
 
 
-def _columns(columns, count) -> int:
+def _columns(columns: int | None, count: int) -> int:
     if columns is None:
         return math.ceil(math.sqrt(count))
     if columns < 1:
-        raise UsageError(f"columns is {columns}, but must be at least 1.")
+        raise ValueError(f"columns is {columns}, but must be at least 1.")
     return columns
 
 
-def montage(images, columns: int | None = None, border: int = 1, border_value: int = 128) -> np.ndarray:
+def montage(images: ArrayLike, columns: int | None = None, border: int = 1, border_value: int = 128) -> np.ndarray:
     """Lays pictures out in rows, left to right and top to bottom.
 
     Args:
@@ -55,13 +57,14 @@ def montage(images, columns: int | None = None, border: int = 1, border_value: i
       uint8 [rows * (h + border) + border, columns * (w + border) + border, C].
 
     Raises:
-      UsageError: for another shape or dtype, columns < 1, border < 0 or border_value outside 0-255.
+      TypeError: for another dtype.
+      ValueError: for another shape, columns < 1, border < 0 or border_value outside 0-255.
     """
     images = _batch(images)
     if border < 0:
-        raise UsageError(f"border is {border}, but must be at least 0.")
+        raise ValueError(f"border is {border}, but must be at least 0.")
     if not 0 <= border_value <= 255:
-        raise UsageError(f"border_value is {border_value}, but must lie in 0 to 255.")
+        raise ValueError(f"border_value is {border_value}, but must lie in 0 to 255.")
     count, h, w, channels = images.shape
     columns = _columns(columns, count)
     rows = math.ceil(count / columns)
@@ -73,7 +76,13 @@ def montage(images, columns: int | None = None, border: int = 1, border_value: i
     return np.pad(grid, ((0, border), (0, border), (0, 0)), constant_values=np.uint8(border_value))
 
 
-def labelled(images, labels, columns: int | None = None, marks=None, invert: bool = False) -> np.ndarray:
+def labelled(
+    images: ArrayLike,
+    labels: Sequence,
+    columns: int | None = None,
+    marks: ArrayLike | None = None,
+    invert: bool = False,
+) -> np.ndarray:
     """Pictures in rows, each with its label above; small pictures are enlarged by a whole factor.
 
     Args:
@@ -87,16 +96,17 @@ def labelled(images, labels, columns: int | None = None, marks=None, invert: boo
       uint8 [H, W, 3].
 
     Raises:
-      UsageError: for another shape or dtype, or labels or marks of another number.
+      TypeError: for another dtype.
+      ValueError: for another shape, or labels or marks of another number.
     """
     images = _batch(images)
     count = len(images)
     texts = [canvas.plain(label) for label in labels]
     marks = np.zeros(count, bool) if marks is None else np.asarray(marks)
     if len(texts) != count:
-        raise UsageError(f"there are {len(texts)} labels, but must be {count}, one for each image.")
+        raise ValueError(f"there are {len(texts)} labels, but must be {count}, one for each image.")
     if marks.shape != (count,) or marks.dtype != bool:
-        raise UsageError(f"marks are {marks.dtype} {list(marks.shape)}, but must be bool [{count}].")
+        raise ValueError(f"marks are {marks.dtype} {list(marks.shape)}, but must be bool [{count}].")
     columns = _columns(columns, count)
     if invert:
         images = 255 - images
@@ -133,7 +143,7 @@ def labelled(images, labels, columns: int | None = None, marks=None, invert: boo
     return page
 
 
-def _largest(texts, styles, dpi) -> tuple[int, int]:
+def _largest(texts: Sequence[str], styles: Sequence[dict], dpi: int) -> tuple[int, int]:
     """Width and height in pixels that the largest of the texts needs."""
     figure = canvas.figure(1, 1, dpi, layout=None)
     boxes = [figure.text(0, 0, text, **style).get_window_extent() for text, style in zip(texts, styles, strict=True)]

@@ -1,23 +1,29 @@
 """Points: with a line through them, in space, by class."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tf2cases.errors import UsageError
 from tf2cases.viz import canvas
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def _same_length(**arrays) -> list[np.ndarray]:
+
+def _same_length(**arrays: ArrayLike) -> list[np.ndarray]:
     """The arrays as float64 [N], N >= 1."""
     made = [np.asarray(values, np.float64) for values in arrays.values()]
     if len({a.shape for a in made}) > 1 or made[0].ndim != 1 or not made[0].size:
         shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in zip(arrays, made, strict=True))
-        raise UsageError(f"the shapes are {shapes}, but must all be [N] with the same N >= 1.")
+        raise ValueError(f"the shapes are {shapes}, but must all be [N] with the same N >= 1.")
     return made
 
 
-def scatter_with_line(x, y, slope: float, intercept: float, xlabel: str, ylabel: str, title: str) -> np.ndarray:
+def scatter_with_line(
+    x: ArrayLike, y: ArrayLike, slope: float, intercept: float, xlabel: str, ylabel: str, title: str
+) -> np.ndarray:
     """Points, and the line y = slope * x + intercept over their range.
 
     Args:
@@ -33,7 +39,7 @@ def scatter_with_line(x, y, slope: float, intercept: float, xlabel: str, ylabel:
       uint8 [H, W, 3].
 
     Raises:
-      UsageError: if x and y are not of one length, or are empty.
+      ValueError: if x and y are not of one length, or are empty.
     """
     x, y = _same_length(x=x, y=y)
     figure = canvas.figure(6.4, 4.4)
@@ -61,7 +67,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
-def scatter_3d(x, y, z, labels: Sequence[str], title: str) -> np.ndarray:
+def scatter_3d(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: Sequence[str], title: str) -> np.ndarray:
     """Points in space, coloured by z.
 
     Args:
@@ -75,11 +81,11 @@ def scatter_3d(x, y, z, labels: Sequence[str], title: str) -> np.ndarray:
       uint8 [H, W, 3].
 
     Raises:
-      UsageError: if x, y and z are not of one length, or are empty, or there are not three labels.
+      ValueError: if x, y and z are not of one length, or are empty, or there are not three labels.
     """
     x, y, z = _same_length(x=x, y=y, z=z)
     if len(labels) != 3:
-        raise UsageError(f"there are {len(labels)} labels, but must be 3: of x, y and z.")
+        raise ValueError(f"there are {len(labels)} labels, but must be 3: of x, y and z.")
     figure = canvas.figure(6.4, 5.0, layout=None)
     axes = figure.add_axes((0.0, 0.02, 0.93, 0.94), projection="3d")
     axes.scatter(x, y, z, c=z, cmap="viridis", s=30, depthshade=False, linewidths=0)
@@ -97,7 +103,14 @@ def scatter_3d(x, y, z, labels: Sequence[str], title: str) -> np.ndarray:
     return canvas.pixels(figure)
 
 
-def scatter_classes(points, labels, title: str, xlabel: str = "", ylabel: str = "", class_names=None) -> np.ndarray:
+def scatter_classes(
+    points: ArrayLike,
+    labels: ArrayLike,
+    title: str,
+    xlabel: str = "",
+    ylabel: str = "",
+    class_names: Sequence | None = None,
+) -> np.ndarray:
     """Points in the plane, a colour and a marker for each class, and its name at the median of its points.
 
     Args:
@@ -112,25 +125,16 @@ def scatter_classes(points, labels, title: str, xlabel: str = "", ylabel: str = 
       uint8 [H, W, 3].
 
     Raises:
-      UsageError: for another shape, or labels that are of another number or have no name.
+      ValueError: for another shape, or labels that are of another number or have no name.
     """
     points, labels = np.asarray(points, np.float64), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise UsageError(f"points have the shape {list(points.shape)}, but must be [N, 2], N >= 1.")
+        raise ValueError(f"points have the shape {list(points.shape)}, but must be [N, 2], N >= 1.")
     if labels.shape != points.shape[:1]:
-        raise UsageError(
+        raise ValueError(
             f"labels have the shape {list(labels.shape)}, but must be [{len(points)}], one for each point."
         )
-    present = np.unique(labels)
-    if class_names is None:
-        classes = {label: (i, str(label)) for i, label in enumerate(present.tolist())}
-    else:
-        if labels.dtype.kind not in "iu" or present[0] < 0 or present[-1] >= len(class_names):
-            raise UsageError(
-                f"labels lie in {present[0]} to {present[-1]}, but must be integers in "
-                f"0 to {len(class_names) - 1}, one for each of the class names."
-            )
-        classes = {label: (label, str(class_names[label])) for label in present.tolist()}
+    classes = _classes(labels, class_names)
     from matplotlib.patheffects import withStroke
 
     figure = canvas.figure(6.8, 5.6)
@@ -162,12 +166,31 @@ def scatter_classes(points, labels, title: str, xlabel: str = "", ylabel: str = 
     canvas.dress(axes, title, xlabel, ylabel)
     canvas.readable_ticks(axes.xaxis, points[:, 0])
     canvas.readable_ticks(axes.yaxis, points[:, 1])
+    _legend(axes, handles, [name for _, name in classes.values()])
+    return canvas.pixels(figure)
+
+
+def _classes(labels: np.ndarray, class_names: Sequence | None) -> dict:
+    """{label: (number of the class's colour, name)} of the labels that are there."""
+    present = np.unique(labels)
+    if class_names is None:
+        return {label: (i, str(label)) for i, label in enumerate(present.tolist())}
+    if labels.dtype.kind not in "iu" or present[0] < 0 or present[-1] >= len(class_names):
+        raise ValueError(
+            f"labels lie in {present[0]} to {present[-1]}, but must be integers in 0 to {len(class_names) - 1}, one "
+            "for each of the class names."
+        )
+    return {label: (label, str(class_names[label])) for label in present.tolist()}
+
+
+def _legend(axes: "Axes", handles: list, names: list[str]) -> None:
+    """Puts the classes beside the chart, in columns of 22."""
     legend = axes.legend(
         handles,
-        [canvas.plain(name) for _, name in classes.values()],
+        [canvas.plain(name) for name in names],
         loc="upper left",
         bbox_to_anchor=(1.01, 1),
-        ncols=-(-len(classes) // 22),
+        ncols=-(-len(names) // 22),
         frameon=False,
         fontsize=9,
         labelcolor=canvas.INK,
@@ -176,4 +199,3 @@ def scatter_classes(points, labels, title: str, xlabel: str = "", ylabel: str = 
     for handle in legend.legend_handles:
         handle.set_sizes([30])
         handle.set_alpha(1)
-    return canvas.pixels(figure)

@@ -2,11 +2,14 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf2cases.errors import UsageError
 from tf2cases.viz import canvas
+
+if TYPE_CHECKING:
+    from matplotlib.patches import FancyBboxPatch
 
 _ROWS = 8  # boxes in a column
 _FILL = {True: "#dbe9f6", False: "#f0f0f0"}  # with parameters, without
@@ -24,10 +27,10 @@ def structure(layers: Sequence[tuple], input_shape: Sequence[int]) -> np.ndarray
       uint8 [H, W, 3].
 
     Raises:
-      UsageError: there is no layer.
+      ValueError: there is no layer.
     """
     if not layers:
-        raise UsageError("layers is empty, but must hold at least one layer.")
+        raise ValueError("layers is empty, but must hold at least one layer.")
     boxes = [("input", tuple(input_shape), 0)] + [(name, tuple(shape[1:]), count) for name, shape, count in layers]
     columns = -(-len(boxes) // _ROWS)
     rows = -(-len(boxes) // columns)
@@ -51,7 +54,7 @@ def structure(layers: Sequence[tuple], input_shape: Sequence[int]) -> np.ndarray
     return canvas.pixels(figure)
 
 
-def _box(x, y, fill):
+def _box(x: float, y: float, fill: str) -> "FancyBboxPatch":
     from matplotlib.patches import FancyBboxPatch
 
     return FancyBboxPatch(

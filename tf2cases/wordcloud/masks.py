@@ -1,10 +1,8 @@
 """The shape that a cloud fills, and its colours: white or transparent is outside."""
 
 import dataclasses
-import io
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
@@ -34,12 +32,11 @@ def read(path: str) -> Mask:
       UsageError: no picture, damaged, above 50 megapixels, or white or transparent all over.
     """
     try:
-        data = picture_files.read(path)
+        pixels = np.asarray(picture_files.decode(path, "RGBA"))
     except UsageError as error:
         raise UsageError(
             both(f"--mask: {error}", "（无法读取蒙版图片，请给出 PNG、JPEG 等格式的完好图片。）")
         ) from error
-    pixels = _rgba(Image.open(io.BytesIO(data)))
     picture, opacity = pixels[..., :3], pixels[..., 3]
     inside = (picture < WHITE).any(axis=2) & (opacity >= OPAQUE)
     if not inside.any():
@@ -51,13 +48,3 @@ def read(path: str) -> Mask:
             )
         )
     return Mask(inside, picture)
-
-
-def _rgba(image) -> np.ndarray:
-    """uint8 [H, W, 4] of an image of any mode."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
-        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-        image = image.convert("RGB")
-    return np.asarray(image.convert("RGBA"))

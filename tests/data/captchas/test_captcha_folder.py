@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf2cases.data.captchas import folder as captcha_folder
+from tf2cases.data.captchas import folder
 from tf2cases.errors import UsageError
 
 _SHARED = os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "shared", "data", "captchas", "seed_train.tar")
@@ -22,13 +22,13 @@ def _png(value=0, size=(16, 6), mode="L"):
     return buffer.getvalue()
 
 
-def _fill(folder, files):
+def _fill(place, files):
     for name, data in files.items():
-        path = os.path.join(folder, name)
+        path = os.path.join(place, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(data)
-    return str(folder)
+    return str(place)
 
 
 def _tar(path, files, links=()):
@@ -54,13 +54,13 @@ def _manifest(**changed):
     [("0123.png", "0123"), ("0123-00007.png", "0123"), ("a/b-c/xY9-1-2.JPG", "xY9"), ("e\u0301.png", "é")],
 )
 def test_label_of_a_name(name, label):
-    assert captcha_folder.label_of(name) == label
+    assert folder.label_of(name) == label
 
 
 def test_names_stay_apart_where_case_is_not_told():
-    names = [captcha_folder.file_name(text, i) for i, text in enumerate(["ab", "AB", "aB"])]
+    names = [folder.file_name(text, i) for i, text in enumerate(["ab", "AB", "aB"])]
     assert len({name.lower() for name in names}) == 3
-    assert captcha_folder.file_name("7", 123456) == "7-123456.png"
+    assert folder.file_name("7", 123456) == "7-123456.png"
 
 
 def test_reads_flat_and_nested_in_the_order_of_names(tmp_path):
@@ -72,7 +72,7 @@ def test_reads_flat_and_nested_in_the_order_of_names(tmp_path):
         ".00.png": b"x",
         ".hid/31.png": _png(31),
     }
-    pictures = captcha_folder.read(_fill(tmp_path, files))
+    pictures = folder.read(_fill(tmp_path, files))
     assert pictures.names == ["12.png", "21.png", "30-1.png"]
     assert pictures.images.shape == (3, 6, 16, 1)
     np.testing.assert_array_equal(pictures.images[:, 0, 0, 0], [12, 21, 30])
@@ -83,25 +83,25 @@ def test_reads_flat_and_nested_in_the_order_of_names(tmp_path):
 
 def test_archive_reads_as_the_folder(tmp_path):
     files = {f"set/{i:02d}.png": _png(i) for i in range(30)}
-    folder = captcha_folder.read(_fill(tmp_path / "a", files))
-    archive = captcha_folder.read(_tar(tmp_path / "a.tar", dict(reversed(files.items()))))
-    assert folder.names == archive.names
-    np.testing.assert_array_equal(folder.images, archive.images)
-    np.testing.assert_array_equal(folder.labels, archive.labels)
+    unpacked = folder.read(_fill(tmp_path / "a", files))
+    archive = folder.read(_tar(tmp_path / "a.tar", dict(reversed(files.items()))))
+    assert unpacked.names == archive.names
+    np.testing.assert_array_equal(unpacked.images, archive.images)
+    np.testing.assert_array_equal(unpacked.labels, archive.labels)
 
 
 def test_nothing_leaves_an_archive(tmp_path):
     path = _tar(tmp_path / "a.tar", {"../01.png": _png(1), "/02.png": _png(2)}, links=["03.png"])
     with pytest.raises(UsageError, match=r"1 unreadable pictures, the last 03\.png \(it is a link or a device\)"):
-        captcha_folder.read(path)
-    pictures = captcha_folder.read(path, max_bad_images=1)
+        folder.read(path)
+    pictures = folder.read(path, max_bad_images=1)
     assert pictures.names == ["01.png", "02.png"]
     assert sorted(os.listdir(tmp_path)) == ["a.tar"]
 
 
 def test_held_out_tenth_is_a_property_of_the_name(tmp_path):
     names = [f"{i:04d}.png" for i in range(400)]
-    source = captcha_folder.load(_fill(tmp_path, {name: _png(i % 256) for i, name in enumerate(names)}))
+    source = folder.load(_fill(tmp_path, {name: _png(i % 256) for i, name in enumerate(names)}))
     expected = [i for i, n in enumerate(names) if int(hashlib.sha256(n.encode()).hexdigest()[:16], 16) % 10 == 0]
     labels = np.array([[int(c) for c in f"{i:04d}"] for i in expected])
     np.testing.assert_array_equal(source.test["labels"], labels)
@@ -112,18 +112,18 @@ def test_held_out_tenth_is_a_property_of_the_name(tmp_path):
 
 def test_too_few_pictures_to_split(tmp_path):
     with pytest.raises(UsageError, match=r"has 1 pictures, of which [01] are held out .* expected more pictures"):
-        captcha_folder.load(_fill(tmp_path, {"0123.png": _png()}))
+        folder.load(_fill(tmp_path, {"0123.png": _png()}))
 
 
 def test_contact_sheet_is_not_a_captcha(tmp_path):
     path = _fill(tmp_path, {"01.png": _png(), "contact_sheet.png": _png()})
-    assert captcha_folder.read(path).names == ["01.png"]
+    assert folder.read(path).names == ["01.png"]
 
 
 def test_other_sizes_are_resized(tmp_path):
     path = _fill(tmp_path, {"0.png": _png(50), "1.png": _png(60, (33, 44))})
-    assert captcha_folder.read(path).images.shape == (2, 6, 16, 1)
-    pictures = captcha_folder.read(path, width=10, height=20)
+    assert folder.read(path).images.shape == (2, 6, 16, 1)
+    pictures = folder.read(path, width=10, height=20)
     assert pictures.images.shape == (2, 20, 10, 1)
     np.testing.assert_array_equal(pictures.images[1], 60)
 
@@ -139,53 +139,70 @@ def test_other_sizes_are_resized(tmp_path):
         ("P", 0, 0),
     ],
 )
-def test_grey_of_every_mode(mode, value, grey):
-    np.testing.assert_array_equal(captcha_folder.decode(_png(value, mode=mode)), np.full([6, 16], grey))
+def test_grey_of_every_mode(tmp_path, mode, value, grey):
+    path = _fill(tmp_path, {"0.png": _png(value, mode=mode)})
+    np.testing.assert_array_equal(folder.read(path).images[0, ..., 0], np.full([6, 16], grey))
 
 
-@pytest.mark.parametrize("folder", ["", "set/"])
-def test_manifest_gives_the_defaults(tmp_path, folder):
-    files = {f"{folder}11-00000.png": _png(), f"{folder}manifest.json": _manifest()}
+@pytest.mark.parametrize("place", ["", "set/"])
+def test_manifest_gives_the_defaults(tmp_path, place):
+    files = {f"{place}11-00000.png": _png(), f"{place}manifest.json": _manifest()}
     for path in (_fill(tmp_path / "a", files), _tar(tmp_path / "a.tar", files)):
-        pictures = captcha_folder.read(path)
+        pictures = folder.read(path)
         assert pictures.charset.characters == "0123"
         assert pictures.images.shape == (1, 8, 20, 1)
-        assert captcha_folder.read(path, charset="digits", width=30).images.shape == (1, 8, 30, 1)
+        assert folder.read(path, charset="digits", width=30).images.shape == (1, 8, 30, 1)
 
 
 def test_manifests_of_others_are_passed_over(tmp_path):
     for i, data in enumerate([b"\xff", b"[]", b'{"length": 3}']):
-        assert len(captcha_folder.read(_fill(tmp_path / str(i), {"11.png": _png(), "manifest.json": data})).names) == 1
+        assert len(folder.read(_fill(tmp_path / str(i), {"11.png": _png(), "manifest.json": data})).names) == 1
 
 
 def test_says_that_a_folder_is_incomplete_as_its_manifest_does(tmp_path, capsys):
     files = {"11.png": _png(), "manifest.json": _manifest(complete=False)}
-    captcha_folder.read(_fill(tmp_path, files))
+    folder.read(_fill(tmp_path, files))
     assert "is incomplete, as manifest.json says: 1 of 3 captchas are there." in capsys.readouterr().out
 
 
-def test_refuses_a_damaged_manifest(tmp_path):
-    with pytest.raises(UsageError, match=r"manifest\.json: 'length' is '4', but must be of type int"):
-        captcha_folder.read(_fill(tmp_path, {"11.png": _png(), "manifest.json": _manifest(length="4")}))
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (dict(length="4"), r"manifest\.json: 'length' is '4', but must be of type int"),
+        (dict(charset="00"), r"manifest\.json: charset='00': the character '0' appears twice"),
+        (dict(length=50), r": length is 50, but must be from 1 to 40"),
+    ],
+)
+def test_refuses_a_damaged_manifest(tmp_path, changed, message):
+    with pytest.raises(UsageError, match=message):
+        folder.read(_fill(tmp_path, {"11.png": _png(), "manifest.json": _manifest(**changed)}))
+
+
+def test_folders_are_searched_as_for_any_pictures(tmp_path):
+    files = {"set/01.png": _png(1), "set/__MACOSX/02.png": b"junk", "elsewhere/03.pgm": b"P5 16 6 255\n" + bytes(96)}
+    _fill(tmp_path, files)
+    for name in ("one", "two"):
+        (tmp_path / "set" / name).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "loop").symlink_to(tmp_path / "set")
+    assert folder.read(str(tmp_path / "set")).names == ["01.png", "03.pgm"]
 
 
 def test_unreadable_pictures_are_skipped_up_to_the_limit(tmp_path, capsys):
     cut = _png(size=(160, 60), mode="RGB")[:60]
     path = _fill(tmp_path, {"00.png": b"", "01.png": b"no picture", "02.png": cut, "03.png": _png(3)})
-    pictures = captcha_folder.read(path, max_bad_images=3)
+    pictures = folder.read(path, max_bad_images=3)
     assert pictures.names == ["03.png"]
-    assert [name for name, _ in pictures.skipped] == ["00.png", "01.png", "02.png"]
     np.testing.assert_array_equal(pictures.labels, [[0, 3]])
     assert "Skipped 3 unreadable of 4 pictures, the first 00.png:" in capsys.readouterr().out
     with pytest.raises(UsageError, match=r"has 3 unreadable pictures, the last 02\.png \(.*\), .*--max_bad_images=2 "):
-        captcha_folder.read(path, max_bad_images=2)
+        folder.read(path, max_bad_images=2)
     with pytest.raises(UsageError, match=r"--max_bad_images=0"):
-        captcha_folder.read(path)
+        folder.read(path)
 
 
 def test_nothing_readable(tmp_path):
     with pytest.raises(UsageError, match=r"has no readable picture"):
-        captcha_folder.read(_fill(tmp_path, {"00.png": b""}), max_bad_images=5)
+        folder.read(_fill(tmp_path, {"00.png": b""}), max_bad_images=5)
 
 
 @pytest.mark.parametrize(
@@ -200,34 +217,35 @@ def test_nothing_readable(tmp_path):
         (["1234.png"], dict(length=5), r"/1234\.png: the label '1234' has 4 characters, but must have 5"),
         (["12.34.png"], {}, r"/12\.34\.png: the label '12\.34' has the character '\.', which ends a label"),
         (["-1.png"], {}, r"/-1\.png: the label '' has 0 characters, but must have 1"),
-        (["1.png"], dict(length=0), r"--length is 0, but must be from 1 to 40"),
+        (["1.png"], dict(length=0), r"^--length is 0, but must be from 1 to 40"),
+        (["1.png"], dict(charset="11"), r"^--charset='11': the character '1' appears twice"),
     ],
 )
 def test_label_errors_name_the_file(tmp_path, names, given, message):
     with pytest.raises(UsageError, match=message):
-        captcha_folder.read(_fill(tmp_path, {name: _png() for name in names}), **given)
+        folder.read(_fill(tmp_path, {name: _png() for name in names}), **given)
 
 
 def test_refuses_what_is_not_there(tmp_path):
     with pytest.raises(UsageError, match=r"has no pictures: expected some, named like 0123\.png"):
-        captcha_folder.read(str(tmp_path))
+        folder.read(str(tmp_path))
     with pytest.raises(UsageError, match=r"/none does not exist: expected a folder or a \.tar"):
-        captcha_folder.read(str(tmp_path / "none"))
+        folder.read(str(tmp_path / "none"))
     (tmp_path / "a.tar").write_bytes(b"x" * 2000)
     with pytest.raises(UsageError, match=r"a\.tar is not a tar archive \(.*\): expected a folder or a plain \.tar"):
-        captcha_folder.read(str(tmp_path / "a.tar"))
+        folder.read(str(tmp_path / "a.tar"))
 
 
 def test_a_cut_archive_is_refused_or_loses_its_last_picture(tmp_path):
     data = open(_tar(tmp_path / "a.tar", {f"{i}.png": os.urandom(2000) for i in range(3)}), "rb").read()
     (tmp_path / "b.tar").write_bytes(data[:4000])
     with pytest.raises(UsageError, match=r"damaged|unreadable"):
-        captcha_folder.read(str(tmp_path / "b.tar"))
+        folder.read(str(tmp_path / "b.tar"))
 
 
 @pytest.mark.skipif(not os.path.exists(_SHARED), reason="the real pictures are not there")
 def test_real_pictures():
-    source = captcha_folder.load(_SHARED)
+    source = folder.load(_SHARED)
     assert source.info == {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}
     sizes = [len(split["images"]) for split in (source.train, source.test)]
     assert sum(sizes) == 3956

@@ -9,7 +9,7 @@ import pytest
 
 from tf2cases.data.captchas.drawing import Kind
 from tf2cases.data.captchas.workers import Workers
-from tf2cases.errors import RunError, UsageError
+from tf2cases.errors import RunError
 
 _KIND = Kind("0123456789", 4, 160, 60, "test", 0)
 
@@ -36,7 +36,7 @@ def test_workers_change_the_package_in_themselves_only():
 
 
 def test_refuses_no_workers():
-    with pytest.raises(UsageError, match=r"--workers is 0, but must be at least 1"):
+    with pytest.raises(ValueError, match=r"^workers is 0, but must be at least 1"):
         Workers(0)
 
 

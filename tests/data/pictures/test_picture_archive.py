@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from tf2cases.data.pictures import archive as picture_archive
+from tf2cases.data.pictures import folder
 from tf2cases.data.pictures.archive import PictureArchive
 from tf2cases.errors import UsageError
 
@@ -24,9 +24,9 @@ def make_zip(path, members, compression=zipfile.ZIP_STORED):
 
 def make_tar(path, members, mode="w:gz", kind=tarfile.REGTYPE, link=""):
     with tarfile.open(path, mode) as archive:
-        folder = tarfile.TarInfo("set")
-        folder.type = tarfile.DIRTYPE
-        archive.addfile(folder)
+        top = tarfile.TarInfo("set")
+        top.type = tarfile.DIRTYPE
+        archive.addfile(top)
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size, info.type, info.linkname = len(data) if kind == tarfile.REGTYPE else 0, kind, link
@@ -154,7 +154,7 @@ def test_names_what_is_no_archive(tmp_path):
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_refuses_an_archive_without_pictures(tmp_path, make):
     path = make(tmp_path / "a", OTHERS)
-    with pytest.raises(UsageError, match=r"a has no pictures: expected files that end in"):
+    with pytest.raises(UsageError, match=r"a has no pictures, but must have files ending in"):
         read(path)
 
 
@@ -172,7 +172,7 @@ def test_one_damaged_member_is_an_error_of_its_own(tmp_path):
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_large_members_are_not_read(tmp_path, make, monkeypatch):
-    monkeypatch.setattr(picture_archive, "MAX_FILE_BYTES", 2**11)
+    monkeypatch.setattr(folder, "MAX_BYTES", 2**11)
     with PictureArchive(make(tmp_path / "a", FILES)).open() as (_, files):
         with pytest.raises(OSError, match="more than 0 MiB"):
             next(files)[1]()

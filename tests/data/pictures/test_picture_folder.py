@@ -4,14 +4,14 @@ import os
 
 import pytest
 
-from tf2cases.data.pictures import folder as picture_folder
+from tf2cases.data.pictures import folder
 from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import UsageError
 
 
-def put(folder, *names):
+def put(place, *names):
     for name in names:
-        path = folder / name
+        path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode())
 
@@ -28,8 +28,8 @@ def test_pictures_at_any_depth_sorted(tmp_path):
         "a/.x/y.png",
         "no_extension",
     )
-    put(tmp_path, "__MACOSX/._b.jpg", "z.u8")
-    assert PictureFolder(tmp_path).names == ["a.webp", "a/b/c.png", "b.JPG"]
+    put(tmp_path, "__MACOSX/._b.jpg", "z.u8", "my__MACOSX/d.pgm")
+    assert PictureFolder(tmp_path).names == ["a.webp", "a/b/c.png", "b.JPG", "my__MACOSX/d.pgm"]
 
 
 def test_loops_of_links_end(tmp_path):
@@ -57,11 +57,11 @@ def test_reads_each_file(tmp_path):
 def test_unreadable_files_raise_when_read(tmp_path, monkeypatch):
     put(tmp_path, "big.png")
     (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere")
-    monkeypatch.setattr(picture_folder, "MAX_FILE_BYTES", 2**20)
+    monkeypatch.setattr(folder, "MAX_BYTES", 2**20)
     os.truncate(tmp_path / "big.png", 2**20 + 1)
-    folder = PictureFolder(tmp_path)
-    assert len(folder.fingerprint()) == 2
-    with folder.open() as (_, files):
+    pictures = PictureFolder(tmp_path)
+    assert len(pictures.fingerprint()) == 2
+    with pictures.open() as (_, files):
         reads = [read for _, read in files]
     with pytest.raises(OSError, match="more than 1 MiB"):
         reads[0]()
@@ -88,7 +88,7 @@ def test_fingerprint_follows_names_sizes_and_times(tmp_path):
 
 def test_refuses_a_folder_without_pictures(tmp_path):
     put(tmp_path, "a.txt")
-    with pytest.raises(UsageError, match=r"has no pictures: expected files that end in \.jpg, .*, at any depth"):
+    with pytest.raises(UsageError, match=r"has no pictures, but must have files ending in \.png, "):
         PictureFolder(tmp_path).fingerprint()
 
 

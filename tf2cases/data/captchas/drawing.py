@@ -1,6 +1,6 @@
 """Drawing captchas with the `captcha` package, so that picture i of a set is a function of (stream, seed, i) only.
 
-The package draws from the `secrets` module, which knows no seed. A worker process (see `captcha_workers`, the only
+The package draws from the `secrets` module, which knows no seed. A worker process (see `workers`, the only
 caller of `install`) replaces that module, as the package sees it, by `Draws`. TensorFlow is not needed here and not
 imported: a worker starts in a fraction of a second.
 """
@@ -8,13 +8,14 @@ imported: a worker starts in a fraction of a second.
 import dataclasses
 import functools
 import hashlib
+import importlib.metadata
 import io
 import random
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import captcha.image
 from PIL import Image, ImageFont
-
-from tf2cases.errors import UsageError
 
 # Below these the characters, drawn 30 pixels wide and 40 high, are squeezed or cut until nobody can read them.
 MIN_CHARACTER_WIDTH = 15
@@ -22,6 +23,11 @@ MIN_HEIGHT = 30
 MAX_SIDE = 4096
 # Level 1 takes 0.5 ms and 8.8 KB a picture where zlib's default takes 0.8 ms and 8.0 KB.
 _PNG_LEVEL = 1
+
+
+def versions() -> dict[str, str]:
+    """{package: version} of what the pictures depend on besides their seed."""
+    return {name: importlib.metadata.version(name) for name in ("captcha", "pillow")}
 
 
 class Draws:
@@ -33,18 +39,18 @@ class Draws:
     def __init__(self):
         self._random = random.Random()
 
-    def start(self, stream, seed, index):
+    def start(self, stream: str, seed: int, index: int) -> None:
         """Goes to the beginning of picture `index`; streams and seeds have nothing in common with each other."""
         key = hashlib.sha256(f"{stream}/{seed}/{index}".encode()).digest()
         self._random.seed(int.from_bytes(key, "big"))
 
-    def randbelow(self, n):
+    def randbelow(self, n: int) -> int:
         return int(self._random.random() * n)
 
-    def choice(self, sequence):
+    def choice(self, sequence: Sequence) -> Any:
         return sequence[self.randbelow(len(sequence))]
 
-    def randbits(self, k):
+    def randbits(self, k: int) -> int:
         return int(self._random.random() * 2**k)  # exact up to 53 bits; the package asks for 32
 
 
@@ -67,50 +73,50 @@ class Kind:
     stream: str
     seed: int
 
-    def text(self, index, draws=None):
+    def text(self, index: int, draws: Draws | None = None) -> str:
         """The text of picture `index`; the first draws of the picture."""
         draws = draws or Draws()
         draws.start(self.stream, self.seed, index)
         return "".join(draws.choice(self.characters) for _ in range(self.length))
 
 
-def check(kind):
-    """Raises UsageError for a picture too small or too large, or characters that the package's font does not have."""
+def check(kind: Kind) -> None:
+    """Raises ValueError for a picture too small or too large, or characters that the package's font does not have."""
     least = MIN_CHARACTER_WIDTH * kind.length
     if not least <= kind.width <= MAX_SIDE:
-        raise UsageError(
-            f"--width is {kind.width}, but must be from {least} to {MAX_SIDE} for {kind.length} characters of "
+        raise ValueError(
+            f"width is {kind.width}, but must be from {least} to {MAX_SIDE} for {kind.length} characters of "
             f"{MIN_CHARACTER_WIDTH} pixels at least."
         )
     if not MIN_HEIGHT <= kind.height <= MAX_SIDE:
-        raise UsageError(f"--height is {kind.height}, but must be from {MIN_HEIGHT} to {MAX_SIDE}.")
+        raise ValueError(f"height is {kind.height}, but must be from {MIN_HEIGHT} to {MAX_SIDE}.")
     for path in captcha.image.DEFAULT_FONTS:
         font = ImageFont.truetype(path, 40)
         missing = _glyph(font, "\uffff")  # never a character, so this is what the font shows for what it lacks
         for character in kind.characters:
             if _glyph(font, character) in (missing, b""):
-                raise UsageError(
-                    f"--charset has the character {character!r}, but the captcha package's font cannot draw it: "
+                raise ValueError(
+                    f"charset has the character {character!r}, but the captcha package's font cannot draw it: "
                     "expected others, such as letters and digits."
                 )
 
 
-def _glyph(font, character):
+def _glyph(font: ImageFont.FreeTypeFont, character: str) -> bytes:
     mask = font.getmask(character)
     return bytes(mask) if mask.getbbox() else b""
 
 
 class Painter(captcha.image.ImageCaptcha):
-    """Draws as `ImageCaptcha` does, to the last bit, but not the spaces: a third of the characters, and invisible.
+    """Draws as `ImageCaptcha` does, to the last bit, but skips spaces: a third of the characters, and invisible.
 
     The fonts are loaded once. `install` comes first.
     """
 
-    def grey(self, text):
+    def grey(self, text: str) -> bytes:
         """The picture as bytes [height * width]; see `to_grey`."""
         return to_grey(self.generate_image(text)).tobytes()
 
-    def png(self, text):
+    def png(self, text: str) -> bytes:
         """The picture as a PNG file's bytes, in colour."""
         buffer = io.BytesIO()
         self.generate_image(text).save(buffer, "PNG", compress_level=_PNG_LEVEL)
@@ -142,7 +148,7 @@ class Painter(captcha.image.ImageCaptcha):
         return self._spaces[font]
 
 
-def to_grey(image):
+def to_grey(image: Image.Image) -> Image.Image:
     """A Pillow picture in grey: 0.299 red + 0.587 green + 0.114 blue, rounded to the nearest (mode "L").
 
     Pillow computes it with weights of 16 bits, (19595 r + 38470 g + 7471 b + 32768) >> 16.
@@ -150,13 +156,13 @@ def to_grey(image):
     return image.convert("L")
 
 
-def install(draws):
+def install(draws: Draws) -> None:
     """Makes the captcha package draw from `draws`, in this whole process."""
     captcha.image.secrets = draws
 
 
-def drawer(kind):
-    """What a worker draws with.
+def drawer(kind: Kind) -> Callable[[int, str], tuple[str, bytes]]:
+    """Makes the function that a worker draws with.
 
     Returns:
       A function (index, form) -> (text, bytes), form "grey" or "png" (see `Painter`).
@@ -165,7 +171,7 @@ def drawer(kind):
     install(draws)
     painter = Painter(kind.width, kind.height)
 
-    def draw(index, form):
+    def draw(index: int, form: str) -> tuple[str, bytes]:
         text = kind.text(index, draws)
         return text, (painter.png if form == "png" else painter.grey)(text)
 

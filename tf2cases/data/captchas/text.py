@@ -1,11 +1,10 @@
-"""The text of captchas: which characters there are, and text to numbers and back."""
+"""The text of captchas: their characters, and encoding text as numbers and back."""
 
 import string
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
-
-from tf2cases.errors import UsageError
 
 NAMED = {
     "digits": string.digits,
@@ -29,63 +28,61 @@ class Charset:
       characters: str, each character once; its index is its class.
 
     Raises:
-      UsageError: no characters, more than 256, a repeated one, or one that the name of a file cannot hold: white
+      ValueError: no characters, more than 256, a repeated one, or one that the name of a file cannot hold: white
         space, a control character, one that does not stand alone, or one of -./\\:*?"<>|
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str):
         self.characters = NAMED.get(name, name)
         self._index = {character: i for i, character in enumerate(self.characters)}
         accepted = f"one of {', '.join(NAMED)}, or different characters that the name of a file can hold"
         if not 1 <= len(self.characters) <= _LABEL_VALUES:
-            raise UsageError(
-                f"--charset has {len(self.characters)} characters, but must be {accepted}, at most {_LABEL_VALUES}."
+            raise ValueError(
+                f"charset has {len(self.characters)} characters, but must be {accepted}, at most {_LABEL_VALUES}."
             )
         for i, character in enumerate(self.characters):
             wrong = _refused(character)
             if self._index[character] != i:
                 wrong = "appears twice"
             if wrong:
-                raise UsageError(f"--charset={name!r}: the character {character!r} {wrong}, but must be {accepted}.")
+                raise ValueError(f"charset={name!r}: the character {character!r} {wrong}, but must be {accepted}.")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.characters)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Charset) and self.characters == other.characters
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.characters)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Charset({self.characters!r})"
 
-    def encode(self, text, length, source="the text"):
-        """Text to classes.
+    def encode(self, text: str, length: int) -> np.ndarray:
+        """Encodes a text as classes.
 
         Args:
-          text: str.
+          text: the label of a captcha.
           length: the number of characters it must have.
-          source: what the text is the label of, for the messages.
 
         Returns:
           uint8 [length].
 
         Raises:
-          UsageError: another length, or a character outside the charset.
+          ValueError: another length, or a character outside the charset.
         """
         if len(text) != length:
-            raise UsageError(f"{source}: the label {text!r} has {len(text)} characters, but must have {length}.")
+            raise ValueError(f"the label {text!r} has {len(text)} characters, but must have {length}.")
         for character in text:
             if character not in self._index:
-                raise UsageError(
-                    f"{source}: the label {text!r} has the character {character!r}, but all must be of "
-                    f"{self.characters}."
+                raise ValueError(
+                    f"the label {text!r} has the character {character!r}, but all must be of {self.characters}."
                 )
         return np.array([self._index[character] for character in text], np.uint8)
 
-    def decode(self, classes):
-        """Classes, integers [..., length] of any leading shape, to text: str for [length], else nested lists of it.
+    def decode(self, classes: np.ndarray) -> str | list:
+        """Decodes classes, integers [..., length], to text: a str for [length], else nested lists of str.
 
         Raises:
           ValueError: a class that the charset does not have.
@@ -98,50 +95,38 @@ class Charset:
             return [self.decode(row) for row in classes]
         return "".join(self.characters[i] for i in classes)
 
-    def one_hot(self, classes):
-        """Classes, integers [..., length], to float32 [..., length, charset]: 1 at the class, 0 elsewhere."""
-        return np.eye(len(self), dtype=np.float32)[np.asarray(classes)]
-
-    def from_one_hot(self, vectors):
-        """One-hot vectors or probabilities [..., length, charset] to classes, int64 [..., length]: the largest."""
-        return np.argmax(vectors, axis=-1)
-
     @property
-    def has_both_cases(self):
-        """Whether a letter is there in upper and in lower case, so that merging the cases makes a difference."""
+    def has_both_cases(self) -> bool:
+        """Whether it has a letter in upper and in lower case, so that merging the cases makes a difference."""
         return any(c != c.lower() and c.lower() in self._index for c in self.characters)
 
 
-def infer(labels):
-    """The smallest named charset that covers the labels; their own characters, sorted, if none does.
-
-    Args:
-      labels: iterable of str.
-    """
+def infer(labels: Iterable[str]) -> Charset:
+    """The smallest named charset that covers the labels; their own characters, sorted, if none does."""
     used = set().union(*labels)
     covering = [characters for characters in NAMED.values() if used <= set(characters)]
     return Charset(min(covering, key=len) if covering else "".join(sorted(used)))
 
 
-def check_length(length):
-    """Raises UsageError unless captchas of that many characters can be made and named."""
+def check_length(length: int) -> None:
+    """Raises ValueError unless captchas of that many characters can be made and named."""
     if not 1 <= length <= MAX_LENGTH:
-        raise UsageError(f"--length is {length}, but must be from 1 to {MAX_LENGTH}.")
+        raise ValueError(f"length is {length}, but must be from 1 to {MAX_LENGTH}.")
 
 
-def check_label(text, source):
-    """Raises UsageError, naming `source`, if a text has a character that no charset can have."""
+def check_label(text: str) -> None:
+    """Raises ValueError if a text has a character that no charset can have."""
     for character in text:
         wrong = _refused(character)
         if wrong:
-            raise UsageError(
-                f"{source}: the label {text!r} has the character {character!r}, which {wrong}: expected letters, "
-                "digits and the like."
+            raise ValueError(
+                f"the label {text!r} has the character {character!r}, which {wrong}: expected letters, digits and the "
+                "like."
             )
 
 
-def _refused(character):
-    """What a file name has against a character, or None."""
+def _refused(character: str) -> str | None:
+    """Why a character cannot be in the name of a file, or None."""
     if character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"):
         return "is white space or a control character"
     if character in _NOT_IN_NAMES:

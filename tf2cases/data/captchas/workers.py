@@ -7,37 +7,44 @@ one socket: when the parent goes, even killed, its end closes, and the worker en
 
 import collections
 import os
-import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, Pipe, wait
+from typing import NoReturn
 
-from tf2cases.errors import RunError, UsageError
+from tf2cases.data.captchas import drawing
+from tf2cases.data.captchas.drawing import Kind
+from tf2cases.errors import RunError
 
 # Small enough for a progress bar and for killing without much loss, large enough that the socket costs nothing.
 _CHUNK = 50
 # Jobs waiting in a worker's socket, so that it is never idle while the parent is busy.
 _AHEAD = 2
-_PROGRAM = "from tf2cases.data.captchas import workers; workers.serve({})"
+# Ctrl-C reaches the parent, which decides.
+_PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "from tf2cases.data.captchas import workers; workers.serve({})"
+)
 
 
 class Workers:
-    """A number of processes that draw captchas; a context manager, after which they are gone.
+    """Processes that draw captchas. As a context manager, it ends them when it is left.
 
     Args:
       count: how many.
 
     Raises:
-      UsageError: less than one.
+      ValueError: less than one.
     """
 
-    def __init__(self, count):
+    def __init__(self, count: int):
         if count < 1:
-            raise UsageError(f"--workers is {count}, but must be at least 1.")
+            raise ValueError(f"workers is {count}, but must be at least 1.")
         self._count = count
-        self._processes = {}  # connection -> process
+        self._processes: dict[Connection, subprocess.Popen] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> "Workers":
         # The parent's path of imports: a worker finds what the parent finds.
         path = os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
         try:
@@ -55,7 +62,7 @@ class Workers:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for connection, process in self._processes.items():
             connection.close()
             process.kill()  # it holds nothing that could be lost
@@ -63,14 +70,14 @@ class Workers:
         self._processes = {}
 
     @property
-    def process_ids(self):
+    def process_ids(self) -> list[int]:
         return [process.pid for process in self._processes.values()]
 
-    def draw(self, kind, first, count, form):
-        """Draws pictures `first` to `first` + `count` - 1 of a set. One drawing at a time, each to its end.
+    def draw(self, kind: Kind, first: int, count: int, form: str) -> Iterator[tuple[str, bytes]]:
+        """Draws pictures `first` to `first` + `count` - 1 of a set. Only one call may run at a time, and to its end.
 
         Args:
-          kind: `captcha_pictures.Kind`.
+          kind: what they have in common.
           first, count: ints, at least 0.
           form: "grey" for uint8 [height * width] as bytes, "png" for PNG files.
 
@@ -96,14 +103,14 @@ class Workers:
                     self._hand_out(connection, jobs, kind, form)
             yield from drawn.pop(waiting.popleft())
 
-    def _hand_out(self, connection, jobs, kind, form):
+    def _hand_out(self, connection: Connection, jobs: collections.deque, kind: Kind, form: str) -> None:
         if jobs:
             try:
                 connection.send((kind, *jobs.popleft(), form))
             except OSError:
                 self._died(connection)
 
-    def _receive(self, connection):
+    def _receive(self, connection: Connection) -> tuple[int, list]:
         try:
             failure, *answer = connection.recv()
         except (EOFError, OSError):
@@ -112,18 +119,15 @@ class Workers:
             raise RunError(f"A process that draws captchas failed: {failure}.")
         return answer
 
-    def _died(self, connection):
+    def _died(self, connection: Connection) -> NoReturn:
         status = self._processes[connection].wait()
         raise RunError(
             f"A process that draws captchas ended with exit status {status} before its work was done."
         ) from None
 
 
-def serve(descriptor):
-    """The worker's main: draws what the socket asks for until its other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
-    from tf2cases.data.captchas import drawing as captcha_pictures
-
+def serve(descriptor: int) -> None:
+    """Runs in a worker: draws what is asked for through the socket until its other end closes."""
     drawers = {}
     with Connection(descriptor) as connection:
         try:
@@ -131,7 +135,7 @@ def serve(descriptor):
                 kind, first, count, form = connection.recv()
                 try:
                     if kind not in drawers:
-                        drawers = {kind: captcha_pictures.drawer(kind)}
+                        drawers = {kind: drawing.drawer(kind)}
                     pictures = [drawers[kind](index, form) for index in range(first, first + count)]
                 except Exception as error:  # whatever the package and Pillow raise, the parent is to know
                     text = " ".join(str(error).split()).rstrip(".")

@@ -11,12 +11,15 @@ import stat
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from typing import IO
 
-from tf2cases.data.pictures.folder import EXTENSIONS, MAX_FILE_BYTES, is_picture
+from tf2cases.data.pictures.folder import Readers, check_bytes, is_picture, no_pictures
 from tf2cases.errors import UsageError
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _FINGERPRINT_BYTES = 2**16
+_Files = list[tuple[str, Callable[[], bytes]]]  # [(name, read)]
 # What the readers raise for archives that are cut short or damaged.
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
 
@@ -28,11 +31,11 @@ class PictureArchive:
       path: the archive.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self.path = os.fspath(path)
 
-    def fingerprint(self):
-        """What tells this archive from others, JSON-able, without reading it whole: size, time, and both its ends.
+    def fingerprint(self) -> list:
+        """What distinguishes this archive from others, JSON-able, without reading all of it: size, time, and both ends.
 
         Raises:
           UsageError: it cannot be read.
@@ -49,8 +52,8 @@ class PictureArchive:
         return [status.st_size, status.st_mtime_ns, digest.hexdigest()]
 
     @contextlib.contextmanager
-    def open(self):
-        """Gives the number of pictures and an iterable of (name, read); read() returns bytes or raises OSError.
+    def open(self) -> Iterator[tuple[int, Readers]]:
+        """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError.
 
         The pictures of a tar come in its own order, those of a zip sorted by name. Each must be read before the next,
         or a compressed tar is unpacked again and again.
@@ -79,10 +82,10 @@ class PictureArchive:
             except _DAMAGE as error:
                 raise self._damaged(kind, error) from error
             if not files:
-                raise UsageError(f"{self.path} has no pictures: expected files that end in {', '.join(EXTENSIONS)}.")
+                raise no_pictures(self.path)
             yield len(files), ((name, _guarded(read)) for name, read in files)
 
-    def _damaged(self, kind, error):
+    def _damaged(self, kind: str, error: BaseException) -> UsageError:
         why = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
         return UsageError(
             f"{self.path} is cut short, damaged or no archive at all ({why}): expected a whole "
@@ -90,7 +93,7 @@ class PictureArchive:
         )
 
 
-def _in_zip(path, archive):
+def _in_zip(path: str, archive: zipfile.ZipFile) -> _Files:
     """[(name, read)], sorted by name."""
     files = []
     for info in archive.infolist():
@@ -103,13 +106,12 @@ def _in_zip(path, archive):
     return sorted(files, key=lambda file: file[0])
 
 
-def _read_zipped(archive, info):
-    if info.file_size > MAX_FILE_BYTES:
-        raise OSError(f"more than {MAX_FILE_BYTES // 2**20} MiB")
+def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    check_bytes(info.file_size)
     return archive.read(info)
 
 
-def _in_tar(path, archive):
+def _in_tar(path: str, archive: tarfile.TarFile) -> _Files:
     """[(name, read)], in the order of the archive, which is read through to its end once."""
     files = []
     while (member := archive.next()) is not None:
@@ -132,17 +134,16 @@ def _in_tar(path, archive):
     return files
 
 
-def _read_tarred(file, offset, size):
-    if size > MAX_FILE_BYTES:
-        raise OSError(f"more than {MAX_FILE_BYTES // 2**20} MiB")
+def _read_tarred(file: IO[bytes], offset: int, size: int) -> bytes:
+    check_bytes(size)
     file.seek(offset)
     return file.read(size)
 
 
-def _guarded(read):
+def _guarded(read: Callable[[], bytes]) -> Callable[[], bytes]:
     """`read` with all that archives raise for one damaged or encrypted member as an OSError."""
 
-    def guarded():
+    def guarded() -> bytes:
         try:
             return read()
         except (*_DAMAGE, RuntimeError) as error:
@@ -151,7 +152,7 @@ def _guarded(read):
     return guarded
 
 
-def _check_name(path, name):
+def _check_name(path: str, name: str) -> None:
     # Nothing is written where these names say, but an archive that has such names was made to do harm.
     parts = name.replace("\\", "/").split("/")
     if ".." in parts:
@@ -160,5 +161,5 @@ def _check_name(path, name):
         raise _refusal(path, name, "is an absolute path")
 
 
-def _refusal(path, name, why):
+def _refusal(path: str, name: str, why: str) -> UsageError:
     return UsageError(f"{path} has a member {name!r}, which {why}: expected only plain files with paths inside it.")

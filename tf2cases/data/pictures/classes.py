@@ -3,10 +3,12 @@
 import dataclasses
 import hashlib
 import os
+from collections.abc import Collection
 
 import numpy as np
 
-from tf2cases.data.pictures import files as picture_files
+from tf2cases.data.pictures.decoding import ENDINGS
+from tf2cases.data.pictures.folder import is_hidden, walk
 from tf2cases.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
@@ -27,12 +29,12 @@ class ClassFolder:
     """
 
     path: str
-    class_names: tuple
-    paths: tuple
+    class_names: tuple[str, ...]
+    paths: tuple[str, ...]
     labels: np.ndarray
 
-    def without(self, bad):
-        """The same without some pictures.
+    def without(self, bad: Collection[str]) -> "ClassFolder":
+        """The same folder without some pictures.
 
         Args:
           bad: their paths.
@@ -45,7 +47,7 @@ class ClassFolder:
         _check_counts(fewer)
         return fewer
 
-    def splits(self):
+    def splits(self) -> np.ndarray:
         """int [N]: the position of each picture's split in `SPLITS`, see `split_of`.
 
         Raises:
@@ -69,11 +71,12 @@ class ClassFolder:
         return splits
 
 
-def split_of(path):
-    """0, 1 or 2 for training, validation or testing: 80, 10 or 10 % of all names.
+def split_of(path: str) -> int:
+    """The split of a picture, 0, 1 or 2 for training, validation or testing: 80, 10 and 10 % of all names.
 
-    Told by the SHA-1 of the file's own name, so that a picture stays where it is when others come or go. As in
-    TensorFlow's retrain.py, what follows `_nohash_` does not count: pictures that are much alike can be kept together.
+    The SHA-1 of the file's own name decides, so that a picture stays in its split when others are added or removed. As
+    in TensorFlow's retrain.py, what follows `_nohash_` does not count, so that pictures that are much alike can be kept
+    together.
     """
     name = os.fsencode(os.path.basename(path)).split(b"_nohash_")[0]
     percent = int(hashlib.sha1(name).hexdigest(), 16) % (_HASHES + 1) * (100 / _HASHES)
@@ -81,10 +84,10 @@ def split_of(path):
     return 1 if percent < validation else 2 if percent < validation + test else 0
 
 
-def read(path):
-    """Lists a folder: its sub-folders are classes, with all pictures anywhere in them, known by their endings.
+def read(path: str) -> ClassFolder:
+    """Lists a folder: its sub-folders are classes, with all pictures anywhere in them, see `folder.walk`.
 
-    Hidden files and folders, and pictures beside the sub-folders, are passed over. No picture is opened.
+    Hidden folders, and pictures beside the sub-folders, are passed over. No picture is opened.
 
     Args:
       path: the folder.
@@ -98,7 +101,7 @@ def read(path):
     """
     if not os.path.isdir(path):
         raise UsageError(f"--data_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class.")
-    names = sorted(name for name in os.listdir(path) if os.path.isdir(os.path.join(path, name)) and name[0] != ".")
+    names = sorted(n for n in os.listdir(path) if os.path.isdir(os.path.join(path, n)) and not is_hidden(n))
     for name in names:
         if not _is_utf8(name):
             raise UsageError(
@@ -108,7 +111,7 @@ def read(path):
     if len(names) < 2:
         only = f"one sub-folder, {names[0]!r}," if names else "no sub-folder,"
         raise UsageError(f"--data_dir={path} has {only} but must have at least two: each is a class.")
-    files = [_pictures(os.path.join(path, name)) for name in names]
+    files = [[os.path.join(path, name, file) for file in walk(os.path.join(path, name))] for name in names]
     folder = ClassFolder(
         path,
         tuple(names),
@@ -119,7 +122,7 @@ def read(path):
     return folder
 
 
-def _is_utf8(name):
+def _is_utf8(name: str) -> bool:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:  # Python escapes other bytes as lone surrogates
@@ -127,24 +130,12 @@ def _is_utf8(name):
     return True
 
 
-def _pictures(folder):
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            os.path.join(place, name)
-            for name in names
-            if name.lower().endswith(picture_files.ENDINGS) and not name.startswith(".")
-        ]
-    return sorted(found, key=os.fsencode)
-
-
-def _check_counts(folder):
+def _check_counts(folder: ClassFolder) -> None:
     counts = np.bincount(folder.labels, minlength=len(folder.class_names)).tolist()
     for name, count in zip(folder.class_names, counts, strict=True):
         if count < _FEWEST:
             what = f"{count or 'no'} usable picture{'s'[: count != 1]}"
             raise UsageError(
                 f"{os.path.join(folder.path, name)} has {what}, but a class must have at least {_FEWEST}: files ending "
-                f"in {', '.join(picture_files.ENDINGS)}."
+                f"in {', '.join(ENDINGS)}."
             )

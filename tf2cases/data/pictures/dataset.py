@@ -1,21 +1,25 @@
 """Folders and archives of pictures as data sets: squares of one size, prepared once, a tenth held out."""
 
+import contextlib
 import functools
 import hashlib
 import os
 import time
-import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
+from tf2cases import files
 from tf2cases.data import threads
-from tf2cases.data.pictures import prepared
-from tf2cases.data.pictures import square as picture_square
+from tf2cases.data.pictures import options, prepared, square
 from tf2cases.data.pictures.archive import PictureArchive
-from tf2cases.data.pictures.folder import PictureFolder
+from tf2cases.data.pictures.folder import PictureFolder, Readers
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
+
+_DECODING = 2  # to be raised when the same files would give other pixels, or others would be refused
 
 # A chunk of work for a thread: so many pictures, or fewer if they are large.
 _CHUNK_PICTURES = 32
@@ -23,11 +27,27 @@ _CHUNK_BYTES = 2**23
 _NAMED = 3  # unreadable pictures that a message names
 
 
+class Collection(Protocol):
+    """Pictures to prepare: a `PictureFolder`, a `PictureArchive`, or the like.
+
+    Attributes:
+      path: where they are.
+    """
+
+    path: str
+
+    def fingerprint(self) -> list:
+        """What distinguishes these pictures from others, JSON-able."""
+
+    def open(self) -> contextlib.AbstractContextManager[tuple[int, Readers]]:
+        """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError."""
+
+
 class _NotGrey(Exception):
-    """A picture has colours, where all are hoped to be grey."""
+    """A picture has colours although all were expected to be grey."""
 
 
-def is_held_out(name):
+def is_held_out(name: str) -> bool:
     """Whether a picture belongs to the held-out tenth.
 
     It does if the first eight bytes of the SHA-256 of its path in the folder or archive (UTF-8, with slashes), as a
@@ -37,7 +57,7 @@ def is_held_out(name):
     return int.from_bytes(digest[:8], "big") % 10 == 0
 
 
-def collection(path):
+def collection(path: str) -> PictureFolder | PictureArchive:
     """The `PictureFolder` or `PictureArchive` at a path.
 
     Raises:
@@ -49,20 +69,36 @@ def collection(path):
     return PictureFolder(path) if os.path.isdir(path) else PictureArchive(path)
 
 
-def load_folder(data_dir, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0):
-    """Any folder or archive of pictures as the data set "folder"; see `load`."""
+def load_folder(
+    data_dir: str,
+    size: int = 64,
+    channels: int | None = 3,
+    crop: str | int | None = None,
+    cache_dir: str = "data",
+    max_bad_images: int = 0,
+) -> Source:
+    """Loads any folder or archive of pictures as the data set "folder"; see `load`."""
     return load("folder", collection(data_dir), size, channels, crop, cache_dir, max_bad_images)
 
 
-def load(name, pictures, size=64, channels=3, crop=None, cache_dir="data", max_bad_images=0, whole=None):
-    """Prepares the pictures of a collection, or finds them prepared.
+def load(
+    name: str,
+    pictures: Collection,
+    size: int = 64,
+    channels: int | None = 3,
+    crop: str | int | None = None,
+    cache_dir: str = "data",
+    max_bad_images: int = 0,
+    whole: int | None = None,
+) -> Source:
+    """Loads the pictures of a collection, which are prepared once and then kept.
 
     Args:
       name: the data set's.
-      pictures: has `path`, `fingerprint()` and `open()`, as `PictureFolder` has.
+      pictures: what to prepare.
       size: side of the squares in pixels.
       channels: 3, 1, or None for 1 if every picture is grey and 3 otherwise.
-      crop: see `picture_square.parse_crop`.
+      crop: see `options.parse_crop`.
       cache_dir: where they are kept, in `prepared`.
       max_bad_images: how many unreadable pictures are left out before that is an error.
       whole: how many pictures the whole set has, to say so if these are fewer or more.
@@ -75,11 +111,17 @@ def load(name, pictures, size=64, channels=3, crop=None, cache_dir="data", max_b
         argument that is not accepted.
       RunError: the disk is full.
     """
-    picture_square.check(size, channels)
-    crop = picture_square.parse_crop(crop)
+    options.check(size, channels)
+    crop = options.parse_crop(crop)
     if max_bad_images < 0:
         raise UsageError(f"--max_bad_images is {max_bad_images}, but must be at least 0.")
-    key = {"fingerprint": pictures.fingerprint(), "size": size, "channels": channels, "crop": crop}
+    key = {
+        "fingerprint": pictures.fingerprint(),
+        "decoding": _DECODING,
+        "size": size,
+        "channels": channels,
+        "crop": crop,
+    }
     make = functools.partial(_make, pictures=pictures, size=size, channels=channels, crop=crop)
     made = prepared.load(cache_dir, name, key, make)
     bad = made.facts["bad"]
@@ -102,8 +144,8 @@ def load(name, pictures, size=64, channels=3, crop=None, cache_dir="data", max_b
     return Source(name, {"train": {"images": train}, "test": {"images": test}}, {"image_shape": list(train.shape[1:])})
 
 
-def _named(bad):
-    """The first unreadable ones in words."""
+def _named(bad: Sequence) -> str:
+    """Names the first unreadable pictures."""
     more = ", ..." if len(bad) > _NAMED else ""
     return ", ".join(f"{name} ({why})" for name, why in bad[:_NAMED]) + more
 
@@ -124,19 +166,17 @@ def _decode_all(writer, pictures, size, channels, crop, only_grey=False, again=F
     bad = []
     work = functools.partial(_decode_chunk, pictures.path, size, channels, crop, only_grey)
     started = time.perf_counter()
-    # Here, not in the threads: what filters warnings is the process's. What matters becomes an error.
-    with pictures.open() as (count, files), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pictures.open() as (count, readers):
         if not again:
             print(f"Preparing {count:,} pictures of {pictures.path}.", flush=True)
         with tqdm(total=count, desc="Preparing pictures", unit="picture", disable=None, leave=False) as bar:
-            for chunk, results in threads.in_order(work, _chunks(files)):
+            for chunk, results in threads.in_order(work, _chunks(readers)):
                 squares = {split: [] for split in prepared.SPLITS}
-                for (name, _), square in zip(chunk, results, strict=True):
-                    if isinstance(square, str):
-                        bad.append([name, square])
+                for (name, _), result in zip(chunk, results, strict=True):
+                    if isinstance(result, str):
+                        bad.append([name, result])
                     else:
-                        squares["test" if is_held_out(name) else "train"].append(square)
+                        squares["test" if is_held_out(name) else "train"].append(result)
                 for split, some in squares.items():
                     if some:
                         writer.add(split, np.stack(some))
@@ -148,14 +188,14 @@ def _decode_all(writer, pictures, size, channels, crop, only_grey=False, again=F
     return {"image_shape": [size, size, channels], "source": os.path.abspath(pictures.path), "crop": crop, "bad": bad}
 
 
-def _chunks(files):
-    """Reads files into lists of (name, bytes, or in a str why it cannot be read)."""
+def _chunks(readers: Iterable) -> Iterator[list[tuple[str, bytes | str]]]:
+    """Reads files into lists of (name, bytes, or a str that says why the file cannot be read)."""
     chunk, chunk_bytes = [], 0
-    for name, read in files:
+    for name, read in readers:
         try:
             data = read()
         except OSError as error:
-            data = error.strerror or str(error)
+            data = files.reason(error)
         chunk.append((name, data))
         chunk_bytes += len(data)
         if len(chunk) == _CHUNK_PICTURES or chunk_bytes >= _CHUNK_BYTES:
@@ -166,7 +206,7 @@ def _chunks(files):
 
 
 def _decode_chunk(path, size, channels, crop, only_grey, chunk):
-    """One result a picture: uint8 [size, size, channels], or in a str why it cannot be read."""
+    """Decodes a chunk: for each picture uint8 [size, size, channels], or a str that says why it cannot be read."""
     return [_decode(path, name, data, size, channels, crop, only_grey) for name, data in chunk]
 
 
@@ -174,13 +214,13 @@ def _decode(path, name, data, size, channels, crop, only_grey):
     if isinstance(data, str):
         return data
     try:
-        square = picture_square.decode(data, size, 3 if only_grey else channels, crop)
-    except UsageError as error:
+        pixels = square.decode(data, size, 3 if only_grey else channels, crop)
+    except square.TooSmall as error:
         raise UsageError(f"--crop is {crop}, but {path}: {name} {error}.") from error
     except ValueError as error:
         return str(error)
     if not only_grey:
-        return square
-    if (square != square[..., :1]).any():
+        return pixels
+    if (pixels != pixels[..., :1]).any():
         raise _NotGrey
-    return square[..., :1]
+    return pixels[..., :1]

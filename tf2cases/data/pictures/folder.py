@@ -1,30 +1,75 @@
-"""Folders of picture files, nested or flat."""
+"""Folders of picture files, nested or flat: which files count, and reading them."""
 
 import contextlib
 import functools
 import os
+from collections.abc import Callable, Iterator
 
+from tf2cases.data.pictures.decoding import ENDINGS, MAX_BYTES
 from tf2cases.errors import UsageError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-MAX_FILE_BYTES = 2**26  # a file or an archive's header is not trusted to reserve more memory than this
+# Pictures one by one: (name, a function that returns the file's bytes or raises OSError).
+Readers = Iterator[tuple[str, Callable[[], bytes]]]
 
 
-def is_hidden(name):
+def is_hidden(name: str) -> bool:
     """Whether any part of a relative path, with slashes, is hidden, or is what macOS puts into archives."""
-    return "__MACOSX" in name or any(part.startswith(".") and part.strip(".") for part in name.split("/"))
+    return any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in name.split("/"))
 
 
-def is_picture(name):
-    """Whether a relative path, with slashes, is that of a picture: by its extension, and if no part of it is hidden.
+def is_picture(name: str) -> bool:
+    """Whether a relative path, with slashes, is that of a picture: by its ending, and if no part of it is hidden.
 
-    The extension only chooses the files; what format one has is seen from its content.
+    The ending only chooses the files; what format one has is told by its content.
     """
-    return name.lower().endswith(EXTENSIONS) and not is_hidden(name)
+    return name.lower().endswith(ENDINGS) and not is_hidden(name)
+
+
+def walk(folder: str) -> list[str]:
+    """The relative paths, with slashes, of the pictures below a folder at any depth, sorted.
+
+    Hidden files and folders are passed over. Links are followed, but no folder is visited twice.
+    """
+    found, visited = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        # Sorted, for which of two links to a folder counts must not depend on the file system.
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        relative = os.path.relpath(place, folder).replace(os.sep, "/")
+        prefix = "" if relative == "." else relative + "/"
+        found += [prefix + name for name in files if is_picture(prefix + name)]
+    return sorted(found)
+
+
+def read_file(path: str | os.PathLike) -> bytes:
+    """The content of a picture file.
+
+    Raises:
+      OSError: it cannot be read, or is larger than any picture that is accepted.
+    """
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    check_bytes(len(data))
+    return data
+
+
+def check_bytes(size: int) -> None:
+    """Raises OSError if a file of that many bytes is larger than any picture that is accepted."""
+    if size > MAX_BYTES:
+        raise OSError(f"more than {MAX_BYTES // 2**20} MiB")
+
+
+def no_pictures(path: str) -> UsageError:
+    """The error that there are no pictures at a path."""
+    return UsageError(f"{path} has no pictures, but must have files ending in {', '.join(ENDINGS)}.")
 
 
 class PictureFolder:
-    """The picture files below a folder. Links are followed, but no folder is visited twice.
+    """The picture files below a folder, see `walk`.
 
     Attributes:
       path: the folder.
@@ -33,41 +78,32 @@ class PictureFolder:
       UsageError: it does not exist.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self.path = os.fspath(path)
         if not os.path.isdir(path):
             raise UsageError(f"{path} does not exist: expected a folder of pictures.")
 
     @functools.cached_property
-    def names(self):
-        """Relative paths, with slashes, sorted."""
-        found, visited = [], set()
-        for folder, folders, files in os.walk(self.path, followlinks=True):
-            status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in visited:
-                folders.clear()
-                continue
-            visited.add((status.st_dev, status.st_ino))
-            # Sorted, for which of two links to a folder counts must not depend on the file system.
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            relative = os.path.relpath(folder, self.path).replace(os.sep, "/")
-            prefix = "" if relative == "." else relative + "/"
-            found += [prefix + name for name in files if is_picture(prefix + name)]
-        if not found:
-            raise UsageError(
-                f"{self.path} has no pictures: expected files that end in {', '.join(EXTENSIONS)}, at any depth."
-            )
-        return sorted(found)
+    def names(self) -> list[str]:
+        """Relative paths, with slashes, sorted.
 
-    def fingerprint(self):
-        """What tells these files from others, JSON-able: [[name, bytes, time of change in ns]].
+        Raises:
+          UsageError: there are no pictures.
+        """
+        names = walk(self.path)
+        if not names:
+            raise no_pictures(self.path)
+        return names
+
+    def fingerprint(self) -> list:
+        """What distinguishes these files from others, JSON-able: [[name, bytes, time of change in ns]].
 
         Raises:
           UsageError: there are no pictures.
         """
         return [[name, *self._status(name)] for name in self.names]
 
-    def _status(self, name):
+    def _status(self, name: str) -> tuple[int, int]:
         try:
             status = os.stat(os.path.join(self.path, name))
         except OSError:  # a link that leads nowhere; reading it will say so
@@ -75,17 +111,11 @@ class PictureFolder:
         return status.st_size, status.st_mtime_ns
 
     @contextlib.contextmanager
-    def open(self):
-        """Gives the number of pictures and an iterable of (name, read); read() returns bytes or raises OSError.
+    def open(self) -> Iterator[tuple[int, Readers]]:
+        """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError.
 
         Raises:
           UsageError: there are no pictures.
         """
-        yield len(self.names), ((name, functools.partial(self._read, name)) for name in self.names)
-
-    def _read(self, name):
-        with open(os.path.join(self.path, name), "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise OSError(f"more than {MAX_FILE_BYTES // 2**20} MiB")
-        return data
+        readers = ((name, functools.partial(read_file, os.path.join(self.path, name))) for name in self.names)
+        yield len(self.names), readers

@@ -1,4 +1,4 @@
-"""Arrays of pictures that are made once, kept in a file, and memory-mapped ever after."""
+"""Arrays of pictures that are made once, kept in files and memory-mapped from then on."""
 
 import contextlib
 import dataclasses
@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,47 +20,45 @@ SPLITS = ("train", "test")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prepared:
-    """What `load` gives.
+    """Arrays that have been prepared, as `load` returns them.
 
     Attributes:
-      folder: where it is kept.
       splits: {"train": images, "test": images}, uint8 [N, *image_shape], read-only and memory-mapped.
       facts: what `make` returned, less the shape.
     """
 
-    folder: str
-    splits: dict
+    splits: dict[str, np.ndarray]
     facts: dict
 
 
 class Writer:
     """Takes the pictures of both splits, any number at a time."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: str):
         self._files = {split: open(_array(folder, split), "wb") for split in SPLITS}
         self.counts = dict.fromkeys(SPLITS, 0)
 
-    def add(self, split, images):
+    def add(self, split: str, images: np.ndarray) -> None:
         """Appends uint8 [n, *image_shape] to "train" or "test"."""
         self._files[split].write(np.ascontiguousarray(images, np.uint8).data)
         self.counts[split] += len(images)
 
-    def clear(self):
-        """Forgets all that was added."""
+    def clear(self) -> None:
+        """Removes everything that was added."""
         for split, file in self._files.items():
             file.seek(0)
             file.truncate()
             self.counts[split] = 0
 
-    def close(self):
+    def close(self) -> None:
         """Closes the files, after they have reached the disk."""
         for file in self._files.values():
             file.flush()
             os.fsync(file.fileno())
             file.close()
 
-    def give_up(self):
-        """Closes the files, and empties them if that can be done: what is of no use need not take room."""
+    def give_up(self) -> None:
+        """Closes the files and, if possible, empties them: what is of no use need not take room."""
         for file in self._files.values():
             with contextlib.suppress(OSError):
                 file.close()
@@ -67,12 +66,12 @@ class Writer:
                 os.truncate(file.name, 0)
 
 
-def load(cache_dir, name, key, make):
-    """Gives what was prepared under this name and key, in CACHE_DIR/prepared/NAME-HASH; makes it if need be.
+def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[Writer], dict]) -> Prepared:
+    """Loads what was prepared under this name and key in CACHE_DIR/prepared/NAME-HASH, or prepares it.
 
-    The folder has one file of raw pixels a split and a manifest. The manifest comes last and by rename, so that what a
-    killed process leaves has none, and the next one starts it again. Processes that want the same at the same time wait
-    for the first.
+    The folder has one file of raw pixels for each split, and a manifest. The manifest is written last, so what a killed
+    process leaves has none, and the next process starts again. Processes that want the same at the same time wait for
+    the first.
 
     Args:
       cache_dir: folder; made if it is not there.
@@ -99,8 +98,8 @@ def load(cache_dir, name, key, make):
             lock = open(os.path.join(folder, ".lock"), "a+")
         except OSError as error:
             raise UsageError(
-                f"--cache_dir is {cache_dir!r}, but {folder} cannot be made or written to ({error.strerror}): expected "
-                "a folder with room for the prepared pictures."
+                f"--cache_dir is {cache_dir!r}, but {folder} cannot be made or written to ({files.reason(error)}): "
+                "expected a folder with room for the prepared pictures."
             ) from error
         with lock:
             files.hold(lock, f"prepares {folder}")
@@ -109,10 +108,10 @@ def load(cache_dir, name, key, make):
                 manifest = _make(folder, key_hash, make)
     shape = manifest["image_shape"]
     splits = {s: _mapped(_array(folder, s), (manifest["counts"][s], *shape)) for s in SPLITS}
-    return Prepared(folder, splits, manifest["facts"])
+    return Prepared(splits, manifest["facts"])
 
 
-def _make(folder, key_hash, make):
+def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
     path = os.path.join(folder, MANIFEST)
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -135,13 +134,13 @@ def _make(folder, key_hash, make):
             raise
     except OSError as error:
         raise RunError(
-            f"{folder}: preparing the pictures stopped ({error.strerror or error}); the next run starts it again."
+            f"{folder}: preparing the pictures stopped ({files.reason(error)}); the next run starts it again."
         ) from error
     return manifest
 
 
-def _read_manifest(folder, key_hash):
-    """The manifest of what is whole, else None."""
+def _read_manifest(folder: str, key_hash: str) -> dict | None:
+    """The manifest if everything is whole, else None."""
     try:
         with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="surrogateescape") as file:
             manifest = json.load(file)
@@ -156,11 +155,11 @@ def _read_manifest(folder, key_hash):
     return manifest
 
 
-def _array(folder, split):
+def _array(folder: str, split: str) -> str:
     return os.path.join(folder, f"{split}.u8")
 
 
-def _mapped(path, shape):
+def _mapped(path: str, shape: tuple[int, ...]) -> np.ndarray:
     if not shape[0]:  # an empty file cannot be mapped
         empty = np.empty(shape, np.uint8)
         empty.flags.writeable = False

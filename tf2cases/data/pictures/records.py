@@ -1,8 +1,9 @@
-"""Arrays that were costly to compute, kept in a file under keys: what an interrupted run has computed stays."""
+"""Arrays that are costly to compute, kept in a file under keys; what an interrupted run has computed stays."""
 
 import contextlib
 import os
 import zlib
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,11 +16,11 @@ KEY_BYTES = 32
 class RecordFile:
     """A file of records, each a key, a checksum and an array of one shape; it only ever grows.
 
-    One process at a time appends, others may read meanwhile. A record that a kill or a crash left torn is as if it were
-    not there.
+    One process at a time appends; others may read meanwhile. A record that a kill or a crash left torn counts as
+    absent.
     """
 
-    def __init__(self, path, shape, dtype):
+    def __init__(self, path: str, shape: Sequence[int], dtype: np.typing.DTypeLike):
         """Args:
         path: the file; its folder is made when something is appended.
         shape, dtype: of one array.
@@ -29,8 +30,8 @@ class RecordFile:
             [("key", np.uint8, KEY_BYTES), ("checksum", np.uint32), ("values", self.dtype, self.shape)]
         )
 
-    def find(self, keys):
-        """Where arrays are.
+    def find(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Finds arrays by their keys.
 
         Args:
           keys: [bytes of length 32].
@@ -46,11 +47,11 @@ class RecordFile:
                 found[found == i] = -1
         return found
 
-    def rows(self, positions):
+    def rows(self, positions: np.ndarray) -> "Rows":
         """The arrays at positions that `find` gave, as `Rows`."""
         return Rows(self._records()["values"], positions)
 
-    def _records(self):
+    def _records(self) -> np.ndarray:
         size = os.path.getsize(self.path) if os.path.exists(self.path) else 0
         count = size // self._record.itemsize
         if not count:
@@ -58,8 +59,8 @@ class RecordFile:
         return np.memmap(self.path, self._record, "r", shape=(count,))
 
     @contextlib.contextmanager
-    def appending(self):
-        """Keeps other processes from appending; gives a function (keys [n], values [n, *shape]) that appends.
+    def appending(self) -> Iterator[Callable[[Sequence[bytes], np.ndarray], None]]:
+        """Keeps other processes from appending, and yields a function that appends: keys [n], values [n, *shape].
 
         Raises:
           RunError: the disk is full, or the file cannot be written.
@@ -71,7 +72,7 @@ class RecordFile:
                 # What a killed run left of its last record goes.
                 file.truncate(os.fstat(file.fileno()).st_size // self._record.itemsize * self._record.itemsize)
 
-                def append(keys, values):
+                def append(keys: Sequence[bytes], values: np.ndarray) -> None:
                     records = np.zeros([len(keys)], self._record)
                     records["key"] = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
                     records["values"] = values
@@ -83,36 +84,36 @@ class RecordFile:
                 os.fsync(file.fileno())
         except OSError as error:
             raise RunError(
-                f"{self.path} could not be written ({error.strerror or error}); what was kept there is intact."
+                f"{self.path} could not be written ({files.reason(error)}); what was kept there is intact."
             ) from error
 
 
-def _checksum(record):
+def _checksum(record: np.void) -> int:
     return zlib.crc32(np.ascontiguousarray(record["values"]), zlib.crc32(record["key"].tobytes()))
 
 
 class Rows:
-    """Some rows of an array on the disk, in an order of one's own; read when they are asked for.
+    """Some rows of an array on the disk, in any order; they are read when they are asked for.
 
-    As much of an array [N, ...] as `data.pipeline` needs: length, shape, dtype, nbytes, indexing by a slice or by
+    It has what `data.pipeline` needs of an array [N, ...]: length, shape, dtype, nbytes, indexing by a slice or by
     indices, np.asarray.
     """
 
-    def __init__(self, values, positions):
+    def __init__(self, values: np.ndarray, positions: np.ndarray):
         self._values, self._positions = values, np.asarray(positions)
         self.shape, self.dtype = (len(self._positions), *values.shape[1:]), values.dtype
         self.nbytes = int(np.prod(self.shape)) * self.dtype.itemsize
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._positions)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
         return np.asarray(self._values[self._positions[index]])
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> "Rows":
         """Some of these rows, still unread."""
         return Rows(self._values, self._positions[indices])
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: np.typing.DTypeLike = None, copy: bool | None = None) -> np.ndarray:
         del copy
         return self[:].astype(dtype or self.dtype, copy=False)

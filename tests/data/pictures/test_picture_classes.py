@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from tf2cases.data.pictures import classes as class_folder
+from tf2cases.data.pictures import classes
 from tf2cases.errors import UsageError
 
 
@@ -30,9 +30,10 @@ def retrain_py(name):
 def test_sub_folders_are_classes_and_pictures_are_found_by_their_endings(tmp_path):
     path = fill(tmp_path, cats=["b.JPG", "a.png", "notes.txt", ".hidden.png"], dogs=["x.gif", "y.bmp"])
     fill(tmp_path / "cats", more=["c.webp"])
-    fill(tmp_path, **{".git": ["z.png"]})
+    fill(tmp_path, **{".git": ["z.png"], "__MACOSX": ["z.png"]})
+    fill(tmp_path / "cats", **{".more": ["z.png"]})
     (tmp_path / "beside.png").write_bytes(b"")
-    folder = class_folder.read(path)
+    folder = classes.read(path)
     assert folder.class_names == ("cats", "dogs")
     assert [os.path.relpath(p, path) for p in folder.paths] == [
         "cats/a.png", "cats/b.JPG", "cats/more/c.webp", "dogs/x.gif", "dogs/y.bmp",
@@ -45,21 +46,21 @@ def test_sub_folders_are_classes_and_pictures_are_found_by_their_endings(tmp_pat
 
 def test_the_split_is_that_of_retrain_py_whatever_the_folder():
     names = [f"picture {i}.jpg" for i in range(2000)]
-    splits = [class_folder.split_of(f"/some/where/{name}") for name in names]
+    splits = [classes.split_of(f"/some/where/{name}") for name in names]
     assert splits == [retrain_py(name) for name in names]
     np.testing.assert_allclose(np.bincount(splits) / 2000, [0.8, 0.1, 0.1], atol=0.03)
-    assert len({class_folder.split_of(f"same_nohash_{i}.jpg") for i in range(50)}) == 1
+    assert len({classes.split_of(f"same_nohash_{i}.jpg") for i in range(50)}) == 1
 
 
 def test_a_name_of_any_bytes_has_a_split():
-    assert class_folder.split_of(os.fsdecode(b"caf\xe9.jpg")) in (0, 1, 2)
+    assert classes.split_of(os.fsdecode(b"caf\xe9.jpg")) in (0, 1, 2)
 
 
 def test_a_picture_stays_in_its_split_when_others_are_added(tmp_path):
     names = [f"{i}.png" for i in range(60)]
-    few = class_folder.read(fill(tmp_path, a=names[:40], b=names[:40]))
+    few = classes.read(fill(tmp_path, a=names[:40], b=names[:40]))
     before = dict(zip(few.paths, few.splits(), strict=True))
-    many = class_folder.read(fill(tmp_path, a=names, b=names))
+    many = classes.read(fill(tmp_path, a=names, b=names))
     after = dict(zip(many.paths, many.splits(), strict=True))
     assert len(after) == 120
     assert {path: after[path] for path in before} == before
@@ -81,12 +82,12 @@ def test_a_picture_stays_in_its_split_when_others_are_added(tmp_path):
 )
 def test_folders_that_are_no_classes_are_named(names, message, tmp_path):
     with pytest.raises(UsageError, match=message):
-        class_folder.read(fill(tmp_path, **names))
+        classes.read(fill(tmp_path, **names))
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"--data_dir is '.*none', but must be a folder with a sub-folder"):
-        class_folder.read(str(tmp_path / "none"))
+        classes.read(str(tmp_path / "none"))
 
 
 def test_splits_without_pictures_are_refused(tmp_path):
@@ -94,13 +95,13 @@ def test_splits_without_pictures_are_refused(tmp_path):
     of = [[name for name in names if retrain_py(name) == split] for split in (0, 1, 2)]
     none_for_testing = fill(tmp_path / "1", a=of[0][:3], b=of[0][3:5] + of[1][:1])
     with pytest.raises(UsageError, match=r"6 pictures, .* takes 5 for training, 1 for validation and 0 for testing"):
-        class_folder.read(none_for_testing).splits()
+        classes.read(none_for_testing).splits()
     untrained = fill(tmp_path / "2", a=of[0][:3], b=of[1][:1] + of[2][:1])
     with pytest.raises(UsageError, match="takes all pictures of 'b' for validation and testing"):
-        class_folder.read(untrained).splits()
+        classes.read(untrained).splits()
 
 
 def test_too_few_usable_pictures_of_a_class_are_refused(tmp_path):
-    folder = class_folder.read(fill(tmp_path, a=["1.png", "2.png"], b=["1.png", "2.png"]))
+    folder = classes.read(fill(tmp_path, a=["1.png", "2.png"], b=["1.png", "2.png"]))
     with pytest.raises(UsageError, match="b has 1 usable picture, but"):
         folder.without({folder.paths[3]})

@@ -12,9 +12,7 @@ import pytest
 from PIL import Image
 
 from tf2cases.data import sources
-from tf2cases.data.pictures import dataset as picture_set
-from tf2cases.data.pictures import prepared
-from tf2cases.data.pictures import square as picture_square
+from tf2cases.data.pictures import dataset, prepared, square
 from tf2cases.errors import UsageError
 
 COUNT = 60
@@ -83,7 +81,7 @@ def test_an_archive_gives_what_its_folder_gives(folder, tmp_path):
 
 
 def test_a_tenth_is_held_out_whatever_else_is_there(folder):
-    share = np.mean([picture_set.is_held_out(f"{i:06d}.jpg") for i in range(10000)])
+    share = np.mean([dataset.is_held_out(f"{i:06d}.jpg") for i in range(10000)])
     assert 0.09 < share < 0.11
     before = set(indices(load(folder).test["images"]))
     for i in range(COUNT, 2 * COUNT):
@@ -101,7 +99,7 @@ def test_arrays_are_mapped_and_read_only(folder):
 
 def test_second_time_decodes_nothing(folder, monkeypatch):
     first = load(folder)
-    monkeypatch.setattr(picture_square, "decode", lambda *args: pytest.fail("decoded again"))
+    monkeypatch.setattr(square, "decode", lambda *args: pytest.fail("decoded again"))
     np.testing.assert_array_equal(load(folder).train["images"], first.train["images"])
 
 
@@ -120,7 +118,7 @@ def test_a_changed_picture_is_prepared_again(folder):
 
 
 def test_killed_half_way_starts_again(folder, monkeypatch):
-    decode, calls = picture_square.decode, []
+    decode, calls = square.decode, []
 
     def dies(*args):
         calls.append(1)
@@ -128,12 +126,12 @@ def test_killed_half_way_starts_again(folder, monkeypatch):
             raise KeyboardInterrupt
         return decode(*args)
 
-    monkeypatch.setattr(picture_square, "decode", dies)
+    monkeypatch.setattr(square, "decode", dies)
     with pytest.raises(KeyboardInterrupt):
         load(folder)
     (kept,) = (folder.parent / "cache" / "prepared").iterdir()
     assert prepared.MANIFEST not in os.listdir(kept)
-    monkeypatch.setattr(picture_square, "decode", decode)
+    monkeypatch.setattr(square, "decode", decode)
     assert len(load(folder).train["images"]) + len(load(folder).test["images"]) == COUNT
     assert list((folder.parent / "cache" / "prepared").iterdir()) == [kept]
 
@@ -164,17 +162,18 @@ def test_unreadable_pictures_are_left_out_up_to_a_number(folder, capsys, monkeyp
         (folder / name).write_bytes(b"no picture")
     (folder / names()[8]).write_bytes(picture(8)[:-30])
     message = (
-        r"pictures has 5 unreadable among 60 pictures, a/0003.png \(not a picture\), a/0006.png \(not a picture\), "
-        r"b/0004.png \(not a picture\), ..., but at most --max_bad_images=4 are left out"
+        r"pictures has 5 unreadable among 60 pictures, a/0003.png \(this is not a picture\), "
+        r"a/0006.png \(this is not a picture\), b/0004.png \(this is not a picture\), ..., but at most "
+        r"--max_bad_images=4 are left out"
     )
     with pytest.raises(UsageError, match=message):
         load(folder, max_bad_images=4)
     # All are counted before the message, and what is prepared serves the next try.
-    monkeypatch.setattr(picture_square, "decode", lambda *args: pytest.fail("decoded again"))
+    monkeypatch.setattr(square, "decode", lambda *args: pytest.fail("decoded again"))
     loaded = load(folder, max_bad_images=5)
     found = {*indices(loaded.train["images"]), *indices(loaded.test["images"])}
     assert found == set(range(COUNT)) - {3, 4, 5, 6, 8}
-    assert "Left out 5 unreadable pictures: a/0003.png (not a picture)" in capsys.readouterr().out
+    assert "Left out 5 unreadable pictures: a/0003.png (this is not a picture)" in capsys.readouterr().out
 
 
 def test_unreadable_members_are_left_out(folder, tmp_path):
@@ -204,10 +203,17 @@ def test_mixed_kinds_of_files(tmp_path):
         mode = ("RGB", "L", "CMYK", "RGBA", "P", "1")[i % 6]
         kind = "JPEG" if mode == "CMYK" else "PNG"
         Image.new("RGB", (10 + i, 40 - i // 2), (255, 0, 0)).convert(mode).save(path / f"{i}.jpg", kind)
-    frames = [Image.new("P", (20, 20), i) for i in range(3)]
-    frames[0].save(path / "animated.gif", save_all=True, append_images=frames[1:])
+    Image.new("P", (20, 20)).save(path / "still.gif")
     loaded = load(path)
     assert len(loaded.train["images"]) + len(loaded.test["images"]) == COUNT + 1
+
+
+def test_an_animation_is_unreadable(folder):
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(folder / "animated.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(UsageError, match=r"1 unreadable .*animated.gif \(the picture has 3 frames instead of one\)"):
+        load(folder)
+    assert len(load(folder, max_bad_images=1).train["images"])
 
 
 @pytest.mark.parametrize(
@@ -236,7 +242,7 @@ def test_refuses_what_is_not_there(tmp_path):
 def test_refuses_a_folder_where_nothing_is_readable(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.png").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"set has no readable picture among 1: a.png \(empty\)"):
+    with pytest.raises(UsageError, match=r"set has no readable picture among 1: a.png \(the file is empty\)"):
         load(tmp_path / "set", max_bad_images=10)
 
 

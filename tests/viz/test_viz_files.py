@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf2cases.errors import UsageError
 from tf2cases.viz import write_gif, write_png
 
 GREY = np.zeros((2, 2), np.uint8)
@@ -109,7 +108,7 @@ def test_gif_of_equal_frames_lasts_as_long_as_they_would(tmp_path):
     ],
 )
 def test_png_refuses_with_a_sentence_and_leaves_no_file(tmp_path, image, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         write_png(tmp_path / "a.png", image)
     assert os.listdir(tmp_path) == []
 
@@ -127,7 +126,7 @@ def test_png_refuses_with_a_sentence_and_leaves_no_file(tmp_path, image, message
     ],
 )
 def test_gif_refuses_with_a_sentence_and_leaves_no_file(tmp_path, frames, rate, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         write_gif(tmp_path / "a.gif", frames, rate)
     assert os.listdir(tmp_path) == []
 

@@ -1,0 +1,143 @@
+"""Captchas drawn from a seed before training, in processes of their own, and kept for the next run.
+
+Drawing costs more than a step of a small network, so a set is drawn once and trained on for several epochs.
+"""
+
+import hashlib
+import json
+import os
+import time
+from typing import IO
+
+import numpy as np
+from tqdm import tqdm
+
+from tf2cases import files
+from tf2cases.data import threads
+from tf2cases.data.captchas import drawing, text
+from tf2cases.data.captchas.drawing import Kind
+from tf2cases.data.captchas.text import Charset
+from tf2cases.data.captchas.workers import Workers
+from tf2cases.errors import RunError, as_usage_error
+
+# Streams share no draws, so no picture for training is ever one for testing, or one that `make_captchas` writes.
+TRAIN_STREAM, TEST_STREAM, FILES_STREAM = "train", "test", "files"
+TEST_SEED = 0  # the test set is the same whatever the seed of training
+
+
+def make_kind(charset: str, length: int, width: int, height: int, stream: str, seed: int) -> Kind:
+    """Makes the `Kind` of a set from flags.
+
+    Args:
+      charset: name or characters (see `Charset`).
+      length: characters a picture.
+      width, height: pixels.
+      stream: one of `TRAIN_STREAM`, `TEST_STREAM` and `FILES_STREAM`.
+      seed: int.
+
+    Raises:
+      UsageError: one sentence for each thing that cannot be drawn.
+    """
+    with as_usage_error("--"):
+        text.check_length(length)
+        kind = Kind(Charset(charset).characters, length, width, height, stream, seed)
+        drawing.check(kind)
+    return kind
+
+
+def load(
+    cache_dir: str,
+    stream: str,
+    seed: int,
+    count: int,
+    charset: str = "digits",
+    length: int = 4,
+    width: int = 160,
+    height: int = 60,
+    workers: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Loads the first `count` pictures of a stream, and draws those that are missing.
+
+    They are kept in CACHE_DIR/captcha-HASH, one file of raw pixels for each stream and seed, to which pictures are only
+    ever appended: what an interrupted or a smaller run has drawn is not drawn again.
+
+    Args:
+      cache_dir: where they are kept.
+      stream, seed, charset, length, width, height: see `make_kind`.
+      count: pictures.
+      workers: processes that draw; by default one for each processor. The pictures do not depend on it.
+
+    Returns:
+      "images" uint8 [count, height, width, 1], memory-mapped, and "labels" uint8 [count, length].
+
+    Raises:
+      UsageError: as `make_kind`.
+      RunError: the disk is full, or a worker failed.
+    """
+    kind = make_kind(charset, length, width, height, stream, seed)
+    path = os.path.join(_folder(cache_dir, kind), f"{stream}-seed{seed}.u8")
+    _complete(path, kind, count, threads.default_workers() if workers is None else workers)
+    images = np.memmap(path, np.uint8, "r", shape=(count, height, width, 1))
+    return {"images": images, "labels": _labels(kind, count)}
+
+
+def _labels(kind: Kind, count: int) -> np.ndarray:
+    """uint8 [count, length]; drawn again rather than stored, which takes microseconds a picture."""
+    draws, charset = drawing.Draws(), Charset(kind.characters)
+    labels = np.empty([count, kind.length], np.uint8)
+    for i in range(count):
+        labels[i] = charset.encode(kind.text(i, draws), kind.length)
+    return labels
+
+
+def _folder(cache_dir: str, kind: Kind) -> str:
+    """Makes the folder for sets of this kind; other parameters or other versions of the packages have another."""
+    parameters = {
+        "characters": kind.characters,
+        "length": kind.length,
+        "width": kind.width,
+        "height": kind.height,
+        "format": "files *.u8: uint8 [N, height, width], appended to; the file's size tells N",
+        "versions": drawing.versions(),
+    }
+    record = json.dumps(parameters, indent=2, sort_keys=True)
+    folder = os.path.join(os.path.expanduser(cache_dir), f"captcha-{hashlib.sha256(record.encode()).hexdigest()[:12]}")
+    about = os.path.join(folder, "about.json")
+    if not os.path.exists(about):
+        files.write_text(about, record + "\n")
+    return folder
+
+
+def _complete(path: str, kind: Kind, count: int, workers: int) -> None:
+    """Draws the pictures that a set's file lacks of `count`."""
+    picture_bytes = kind.height * kind.width
+    if os.path.exists(path) and os.path.getsize(path) >= count * picture_bytes:
+        return
+    try:
+        with open(path, "ab") as file:
+            files.hold(file, f"draws {path}")
+            # What a killed run left of its last picture goes.
+            there = os.fstat(file.fileno()).st_size // picture_bytes
+            if there < count:
+                file.truncate(there * picture_bytes)
+                _append(file, path, kind, there, count, workers)
+    except OSError as error:
+        raise RunError(
+            f"{path}: drawing captchas stopped ({files.reason(error)}); those that are there are kept, and the "
+            "next run goes on after them."
+        ) from error
+
+
+def _append(file: IO[bytes], path: str, kind: Kind, there: int, count: int, workers: int) -> None:
+    missing = count - there
+    print(f"Drawing {missing:,} captchas with {workers} processes into {path}.", flush=True)
+    started = time.perf_counter()
+    bar = tqdm(initial=there, total=count, desc="Drawing captchas", unit="picture", disable=None, dynamic_ncols=True)
+    with Workers(workers) as pool, bar:
+        for _, grey in pool.draw(kind, there, missing, "grey"):
+            file.write(grey)
+            bar.update()
+    file.flush()
+    os.fsync(file.fileno())
+    seconds = time.perf_counter() - started
+    print(f"Drew {missing:,} captchas in {seconds:.1f} s, {missing / seconds:,.0f} pictures/s.", flush=True)

@@ -1,0 +1,92 @@
+"""The files of a folder or tar archive of labelled pictures, and its manifest."""
+
+import contextlib
+import functools
+import os
+import posixpath
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+
+from tf2cases import files
+from tf2cases.data.captchas import manifest
+from tf2cases.data.pictures.folder import check_bytes, is_picture, read_file, walk
+from tf2cases.errors import UsageError
+
+CONTACT_SHEET = "contact_sheet.png"  # in a folder of captchas, but not one of them
+
+# [(name, a function that returns the file's bytes or raises OSError)], and the manifest.
+Listing = tuple[list[tuple[str, Callable[[], bytes]]], dict]
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[Listing]:
+    """Lists the pictures of a folder, flat or nested, or of an uncompressed tar archive, which is not unpacked.
+
+    Contact sheets are passed over, and what `folder.walk` passes over.
+
+    Yields:
+      The pictures, [(name, read)], in the order of their base names; read() returns bytes or raises OSError. And the
+      manifest at the top or beside them, {} if there is none.
+
+    Raises:
+      UsageError: nothing is there, there are no pictures, or the archive or the manifest is damaged.
+    """
+    if os.path.isdir(path):
+        yield _listing(path, walk(path), lambda name: read_file(os.path.join(path, name)))
+    elif os.path.isfile(path):
+        with _opened_tar(path) as archive:
+            try:
+                members = {member.name: member for member in archive if not member.isdir()}
+            except (tarfile.TarError, OSError) as error:
+                raise UsageError(f"{path} is damaged ({error}): expected a whole tar archive.") from error
+            names = filter(is_picture, members)
+            yield _listing(path, names, lambda name: _read_member(archive, members.get(name)))
+    else:
+        raise UsageError(f"{path} does not exist: expected a folder or a .tar of pictures named like 0123.png.")
+
+
+def _opened_tar(path: str) -> tarfile.TarFile:
+    try:
+        return tarfile.open(path, "r:")
+    except (tarfile.TarError, OSError) as error:
+        raise UsageError(f"{path} is not a tar archive ({error}): expected a folder or a plain .tar.") from error
+
+
+def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> bytes:
+    # Nothing is unpacked, so no path of the archive is ever used as one; links are not followed.
+    if member is None:
+        raise FileNotFoundError
+    if not member.isreg():
+        raise OSError("it is a link or a device")
+    check_bytes(member.size)
+    try:
+        return archive.extractfile(member).read()
+    except tarfile.TarError as error:
+        raise OSError(str(error)) from error
+
+
+def _listing(path: str, names: Iterable[str], read: Callable[[str], bytes]) -> Listing:
+    names = sorted(
+        (name for name in names if posixpath.basename(name) != CONTACT_SHEET),
+        key=lambda name: (posixpath.basename(name), name),
+    )
+    if not names:
+        raise UsageError(f"{path} has no pictures: expected some, named like 0123.png or 0123-00007.png.")
+    found = _manifest(path, names, read)
+    return [(name, functools.partial(read, name)) for name in names], found
+
+
+def _manifest(path: str, names: list[str], read: Callable[[str], bytes]) -> dict:
+    """The manifest at the top, or beside the pictures, for archives often hold one folder; {} if there is none."""
+    for name in (manifest.NAME, posixpath.join(posixpath.dirname(min(names)), manifest.NAME)):
+        try:
+            data = read(name)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UsageError(f"{path}: {name} cannot be read ({files.reason(error)}).") from error
+        found = manifest.parse(data, f"{path}: {name}") or {}
+        if found and not found["complete"]:
+            print(f"{path} is incomplete, as {name} says: {len(names):,} of {found['count']:,} captchas are there.")
+        return found
+    return {}

@@ -1,0 +1,153 @@
+"""Decoding picture files with Pillow: the formats, limits and rules for all pictures that are read outside a graph."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # for some others Pillow starts external programs
+ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+JPEG = ("JPEG", "MPO")  # phones write MPO: a JPEG file with further pictures behind the first, which alone is read
+MAX_PIXELS = 50_000_000  # a picture of a few kilobytes can unpack to gigabytes
+MAX_BYTES = 2**28  # of a file; as many as 50 megapixels of four bytes need
+ACCEPTED = (
+    "a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM file with one picture of 8 or 16 bits a channel and at most 50 megapixels"
+)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# What matters becomes an error. Filtered here once, since `warnings.catch_warnings` is not safe in threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def decode(data: bytes, mode: str) -> Image.Image:
+    """Decodes a picture file.
+
+    The format is told by the content. The picture is turned upright as its EXIF orientation says (a damaged EXIF chunk
+    is ignored), and 16-bit grey is divided by 257. Several frames are refused, and so are more than 8 or 16 bits a
+    channel, unless all values fit into 16.
+
+    Args:
+      data: the content of the file.
+      mode: "L" (0.299 red + 0.587 green + 0.114 blue, rounded) or "RGB", where transparent pixels are laid on white;
+        or "RGBA" with straight alpha.
+
+    Returns:
+      A Pillow picture of that mode.
+
+    Raises:
+      ValueError: why it is refused, in a few words without a full stop.
+    """
+    return converted(opened(data), mode)
+
+
+def opened(data: bytes) -> Image.Image:
+    """Reads the header of a picture file and checks its size and number of frames; the first half of `decode`.
+
+    Raises:
+      ValueError: as `decode`.
+    """
+    if not data:
+        raise ValueError("the file is empty")
+    with _refusing():
+        image = _identified(data)
+        frames = 1 if image.format in JPEG else getattr(image, "n_frames", 1)
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"the picture has {image.width} x {image.height} pixels, more than 50 megapixels")
+    if frames != 1:
+        raise ValueError(f"the picture has {frames} frames instead of one")
+    return image
+
+
+def load(image: Image.Image) -> None:
+    """Decodes the pixels of a picture from `opened`, with the errors of `decode`."""
+    with _refusing():
+        image.load()
+
+
+def converted(image: Image.Image, mode: str) -> Image.Image:
+    """The pixels of a picture from `opened`; the second half of `decode`, with its errors."""
+    load(image)
+    with _refusing():
+        turn = orientation(image)
+        if turn != 1:
+            image = image.transpose(_TURNS[turn])
+    if image.mode.startswith("I"):
+        image = _eight_bits(image)
+    if image.mode == "F":
+        raise ValueError("the picture has floating-point values")
+    with _refusing():
+        return _in_mode(image, mode)
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation that is left to apply: 1 to 8, 1 for upright pictures and damaged EXIF chunks."""
+    try:
+        told = image.getexif().get(ExifTags.Base.Orientation)
+        return told if told in _TURNS else 1
+    except Exception:  # Pillow raises nearly anything for damaged files
+        return 1
+
+
+def _identified(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, MemoryError):
+        raise
+    except Exception as error:  # also for headers Pillow raises nearly anything
+        # It does not open a JPEG whose EXIF chunk gives an impossible resolution: hide the chunk.
+        hidden = data.replace(b"Exif\0\0", b"exif\0\0")
+        if data.startswith(b"\xff\xd8") and hidden != data:
+            return _identified(hidden)
+        raise UnidentifiedImageError from error
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A picture of mode "I" or "I;16" as "L", or as "LA" if it has a transparent colour."""
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("the picture has 32 bits a channel")
+    grey = Image.fromarray((values // 257).astype(np.uint8))
+    if "transparency" in image.info:
+        opaque = values != image.info["transparency"]
+        grey.putalpha(Image.fromarray(opaque.astype(np.uint8) * 255))
+    return grey
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if mode == "RGBA":
+            return image
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode == mode:
+        return image
+    # Palettes and CMYK become grey by way of RGB, as everything else does.
+    return image.convert("RGB").convert(mode)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Within `with`, what Pillow raises for damaged files, which is nearly anything, becomes a ValueError."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ValueError("the picture has more than 50 megapixels") from error
+    except UnidentifiedImageError as error:
+        raise ValueError("this is not a picture") from error
+    except Exception as error:
+        why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ValueError(f"the picture is cut short or damaged ({why})") from error
