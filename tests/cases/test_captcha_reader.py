@@ -35,11 +35,19 @@ def test_the_tutorials_network_is_kerass_layer_by_layer():
     import keras
     from keras import layers
 
-    model = keras.Sequential([
-        keras.Input((60, 160, 1)), layers.Conv2D(32, 3, activation="relu"), layers.Conv2D(32, 3, activation="relu"),
-        layers.MaxPooling2D(2, padding="same"), layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(2, padding="same"), layers.Flatten(), layers.Dropout(0.25), layers.Dense(40),
-    ])  # fmt: skip
+    model = keras.Sequential(
+        [
+            keras.Input((60, 160, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(2, padding="same"),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2, padding="same"),
+            layers.Flatten(),
+            layers.Dropout(0.25),
+            layers.Dense(40),
+        ]
+    )
     case = make(model="tutorial")
     ours = [(shape, count) for _, shape, count in nn.summary_rows(case.network)]
     assert ours == [(tuple(layer.output.shape), layer.count_params()) for layer in model.layers]
@@ -172,9 +180,18 @@ def test_a_test_folder_without_held_out_pictures_is_refused(tmp_path):
 def test_it_learns_a_few_pictures_by_heart(tmp_path):
     fields = dict(train_count=50, test_count=5, charset="01", length=2, width=60, height=40)
     chosen = CaptchaReader.Config.resolve(
-        dict(cache_dir=str(tmp_path / "data"), workers=1, workdir=str(tmp_path / "w"), batch_size=25, steps=40,
-             eval_every=40, schedule="constant", log_every=10) | fields
-    )  # fmt: skip
+        dict(
+            cache_dir=str(tmp_path / "data"),
+            workers=1,
+            workdir=str(tmp_path / "w"),
+            batch_size=25,
+            steps=40,
+            eval_every=40,
+            schedule="constant",
+            log_every=10,
+        )
+        | fields
+    )
     result = training.train(CaptchaReader, chosen)
     history = [r["values"] for r in _metrics(tmp_path / "w") if r["split"] == "train"]
     assert history[-1]["string_accuracy"] >= 0.9

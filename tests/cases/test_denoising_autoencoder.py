@@ -34,10 +34,17 @@ def keras_tutorial(case):
     model = keras.Sequential(
         [
             keras.Input([28, 28, 1]),
-            conv(32), layers.MaxPooling2D(2), conv(32), layers.MaxPooling2D(2),
-            conv(32), layers.UpSampling2D(2), conv(32), layers.UpSampling2D(2), conv(1, "sigmoid"),
+            conv(32),
+            layers.MaxPooling2D(2),
+            conv(32),
+            layers.MaxPooling2D(2),
+            conv(32),
+            layers.UpSampling2D(2),
+            conv(32),
+            layers.UpSampling2D(2),
+            conv(1, "sigmoid"),
         ]
-    )  # fmt: skip
+    )
     with_weights = [layer for layer in case.network.layers if layer.variables]
     model.set_weights([array.numpy() for layer in with_weights for array in (layer.kernel, layer.bias)])
     return model

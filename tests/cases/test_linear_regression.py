@@ -82,8 +82,10 @@ def test_the_closed_form_stands_beside_it(tutorial, rows):
     x, y = np.column_stack([np.ones(47), rows[:, :2]]), rows[:, 2]
     exact = np.linalg.lstsq(x, y, rcond=None)[0]
     loss = np.sum((x @ exact - y) ** 2) / 94
-    pattern = r"^Gradient descent: loss (\S+), y = (\S+)x1 \+ (\S+)x2 \+ \S+\n" \
-              r"Closed form:      loss (\S+), y = (\S+)x1 \+ (\S+)x2 \+ \S+$"  # fmt: skip
+    pattern = (
+        r"^Gradient descent: loss (\S+), y = (\S+)x1 \+ (\S+)x2 \+ \S+\n"
+        r"Closed form:      loss (\S+), y = (\S+)x1 \+ (\S+)x2 \+ \S+$"
+    )
     found = [float(v) for v in re.search(pattern, tutorial[1], re.MULTILINE).groups()]
     np.testing.assert_allclose(found[3:], [loss, exact[1], exact[2]], rtol=1e-4)
     np.testing.assert_allclose(found[:2], [0.132036, 0.8304], rtol=1e-3)

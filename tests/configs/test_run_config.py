@@ -135,11 +135,35 @@ def test_a_run_is_called_after_its_data_and_model(dataset, model, name):
     assert mnist.Config(dataset=dataset, model=model).name == name
 
 
-NUMERIC = dict(dataset="x", batch_size=2, seed=1, precision="bfloat16", jit="on", learning_rate=0.1, schedule="cosine",
-               warmup_steps=1, clip_norm=1.0, width=3, share=0.1)  # fmt: skip
-OTHERS = dict(data_dir="x", workdir="x", export_dir="x", no_warmup=True, steps=3, epochs=9, strategy="single",
-              log_every=1, eval_every=1, checkpoint_every=1, keep_checkpoints=1, pictures_every=1, deterministic=True,
-              overwrite=True)  # fmt: skip
+NUMERIC = dict(
+    dataset="x",
+    batch_size=2,
+    seed=1,
+    precision="bfloat16",
+    jit="on",
+    learning_rate=0.1,
+    schedule="cosine",
+    warmup_steps=1,
+    clip_norm=1.0,
+    width=3,
+    share=0.1,
+)
+OTHERS = dict(
+    data_dir="x",
+    workdir="x",
+    export_dir="x",
+    no_warmup=True,
+    steps=3,
+    epochs=9,
+    strategy="single",
+    log_every=1,
+    eval_every=1,
+    checkpoint_every=1,
+    keep_checkpoints=1,
+    pictures_every=1,
+    deterministic=True,
+    overwrite=True,
+)
 
 
 def test_every_field_either_changes_numbers_or_does_not():

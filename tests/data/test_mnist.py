@@ -13,12 +13,7 @@ from tf2cases.errors import UsageError
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 SHARED = REPO.parent / "shared" / "data" / "mnist"
-NAMES = [
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-]
+NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
 
 
 @pytest.fixture(autouse=True)
@@ -51,10 +46,7 @@ def assert_holds(loaded, contents):
     np.testing.assert_array_equal(loaded.test["images"], contents[2][..., None])
     np.testing.assert_array_equal(loaded.test["labels"], contents[3])
     for split in (loaded.train, loaded.test):
-        assert {name: array.dtype for name, array in split.items()} == {
-            "images": np.uint8,
-            "labels": np.uint8,
-        }
+        assert {name: array.dtype for name, array in split.items()} == {"images": np.uint8, "labels": np.uint8}
 
 
 @pytest.mark.parametrize(

@@ -145,26 +145,40 @@ class GraphOf2015:
         kernel = self._const(f"{name}/conv2d_params", unit["kernel"])
         channels = unit["beta"].shape[0]
         convolved = self._node(
-            f"{name}/Conv2D", "Conv2D", [inputs, kernel], T=tf.float32, strides=[1, strides, strides, 1],
-            padding=padding, use_cudnn_on_gpu=True,
-        )  # fmt: skip
+            f"{name}/Conv2D",
+            "Conv2D",
+            [inputs, kernel],
+            T=tf.float32,
+            strides=[1, strides, strides, 1],
+            padding=padding,
+            use_cudnn_on_gpu=True,
+        )
         beta = self._const(f"{name}/batchnorm/beta", unit["beta"])
         gamma = self._const(f"{name}/batchnorm/gamma", unit.get("gamma", np.full(channels, 7, np.float32)))
         mean = self._const(f"{name}/batchnorm/moving_mean", unit["moving_mean"])
         variance = self._const(f"{name}/batchnorm/moving_variance", unit["moving_variance"])
         norm = self._node(
-            f"{name}/batchnorm", "BatchNormWithGlobalNormalization", [convolved, mean, variance, beta, gamma],
-            T=tf.float32, variance_epsilon=0.001, scale_after_normalization=self._scale,
-        )  # fmt: skip
+            f"{name}/batchnorm",
+            "BatchNormWithGlobalNormalization",
+            [convolved, mean, variance, beta, gamma],
+            T=tf.float32,
+            variance_epsilon=0.001,
+            scale_after_normalization=self._scale,
+        )
         checked = self._node(f"{name}/CheckNumerics", "CheckNumerics", [norm], T=tf.float32, message=name)
         control = self._node(f"{name}/control_dependency", "Identity", [norm, f"^{checked}"], T=tf.float32)
         return self._node(name, "Relu", [control], T=tf.float32)
 
     def _pool(self, name, inputs, op="AvgPool", size=3, strides=1, padding="SAME"):
         return self._node(
-            name, op, [inputs], T=tf.float32, ksize=[1, size, size, 1], strides=[1, strides, strides, 1],
+            name,
+            op,
+            [inputs],
+            T=tf.float32,
+            ksize=[1, size, size, 1],
+            strides=[1, strides, strides, 1],
             padding=padding,
-        )  # fmt: skip
+        )
 
     def _join(self, name, parts):
         axis = self._const(f"{name}/join/concat_dim", np.int32(3))
@@ -182,8 +196,16 @@ class GraphOf2015:
     def _stem_and_blocks(self, classes):
         plain, down = (), (2, "VALID")
         file = self._const("DecodeJpeg/contents", np.array(b"", object))
-        image = self._node("DecodeJpeg", "DecodeJpeg", [file], channels=3, ratio=1, fancy_upscaling=True,
-                           try_recover_truncated=False, acceptable_fraction=1.0)  # fmt: skip
+        image = self._node(
+            "DecodeJpeg",
+            "DecodeJpeg",
+            [file],
+            channels=3,
+            ratio=1,
+            fancy_upscaling=True,
+            try_recover_truncated=False,
+            acceptable_fraction=1.0,
+        )
         x = self._node("Cast", "Cast", [image], SrcT=tf.uint8, DstT=tf.float32)
         x = self._node("ExpandDims", "ExpandDims", [x, self._const("ExpandDims/dim", np.int32(0))], T=tf.float32)
         size = self._const("ResizeBilinear/size", np.array([299, 299], np.int32))
@@ -224,7 +246,13 @@ class GraphOf2015:
         shape = self._const("pool_3/_reshape/shape", np.array([1, 2048], np.int32))
         x = self._node("pool_3/_reshape", "Reshape", [x, shape], T=tf.float32)
         kernel, bias = last_layer(classes)
-        x = self._node("softmax/logits/MatMul", "MatMul", [x, self._const("softmax/weights", kernel)], T=tf.float32,
-                       transpose_a=False, transpose_b=False)  # fmt: skip
+        x = self._node(
+            "softmax/logits/MatMul",
+            "MatMul",
+            [x, self._const("softmax/weights", kernel)],
+            T=tf.float32,
+            transpose_a=False,
+            transpose_b=False,
+        )
         x = self._node("softmax/logits", "BiasAdd", [x, self._const("softmax/biases", bias)], T=tf.float32)
         self._node("softmax", "Softmax", [x], T=tf.float32)

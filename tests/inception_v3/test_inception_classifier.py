@@ -127,8 +127,10 @@ def example(file):
 
 def test_signatures_have_the_promised_shapes(exported):
     loaded = tf.saved_model.load(exported[0])
-    outputs = {name: {k: (v.dtype, v.shape.as_list()) for k, v in function.structured_outputs.items()}
-               for name, function in loaded.signatures.items()}  # fmt: skip
+    outputs = {
+        name: {k: (v.dtype, v.shape.as_list()) for k, v in function.structured_outputs.items()}
+        for name, function in loaded.signatures.items()
+    }
     ranked = {"classes": (tf.string, [None, 3]), "scores": (tf.float32, [None, 3])}
     assert outputs == {
         "serving_default": ranked,

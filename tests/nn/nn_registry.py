@@ -97,10 +97,7 @@ LAYERS = [
         ("conv2d_transpose/kernel", "conv2d_transpose/bias"),
     ),
     LayerCase(
-        "batch_norm",
-        "BatchNorm(momentum=0.9, activation=tanh)",
-        (4, 3, 2),
-        tuple(f"batch_norm/{v}" for v in _BN),
+        "batch_norm", "BatchNorm(momentum=0.9, activation=tanh)", (4, 3, 2), tuple(f"batch_norm/{v}" for v in _BN)
     ),
     LayerCase(
         "batch_norm_without_scale",
@@ -150,11 +147,7 @@ LAYERS = [
         "Branches([Conv2D(2, (1, 1), activation=tanh, name='conv'), "
         "Sequential([AvgPool2D(pool_size=3, strides=1, padding='SAME'), Dropout(0.25), BatchNorm()], name='pooled')])",
         (4, 5, 2),
-        (
-            "branches/conv/kernel",
-            "branches/conv/bias",
-            *(f"branches/pooled/batch_norm/{v}" for v in _BN),
-        ),
+        ("branches/conv/kernel", "branches/conv/bias", *(f"branches/pooled/batch_norm/{v}" for v in _BN)),
     ),
 ]
 

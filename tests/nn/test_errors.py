@@ -135,10 +135,7 @@ ERRORS = [
         lambda: nn.losses.mean_squared_error(tf.zeros([3]), tf.zeros([3, 1])),
         r"^targets have shape \(3,\), but must have that of the outputs, \(3, 1\)\.$",
     ),
-    (
-        lambda: nn.SGD([], 0.1),
-        r"^variables is empty, but an optimizer needs at least one variable\.$",
-    ),
+    (lambda: nn.SGD([], 0.1), r"^variables is empty, but an optimizer needs at least one variable\.$"),
     (lambda: sgd(learning_rate=0), r"^learning_rate is 0, but must be greater than 0\.$"),
     (lambda: sgd(learning_rate=float("nan")), r"^learning_rate is nan, but must be greater than 0\.$"),
     (lambda: sgd(clip_norm=0.0), r"^clip_norm is 0\.0, but must be greater than 0\.$"),
@@ -150,10 +147,7 @@ ERRORS = [
         (lambda make=make: make(epsilon=0), r"^epsilon is 0, but must be greater than 0\.$")
         for make in (adam, rmsprop, adadelta)
     ),
-    (
-        lambda: sgd().apply([tf.zeros([1]), tf.zeros([1])]),
-        r"^2 gradients were given, but there are 1 variables\.$",
-    ),
+    (lambda: sgd().apply([tf.zeros([1]), tf.zeros([1])]), r"^2 gradients were given, but there are 1 variables\.$"),
     (gradients_of_nothing, r"^the loss does not depend on lonely:0, so it has no gradient\.$"),
     (
         lambda: nn.precision.compute_dtype("float64"),
@@ -163,10 +157,7 @@ ERRORS = [
         lambda: nn.precision.loss_scale("half"),
         r"^precision is 'half', but must be one of float32, bfloat16, float16\.$",
     ),
-    (
-        lambda: nn.schedules.make("linear", 0.1, 10),
-        r"^schedule is 'linear', but must be one of constant, cosine\.$",
-    ),
+    (lambda: nn.schedules.make("linear", 0.1, 10), r"^schedule is 'linear', but must be one of constant, cosine\.$"),
     (
         lambda: nn.schedules.make("cosine", 0.1, 10, warmup_steps=10),
         r"^warmup_steps is 10, but must be at least 0 and less than the run's 10 steps\.$",

@@ -61,11 +61,7 @@ def test_a_made_initializer_is_called_after_what_made_it():
 
 DRAWN = pytest.mark.parametrize(
     "init",
-    [
-        initializers.glorot_uniform,
-        initializers.he_normal,
-        initializers.truncated_normal(0.02),
-    ],
+    [initializers.glorot_uniform, initializers.he_normal, initializers.truncated_normal(0.02)],
     ids=["glorot_uniform", "he_normal", "truncated_normal"],
 )
 

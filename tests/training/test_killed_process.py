@@ -13,9 +13,21 @@ STEPS = 400
 
 
 def start(repo, workdir):
-    command = [sys.executable, "-m", "bin.train_mnist", "--dataset=mnist_sample", "--model=mlp", "--deterministic",
-               f"--workdir={workdir}", f"--steps={STEPS}", "--batch_size=16", "--log_every=10", "--eval_every=150",
-               "--checkpoint_every=60", "--export_dir="]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "bin.train_mnist",
+        "--dataset=mnist_sample",
+        "--model=mlp",
+        "--deterministic",
+        f"--workdir={workdir}",
+        f"--steps={STEPS}",
+        "--batch_size=16",
+        "--log_every=10",
+        "--eval_every=150",
+        "--checkpoint_every=60",
+        "--export_dir=",
+    ]
     return subprocess.Popen(command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

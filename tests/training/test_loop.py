@@ -249,8 +249,11 @@ def test_a_full_disk_while_saving_keeps_the_checkpoint_before(runs, toy, whole, 
 
     with monkeypatch.context() as patched:
         patched.setattr(tf.train.Checkpoint, "write", third_fails)
-        with pytest.raises(RunError, match=r"^the checkpoint of step 15 could not be written to .*: No space left on "
-                                           r"device; the last one, of step 10, is intact\.$"):  # fmt: skip
+        with pytest.raises(
+            RunError,
+            match=r"^the checkpoint of step 15 could not be written to .*: No space left on "
+            r"device; the last one, of step 10, is intact\.$",
+        ):
             runs.train(toy, "parts", **TOY)
     assert runs.checkpoints("parts") == [5, 10]
     runs.train(toy, "parts", **TOY)

@@ -59,15 +59,18 @@ def test_the_same_config_may_go_on_and_cadences_are_brought_up_to_date(workdir):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 4}, r"^--seed is 4, but the run in --workdir=\S+ was started with 0; use another --workdir, or "
-                      r"--overwrite to start anew\.$"),
+        (
+            {"seed": 4},
+            r"^--seed is 4, but the run in --workdir=\S+ was started with 0; use another --workdir, or "
+            r"--overwrite to start anew\.$",
+        ),
         ({"learning_rate": 0.1}, r"^--learning_rate is 0\.1, but the run in \S+ was started with 0\.001; "),
         ({"batch_size": 64}, r"^--batch_size is 64, but the run in \S+ was started with 128; "),
         ({"model": "mlp"}, r"^--model is 'mlp', but the run in \S+ was started with 'cnn'; "),
         ({"dataset": "mnist_sample"}, r"^--dataset is 'mnist_sample', but the run in \S+ was started with 'mnist'; "),
         ({"clip_norm": 1.0}, r"^--clip_norm is 1\.0, but the run in \S+ was started with None; "),
     ],
-)  # fmt: skip
+)
 def test_a_config_that_gives_other_numbers_is_refused_with_the_field_and_both_values(workdir, changes, message):
     workdir.claim(config(), source())
     with pytest.raises(UsageError, match=message):

@@ -88,9 +88,19 @@ def test_the_masks_colours_need_a_mask():
 
 @pytest.mark.parametrize(
     "form",
-    ["plaid", "weight:", "weight:361", "weight:red", "hsl(0, 60-80, 60-80%)", "hsl(400, 1%, 1%)", "hsl(0, 1%, 101%)",
-     "hsl(9-3, 1%, 1%)", "hsl(0, 1%)", ""],
-)  # fmt: skip
+    [
+        "plaid",
+        "weight:",
+        "weight:361",
+        "weight:red",
+        "hsl(0, 60-80, 60-80%)",
+        "hsl(400, 1%, 1%)",
+        "hsl(0, 1%, 101%)",
+        "hsl(9-3, 1%, 1%)",
+        "hsl(0, 1%)",
+        "",
+    ],
+)
 def test_other_forms_are_refused(form):
     with pytest.raises(
         UsageError, match=r"--color is '.*', but must be image, weight, weight:HUE, hsl\(H-H, S-S%, L-L%\)"

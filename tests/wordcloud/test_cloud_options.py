@@ -9,8 +9,14 @@ from tf2cases.wordcloud import cloud
 
 def test_the_seven_presets():
     assert list(wordcloud.PRESETS) == [
-        "english", "chinese_raw", "chinese", "mask", "mask_colors", "custom_color", "keywords",
-    ]  # fmt: skip
+        "english",
+        "chinese_raw",
+        "chinese",
+        "mask",
+        "mask_colors",
+        "custom_color",
+        "keywords",
+    ]
     for name in wordcloud.PRESETS:
         assert wordcloud.make_options(name) is not None
     assert wordcloud.make_options("custom_color").color == "hsl(0, 60-80%, 60-80%)"

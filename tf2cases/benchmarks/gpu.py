@@ -24,16 +24,7 @@ from tf2cases import files, quiet
 from tf2cases.benchmarks import rounds, steps
 
 # The most important first.
-CASES = (
-    "dcgan_faces",
-    "dcgan_digits",
-    "mnist_cnn",
-    "mnist_mlp",
-    "captcha",
-    "vae",
-    "autoencoder",
-    "autoencoder_skip",
-)
+CASES = ("dcgan_faces", "dcgan_digits", "mnist_cnn", "mnist_mlp", "captcha", "vae", "autoencoder", "autoencoder_skip")
 # As rows name it -> the config's precision, and whether TF32 is on.
 _PRECISIONS = {
     "float32 (TF32)": ("float32", True),

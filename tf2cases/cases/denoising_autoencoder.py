@@ -47,10 +47,7 @@ def skip(channels: int) -> nn.Sequential:
         nn.Conv2D(32, kernel_size=3, **relu_he, name="half_3"),
         nn.Conv2DTranspose(12, kernel_size=5, strides=2, activation=tf.nn.relu, name="up_1"),
     ]
-    layers = [
-        nn.Skip(half, name="halves"),
-        nn.Conv2D(channels, kernel_size=3, name="logits"),
-    ]
+    layers = [nn.Skip(half, name="halves"), nn.Conv2D(channels, kernel_size=3, name="logits")]
     return nn.Sequential(layers, name="skip")
 
 

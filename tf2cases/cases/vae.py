@@ -19,11 +19,7 @@ class Network(tf.Module):
     def __init__(self, image_shape: tuple, latent_dim: int, input_dropout: float, seed: int, name: str = "network"):
         super().__init__(name)
         self._shape = tuple(image_shape)
-        hidden = [
-            nn.Flatten(),
-            nn.Dropout(input_dropout),
-            nn.Dense(256, activation=tf.nn.relu, name="encoder_hidden"),
-        ]
+        hidden = [nn.Flatten(), nn.Dropout(input_dropout), nn.Dense(256, activation=tf.nn.relu, name="encoder_hidden")]
         self.encoder = nn.Sequential(hidden, name="encoder")
         self.mean = nn.Dense(latent_dim, name="mean")
         self.log_variance = nn.Dense(latent_dim, name="log_variance")

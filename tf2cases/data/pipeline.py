@@ -59,10 +59,7 @@ class Batches:
         # The documented [n, 2] seeds of tf.random.experimental.index_shuffle fail inside a traced function. With the
         # default of 4 rounds neighbours often stay at the same distance from one another.
         return tf.raw_ops.RandomIndexShuffle(
-            index=within,
-            seed=tf.cast(words, tf.uint32),
-            max_index=tf.constant(self.examples - 1, tf.int64),
-            rounds=8,
+            index=within, seed=tf.cast(words, tf.uint32), max_index=tf.constant(self.examples - 1, tf.int64), rounds=8
         )
 
     def batch(self, step: tf.Tensor | int) -> dict[str, tf.Tensor]:

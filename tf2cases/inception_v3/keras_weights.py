@@ -6,8 +6,14 @@ import numpy as np
 
 from tf2cases.errors import UsageError
 
-_LEGACY = {"kernel": "kernel", "bias": "bias", "beta": "offset", "gamma": "scale",
-           "moving_mean": "moving_mean", "moving_variance": "moving_variance"}  # fmt: skip
+_LEGACY = {
+    "kernel": "kernel",
+    "bias": "bias",
+    "beta": "offset",
+    "gamma": "scale",
+    "moving_mean": "moving_mean",
+    "moving_variance": "moving_variance",
+}
 # Today's files number a layer's variables in the order of their making.
 _NUMBERED = {
     kind: {tuple(map(str, range(len(names)))): {str(i): name for i, name in enumerate(names)} for names in choices}

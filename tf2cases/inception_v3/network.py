@@ -61,11 +61,7 @@ def _table(last_pool):
         )
 
     def reduction_35():  # figure 10
-        return _mixed(
-            [Conv(384, 3, 2, "VALID")],
-            [Conv(64, 1), Conv(96, 3), Conv(96, 3, 2, "VALID")],
-            [reduction],
-        )
+        return _mixed([Conv(384, 3, 2, "VALID")], [Conv(64, 1), Conv(96, 3), Conv(96, 3, 2, "VALID")], [reduction])
 
     def inception_17(n):  # figure 6
         return _mixed(
@@ -83,12 +79,7 @@ def _table(last_pool):
         )
 
     def inception_8(pool):  # figure 7
-        return _mixed(
-            [Conv(320, 1)],
-            [Conv(384, 1), fork],
-            [Conv(448, 1), Conv(384, 3), fork],
-            [pool, Conv(192, 1)],
-        )
+        return _mixed([Conv(320, 1)], [Conv(384, 1), fork], [Conv(448, 1), Conv(384, 3), fork], [pool, Conv(192, 1)])
 
     return [
         Conv(32, 3, 2, "VALID"),
@@ -158,12 +149,7 @@ class Network(nn.Layer):
     """
 
     def __init__(
-        self,
-        classes,
-        last_pool="average",
-        folded=False,
-        kernel_init=nn.initializers.he_normal,
-        name="inception_v3",
+        self, classes, last_pool="average", folded=False, kernel_init=nn.initializers.he_normal, name="inception_v3"
     ):
         """Args:
         classes: how many; 0 for a network that ends with the features.

@@ -50,9 +50,7 @@ PUBLISHED = {
     "slim": Published("inception_v3.ckpt", f"{_TENSORFLOW_URL}models/inception_v3_2016_08_28.tar.gz"),
 }
 CLASS_INDEX = Published(
-    labels.CLASS_INDEX,
-    f"{_TENSORFLOW_URL}data/imagenet_class_index.json",
-    "c2c37ea517e94d9795004a39431a14cb",
+    labels.CLASS_INDEX, f"{_TENSORFLOW_URL}data/imagenet_class_index.json", "c2c37ea517e94d9795004a39431a14cb"
 )
 LABEL_MAP = dataclasses.replace(PUBLISHED["2015"], file=labels.LABEL_MAP)
 _LARGEST = 1 << 30  # bytes of one file in an archive

@@ -1,16 +1,6 @@
 """The low-level kit: layers, losses, optimizers and what goes with them, on TensorFlow alone."""
 
-from tf2cases.nn import (
-    adversarial,
-    initializers,
-    losses,
-    metrics,
-    optimizers,
-    precision,
-    random,
-    schedules,
-    variables,
-)
+from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules, variables
 from tf2cases.nn.ema import ExponentialMovingAverage
 from tf2cases.nn.errors import ShapeError
 from tf2cases.nn.layers.base import Layer, call

@@ -14,10 +14,7 @@ def counter(name: str) -> tf.Variable:
     Under `tf.distribute` all replicas count alike, so the first replica's value is the value.
     """
     return tf.Variable(
-        tf.zeros([], tf.int64),
-        trainable=False,
-        name=name,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        tf.zeros([], tf.int64), trainable=False, name=name, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
     )
 
 

@@ -29,19 +29,14 @@ def curves(history: list[dict]) -> dict[str, np.ndarray]:
     return {
         "loss": chart("Loss", d_loss="discriminator", g_loss="generator"),
         "beliefs": chart(
-            "Discriminator",
-            d_real="D(x)",
-            d_fake_before="D(G(z)), D step",
-            d_fake_after="D(G(z)), last G step",
+            "Discriminator", d_real="D(x)", d_fake_before="D(G(z)), D step", d_fake_after="D(G(z)), last G step"
         ),
         "gradient_norms": chart("Gradient norm", d_gradient_norm="discriminator", g_gradient_norm="generator"),
     }
 
 
 def evaluate(
-    dataset: tf.data.Dataset,
-    discriminate: Callable[[tf.Tensor], tf.Tensor],
-    generate: Callable[[int, int], tf.Tensor],
+    dataset: tf.data.Dataset, discriminate: Callable[[tf.Tensor], tf.Tensor], generate: Callable[[int, int], tf.Tensor]
 ) -> dict[str, float]:
     """The discriminator's mean probability of held-out pictures and of as many generated ones.
 

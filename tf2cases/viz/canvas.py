@@ -23,18 +23,7 @@ ALARM = "#C40000"
 # left out, too faint for a line on white.
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 # Paul Tol's "muted" scheme (https://sronpersonalpages.nl/~pault) and a dark grey: ten classes on white.
-CLASSES = (
-    "#332288",
-    "#CC6677",
-    "#117733",
-    "#88CCEE",
-    "#DDAA33",
-    "#882255",
-    "#44AA99",
-    "#999933",
-    "#AA4499",
-    "#555555",
-)
+CLASSES = ("#332288", "#CC6677", "#117733", "#88CCEE", "#DDAA33", "#882255", "#44AA99", "#999933", "#AA4499", "#555555")
 MARKERS = "os^DvP*X"
 
 

@@ -12,10 +12,27 @@ from tf2cases.wordcloud.messages import both
 _SUFFIXES = (".ttf", ".otf", ".ttc")
 # How file names of the usual Chinese fonts begin, those made for screens first. Lower case, no spaces or hyphens.
 _USUAL = (
-    "notosanscjk", "notosanssc", "sourcehansans", "pingfang", "hiraginosansgb", "msyh", "wqymicrohei", "wqyzenhei",
-    "simhei", "stheiti", "droidsansfallback", "notoserifcjk", "notoserifsc", "sourcehanserif", "simsun", "songti",
-    "stsong", "uming", "ukai", "arialunicode",
-)  # fmt: skip
+    "notosanscjk",
+    "notosanssc",
+    "sourcehansans",
+    "pingfang",
+    "hiraginosansgb",
+    "msyh",
+    "wqymicrohei",
+    "wqyzenhei",
+    "simhei",
+    "stheiti",
+    "droidsansfallback",
+    "notoserifcjk",
+    "notoserifsc",
+    "sourcehanserif",
+    "simsun",
+    "songti",
+    "stsong",
+    "uming",
+    "ukai",
+    "arialunicode",
+)
 _NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # have a picture, or a box, for everything
 
 

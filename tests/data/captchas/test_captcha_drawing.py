@@ -131,10 +131,7 @@ def test_accepts_the_defaults_and_every_named_charset():
         (dict(width=5000), r"^width is 5000, but must be from 60 to 4096"),
         (dict(height=29), r"^height is 29, but must be from 30 to 4096"),
         (dict(height=5000), r"^height is 5000"),
-        (
-            dict(characters="a\u4e2d"),
-            r"^charset has the character '中', but the captcha package's font cannot draw it",
-        ),
+        (dict(characters="a\u4e2d"), r"^charset has the character '中', but the captcha package's font cannot draw it"),
     ],
 )
 def test_refuses_what_cannot_be_drawn(changed, message):

@@ -36,8 +36,12 @@ def test_sub_folders_are_classes_and_pictures_are_found_by_their_endings(tmp_pat
     folder = classes.read(path)
     assert folder.class_names == ("cats", "dogs")
     assert [os.path.relpath(p, path) for p in folder.paths] == [
-        "cats/a.png", "cats/b.JPG", "cats/more/c.webp", "dogs/x.gif", "dogs/y.bmp",
-    ]  # fmt: skip
+        "cats/a.png",
+        "cats/b.JPG",
+        "cats/more/c.webp",
+        "dogs/x.gif",
+        "dogs/y.bmp",
+    ]
     assert folder.labels.tolist() == [0, 0, 0, 1, 1]
     fewer = folder.without({folder.paths[1]})
     assert fewer.paths == (folder.paths[0], *folder.paths[2:])

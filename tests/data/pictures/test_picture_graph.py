@@ -75,9 +75,7 @@ def on_white(picture):
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
 def traced(data):
     return graph.decode_batch(
-        data,
-        lambda rgba: graph.composite_on_white(tf.ensure_shape(rgba, [HEIGHT, WIDTH, 4])),
-        [HEIGHT, WIDTH, 3],
+        data, lambda rgba: graph.composite_on_white(tf.ensure_shape(rgba, [HEIGHT, WIDTH, 4])), [HEIGHT, WIDTH, 3]
     )
 
 
@@ -112,10 +110,7 @@ def test_grey_is_pillows():
 
 def test_compositing_takes_floats_in_0_1():
     # 0.25 * 0.5 + 1 - 0.25 = 0.875
-    np.testing.assert_allclose(
-        graph.composite_on_white(tf.constant([[[0.5, 0.0, 1.0, 0.25]]])),
-        [[[0.875, 0.75, 1.0]]],
-    )
+    np.testing.assert_allclose(graph.composite_on_white(tf.constant([[[0.5, 0.0, 1.0, 0.25]]])), [[[0.875, 0.75, 1.0]]])
 
 
 def oversized():
