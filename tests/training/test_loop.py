@@ -387,10 +387,41 @@ def test_reports_have_their_step_split_values_and_seconds(runs, toy):
     ]
 
 
+def test_seconds_go_on_where_the_last_process_stopped(runs, toy):
+    runs.train(toy, steps=4, log_every=2)
+    first = json.loads((runs.path / "run" / "metrics.jsonl").read_text().splitlines()[-1])["seconds"]
+    runs.train(toy, steps=8, log_every=2)
+    seconds = [json.loads(line)["seconds"] for line in (runs.path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] > first
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (dict(checkpoint_every=5), 3),
+        (dict(checkpoint_every=5, keep_checkpoints="all"), 4),
+        (dict(checkpoint_every=10), 2),
+        (dict(keep_checkpoints="9"), 4),  # epochs of 22 examples end within the steps 5, 9, 14 and 18
+    ],
+)
+def test_the_disk_space_of_the_checkpoints_is_told(runs, toy, capsys, given, kept):
+    class Large(toy):
+        def __init__(self, config, info):
+            super().__init__(config, info)
+            self.ballast = tf.Variable(tf.zeros([500_000]), trainable=False)
+
+    runs.train(Large, steps=18, **given)
+    assert f"run, {kept} checkpoints of 2.0 MB, {2 * kept}.0 MB in all\n" in capsys.readouterr().out
+    assert len(runs.checkpoints()) == kept
+
+
 def test_what_is_printed_without_a_terminal(runs, toy, capsys):
     result = runs.train(toy, **TOY)
     out = capsys.readouterr().out
     assert out.startswith("a toy\ntoy: 22 examples, 18 steps of 5, float32, CPU, ")
+    # Weights, two slots of 3 floats each, and three counters: 60 bytes.
+    assert re.search(r"; workdir \S+run, 3 checkpoints of 0\.0 MB, 0\.0 MB in all$", out.splitlines()[1])
     assert len(re.findall(r"^step \d+/18  train  loss \d+\.\d{4}  size \d+\.\d{4}", out, re.MULTILINE)) == 6
     assert len(re.findall(r"^step \d+/18  eval   loss \d+\.\d{4}$", out, re.MULTILINE)) == 5
     assert re.search(r"^step 15/18  train .*  [\d,]+ examples/s, 0:00 left$", out, re.MULTILINE)

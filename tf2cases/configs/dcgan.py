@@ -51,7 +51,6 @@ class Config(OptimizerConfig):
         numeric=False,
     )
     log_every: int = field(20, "Steps between reports of the training metrics.", minimum=1, numeric=False)
-    keep_checkpoints: str = field("all", "How many of the newest checkpoints to keep, or all.", numeric=False)
 
     def __post_init__(self):
         super().__post_init__()

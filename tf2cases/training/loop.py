@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import math
 import os
 import signal
 
@@ -140,17 +141,28 @@ class _Run:
         self.history = read_metrics(workdir.path)
         self.values: dict[str, float] = {}  # of the last evaluation
         self.samples: dict = {}  # the last ones
-        self.reporter = Reporter(workdir, case, clock)
+        earlier_seconds = self.history[-1].get("seconds", 0.0) if self.history else 0.0
+        self.reporter = Reporter(workdir, case, clock, earlier_seconds)
 
     def announce(self) -> None:
         config = self.case.config
         self.reporter.print(self.case.describe(self.source))
         self.reporter.print(
             f"{config.name}: {self.source.examples:,} examples, {config.steps:,} steps of {config.batch_size}, "
-            f"{config.precision}, {distribution.device_name()}; workdir {self.workdir.path}"
+            f"{config.precision}, {distribution.device_name()}; workdir {self.workdir.path}, {self._disk_space()}"
         )
         if self.step:
             self.reporter.print(f"going on from step {self.step:,}")
+
+    def _disk_space(self) -> str:
+        """What the run's checkpoints take."""
+        config = self.case.config
+        period = config.checkpoint_every or self.source.examples / config.batch_size
+        whole = int(config.steps / period)  # before the one at the last step, which may be the last of these
+        count = whole + (math.ceil(whole * period) < config.steps)
+        kept = min(count, config.checkpoints_kept or count)
+        megabytes = sum(v.dtype.size * v.shape.num_elements() for v in self.case.variables) / 1e6
+        return f"{kept:,} checkpoints of {megabytes:,.1f} MB, {kept * megabytes:,.1f} MB in all"
 
     def advance(self, seconds: float, finite: bool, steps: TracedSteps) -> None:
         """Takes note of a call of the traced steps.

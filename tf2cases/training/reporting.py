@@ -26,10 +26,12 @@ class Reporter:
       workdir: the run's folder.
       case: the case, at the step at which this process begins.
       clock: for elapsed time and speed.
+      earlier_seconds: what the run took in earlier processes.
     """
 
-    def __init__(self, workdir: workdirs.Workdir, case: Case, clock: Clock):
+    def __init__(self, workdir: workdirs.Workdir, case: Case, clock: Clock, earlier_seconds: float):
         self._workdir, self._case, self._clock = workdir, case, clock
+        self._earlier_seconds = earlier_seconds
         self._steps, self._batch_size = case.config.steps, case.config.batch_size
         with self._writing():
             self._metrics = open(workdir.file(workdirs.METRICS), "a", encoding="utf-8")
@@ -74,7 +76,7 @@ class Reporter:
 
     def metrics(self, step: int, split: str, values: dict[str, float]) -> None:
         """Reports {name: float} of a split ('train', 'eval') at a step."""
-        seconds = round(self._clock.elapsed(), 3)
+        seconds = round(self._earlier_seconds + self._clock.elapsed(), 3)
         record = {"step": step, "split": split, "values": values, "seconds": seconds}
         rate = self._clock.steps_per_second() * self._batch_size
         with self._writing(), self._writer.as_default(step=step):
