@@ -9,9 +9,8 @@ import numpy as np
 from PIL import Image
 
 from tf2cases import files
-from tf2cases.errors import UsageError
 from tf2cases.wordcloud import colors, drawing, fonts, layout, masks, outlines
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import BACKGROUNDS, SIZES, Options
 from tf2cases.wordcloud.svg import svg
 from tf2cases.wordcloud.weighing import Words
@@ -109,34 +108,28 @@ def check_target(flag: str, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> 
     folder = os.path.dirname(path) or "."
     name = f"--{flag} is {path!r}"
     if not os.path.isdir(folder):
-        raise UsageError(
-            both(
-                f"{name}, but the folder {folder!r} is not there: expected a file in a folder that is.",
-                "（输出文件夹不存在，请先建立。）",
-            )
+        raise bilingual_error(
+            f"{name}, but the folder {folder!r} is not there: expected a file in a folder that is.",
+            "（输出文件夹不存在，请先建立。）",
         )
     if os.path.isdir(path):
-        raise UsageError(
-            both(f"{name}, which is a folder: expected the name of a file.", "（这是文件夹，应给出文件名。）")
+        raise bilingual_error(
+            f"{name}, which is a folder: expected the name of a file.", "（这是文件夹，应给出文件名。）"
         )
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise UsageError(
-            both(
-                f"{name}, but the folder {folder!r} cannot be written to ({error.strerror}): expected one that can.",
-                "（输出文件夹不可写，请换一个。）",
-            )
+        raise bilingual_error(
+            f"{name}, but the folder {folder!r} cannot be written to ({error.strerror}): expected one that can.",
+            "（输出文件夹不可写，请换一个。）",
         ) from error
 
 
 def _suffix(path, flag="out", suffixes=SUFFIXES) -> str:
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in suffixes:
-        raise UsageError(
-            both(
-                f"--{flag} is {path!r}, but must end in {' or '.join(suffixes)}.",
-                f"（文件名应以 {'、'.join(suffixes)} 结尾。）",
-            )
+        raise bilingual_error(
+            f"--{flag} is {path!r}, but must end in {' or '.join(suffixes)}.",
+            f"（文件名应以 {'、'.join(suffixes)} 结尾。）",
         )
     return suffix

@@ -6,33 +6,14 @@ import pathlib
 import sys
 from collections.abc import Iterable, Iterator
 
-from tf2cases.errors import UsageError
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 _SUFFIXES = (".ttf", ".otf", ".ttc")
 # How file names of the usual Chinese fonts begin, those made for screens first. Lower case, no spaces or hyphens.
-_USUAL = (
-    "notosanscjk",
-    "notosanssc",
-    "sourcehansans",
-    "pingfang",
-    "hiraginosansgb",
-    "msyh",
-    "wqymicrohei",
-    "wqyzenhei",
-    "simhei",
-    "stheiti",
-    "droidsansfallback",
-    "notoserifcjk",
-    "notoserifsc",
-    "sourcehanserif",
-    "simsun",
-    "songti",
-    "stsong",
-    "uming",
-    "ukai",
-    "arialunicode",
-)
+_USUAL = """
+    notosanscjk notosanssc sourcehansans pingfang hiraginosansgb msyh wqymicrohei wqyzenhei simhei stheiti
+    droidsansfallback notoserifcjk notoserifsc sourcehanserif simsun songti stsong uming ukai arialunicode
+"""
 _NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # have a picture, or a box, for everything
 
 
@@ -54,19 +35,15 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
         path = _named(font)
         lacking = _lacking(path, wanted)
         if lacking is None:
-            raise UsageError(
-                both(
-                    f"--font is {font!r}, but it is no font that can be read: expected a .ttf, .otf or .ttc file.",
-                    "（不是可用的字体文件，请给出 .ttf、.otf 或 .ttc 文件。）",
-                )
+            raise bilingual_error(
+                f"--font is {font!r}, but it is no font that can be read: expected a .ttf, .otf or .ttc file.",
+                "（不是可用的字体文件，请给出 .ttf、.otf 或 .ttc 文件。）",
             )
         if lacking:
-            raise UsageError(
-                both(
-                    f"--font is {font!r}, but it has no {_shown(lacking)}: expected a font with all characters of the "
-                    "text; without --font, one is looked for.",
-                    f"（该字体缺少“{_some(lacking)}”等 {len(lacking)} 个字，请换中文字体，或去掉 --font 自动查找。）",
-                )
+            raise bilingual_error(
+                f"--font is {font!r}, but it has no {_shown(lacking)}: expected a font with all characters of the "
+                "text; without --font, one is looked for.",
+                f"（该字体缺少“{_some(lacking)}”等 {len(lacking)} 个字，请换中文字体，或去掉 --font 自动查找。）",
             )
         return path
     best, fewest = None, wanted
@@ -77,12 +54,10 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
         if lacking is not None and len(lacking) < len(fewest):
             best, fewest = path, lacking
     nearest = f" ({os.path.basename(best)} lacks only {_shown(fewest)})" if best and len(fewest) < len(wanted) else ""
-    raise UsageError(
-        both(
-            f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
-            "one with --font=FILE.",
-            "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
-        )
+    raise bilingual_error(
+        f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
+        "one with --font=FILE.",
+        "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
     )
 
 
@@ -108,12 +83,10 @@ def _named(font) -> str:
     for path in _system_fonts():
         if _plain(path) in wanted:
             return path
-    raise UsageError(
-        both(
-            f"--font is {font!r}, but there is no such file, nor a font of that name in the system's folders: expected "
-            "a .ttf, .otf or .ttc file.",
-            "（找不到该字体文件，请给出 .ttf、.otf 或 .ttc 文件的路径。）",
-        )
+    raise bilingual_error(
+        f"--font is {font!r}, but there is no such file, nor a font of that name in the system's folders: expected "
+        "a .ttf, .otf or .ttc file.",
+        "（找不到该字体文件，请给出 .ttf、.otf 或 .ttc 文件的路径。）",
     )
 
 
@@ -147,7 +120,8 @@ def _plain(path) -> str:
 
 
 def _rank(path) -> int:
-    return next((i for i, name in enumerate(_USUAL) if _plain(path).startswith(name)), len(_USUAL))
+    usual = _USUAL.split()
+    return next((i for i, name in enumerate(usual) if _plain(path).startswith(name)), len(usual))
 
 
 def _lacking(path, wanted: set[int]) -> set[int] | None:

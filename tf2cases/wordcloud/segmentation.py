@@ -10,9 +10,8 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 
-from tf2cases.errors import UsageError
 from tf2cases.wordcloud import reading
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 
 class Segmenter:
@@ -36,11 +35,9 @@ class Segmenter:
         jieba = _jieba()
         entries = [*_entries(user_dictionary), *((word.strip(), None, None) for word in words)]
         if any(not word for word, _, _ in entries):
-            raise UsageError(
-                both(
-                    "--add_words has an empty word: expected words with commas between.",
-                    "（--add_words 中有空词，请用逗号分隔各词。）",
-                )
+            raise bilingual_error(
+                "--add_words has an empty word: expected words with commas between.",
+                "（--add_words 中有空词，请用逗号分隔各词。）",
             )
         self._parts_of_speech = None
         self._tokenizer = jieba.Tokenizer()
@@ -140,11 +137,9 @@ def _entries(path) -> Iterator[tuple[str, int | None, str | None]]:
                 frequency = int(rest[0])
                 rest = rest[1:]
             if len(rest) > 1 or (frequency is not None and frequency < 0) or (rest and not rest[0].isalpha()):
-                raise UsageError(
-                    both(
-                        f"--user_dict is {path!r}, but its line {number} is {line.strip()!r}: expected a word, then "
-                        "optionally its frequency and its part of speech.",
-                        f"（词典第 {number} 行有误，每行应为：词 [词频] [词性]。）",
-                    )
+                raise bilingual_error(
+                    f"--user_dict is {path!r}, but its line {number} is {line.strip()!r}: expected a word, then "
+                    "optionally its frequency and its part of speech.",
+                    f"（词典第 {number} 行有误，每行应为：词 [词频] [词性]。）",
                 )
             yield word, frequency, rest[0] if rest else None

@@ -8,9 +8,8 @@ import types
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from tf2cases.errors import UsageError
 from tf2cases.wordcloud import language, stopwords
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import Options
 from tf2cases.wordcloud.reading import Text
 from tf2cases.wordcloud.segmentation import Segmenter, analyse
@@ -68,12 +67,10 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
         tags, seen = ask(segmenter, chunks, stop)
         weights = {word: weight for word, weight in tags if len(word) >= shortest and _is_word(word)}
     if not weights:
-        raise UsageError(
-            both(
-                f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
-                f"--min_word_length={shortest}; expected other words, or --noown_stopwords.",
-                f"（文本的 {seen:,} 个词都是停用词、数字或过短，没有可画的词。）",
-            )
+        raise bilingual_error(
+            f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
+            f"--min_word_length={shortest}; expected other words, or --noown_stopwords.",
+            f"（文本的 {seen:,} 个词都是停用词、数字或过短，没有可画的词。）",
         )
     heaviest = sorted(weights.items(), key=lambda item: item[1], reverse=True)[: options.max_words]
     return Words(dict(heaviest), spoken, len(weights))
@@ -182,18 +179,14 @@ def _is_word(word) -> bool:
 
 def _check_method(text, method, chinese):
     if not chinese:
-        raise UsageError(
-            both(
-                f"--weights is {method!r}, but {text.name} is not Chinese, and jieba's tables are of Chinese words: "
-                "expected --weights=count, or --language=zh.",
-                "（该文本不是中文，tfidf 与 textrank 只适用于中文，请用 --weights=count。）",
-            )
+        raise bilingual_error(
+            f"--weights is {method!r}, but {text.name} is not Chinese, and jieba's tables are of Chinese words: "
+            "expected --weights=count, or --language=zh.",
+            "（该文本不是中文，tfidf 与 textrank 只适用于中文，请用 --weights=count。）",
         )
     if method == "textrank" and text.size > MAX_TEXTRANK_BYTES:
-        raise UsageError(
-            both(
-                f"--weights is 'textrank', which holds all neighbours at once, but {text.name} of {text.size:,} bytes: "
-                f"expected at most {MAX_TEXTRANK_BYTES:,} bytes, or --weights=tfidf.",
-                f"（文本过长，textrank 最多处理 {MAX_TEXTRANK_BYTES:,} 字节，请改用 --weights=tfidf。）",
-            )
+        raise bilingual_error(
+            f"--weights is 'textrank', which holds all neighbours at once, but {text.name} of {text.size:,} bytes: "
+            f"expected at most {MAX_TEXTRANK_BYTES:,} bytes, or --weights=tfidf.",
+            f"（文本过长，textrank 最多处理 {MAX_TEXTRANK_BYTES:,} 字节，请改用 --weights=tfidf。）",
         )
