@@ -1,8 +1,8 @@
 """A font that has every character of a cloud: a missing one would be drawn as an empty box."""
 
+import contextlib
 import itertools
 import os
-import pathlib
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -49,11 +49,11 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
     best, fewest = None, wanted
     for path in _candidates():
         lacking = _lacking(path, wanted)
-        if lacking is not None and not lacking:
+        if lacking == set():
             return path
-        if lacking is not None and len(lacking) < len(fewest):
+        if lacking and len(lacking) < len(fewest):
             best, fewest = path, lacking
-    nearest = f" ({os.path.basename(best)} lacks only {_shown(fewest)})" if best and len(fewest) < len(wanted) else ""
+    nearest = f" ({os.path.basename(best)} lacks only {_shown(fewest)})" if best else ""
     raise bilingual_error(
         f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
         "one with --font=FILE.",
@@ -65,15 +65,12 @@ def _candidates() -> Iterator[str]:
     import wordcloud
 
     yield os.path.join(os.path.dirname(wordcloud.__file__), "DroidSansMono.ttf")
-    try:
+    with contextlib.suppress(ImportError):
         import pylopdf_fonts_zh_cn
-    except ImportError:
-        pass
-    else:
+
         yield str(pylopdf_fonts_zh_cn.sans_path())
     installed = [path for path in _system_fonts() if not any(word in _plain(path) for word in _NO_LETTERS)]
-    ranks = {path: _rank(path) for path in installed}
-    yield from sorted(installed, key=lambda path: (ranks[path], path))
+    yield from sorted(installed, key=_rank)
 
 
 def _named(font) -> str:
@@ -100,16 +97,10 @@ def _system_fonts() -> list[str]:
 
 def _folders() -> list[str]:
     """Where the system and the person keep fonts."""
-    try:
-        home = pathlib.Path.home()
-    except RuntimeError:
-        home = pathlib.Path()
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA", "")
-        return [os.path.join(os.environ.get("WINDIR", "C:\\Windows"), "Fonts"), local + "\\Microsoft\\Windows\\Fonts"]
+    folders = ["/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts"]
     if sys.platform == "darwin":
-        return ["/System/Library/Fonts", "/Library/Fonts", str(home / "Library" / "Fonts")]
-    return ["/usr/share/fonts", "/usr/local/share/fonts", str(home / ".local/share/fonts"), str(home / ".fonts")]
+        folders = ["/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts"]
+    return [os.path.expanduser(folder) for folder in folders]
 
 
 def _plain(path) -> str:

@@ -116,7 +116,8 @@ def _last_break(text) -> int:
 
 
 def _codec_of(file, name) -> str:
-    start = _start(file)
+    file.seek(0)
+    start = file.read(_SAMPLE)
     if len(start) < _SAMPLE and not start.removeprefix(codecs.BOM_UTF8).strip():
         raise bilingual_error(f"{name}, but it is empty: expected some words.", "（文本为空，请给出有内容的文本。）")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -139,11 +140,6 @@ def _codec_of(file, name) -> str:
         f"{name}, but its bytes are neither UTF-8 (from byte {wrong:,} on) nor GB18030: save it as UTF-8.",
         f"（从第 {wrong:,} 个字节起不是 UTF-8，也不是 GB18030，请另存为 UTF-8。）",
     )
-
-
-def _start(file) -> bytes:
-    file.seek(0)
-    return file.read(_SAMPLE)
 
 
 def _first_wrong_byte(file, codec) -> int | None:

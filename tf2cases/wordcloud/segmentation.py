@@ -69,9 +69,7 @@ class Segmenter:
 
 def cache_folder() -> pathlib.Path:
     """The person's folder for what can be made again."""
-    if sys.platform == "win32":
-        place = os.environ.get("LOCALAPPDATA") or pathlib.Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
+    if sys.platform == "darwin":
         place = pathlib.Path.home() / "Library" / "Caches"
     else:
         place = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
@@ -114,10 +112,9 @@ def _private_folder():
     try:
         folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if hasattr(os, "getuid"):
-            status = folder.stat()
-            if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return None
+        status = folder.stat()
+        if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return None
         return folder if os.access(folder, os.W_OK) else None
     except (OSError, RuntimeError):  # RuntimeError: no home folder
         return None

@@ -53,18 +53,16 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
     stop = stopwords.chosen(options.stopwords, options.own_stopwords)
     shortest = options.min_word_length if options.min_word_length is not None else 2 if chinese else 0
     segment = options.segment if options.segment is not None else chinese
-    segmenter = None
-    if segment or options.weights != "count":
-        segmenter = Segmenter(options.user_dict, options.add_words)
     chunks = text.chunks(progress)
     if options.weights == "count":
         if segment:
+            segmenter = Segmenter(options.user_dict, options.add_words)
             chunks = (" ".join(words) for words in segmenter.cut(chunks))
         pairs = options.collocations if options.collocations is not None else not chinese
         weights, seen = count(chunks, stop, shortest, pairs)
     else:
         ask = _tfidf if options.weights == "tfidf" else _textrank
-        tags, seen = ask(segmenter, chunks, stop)
+        tags, seen = ask(Segmenter(options.user_dict, options.add_words), chunks, stop)
         weights = {word: weight for word, weight in tags if len(word) >= shortest and _is_word(word)}
     if not weights:
         raise bilingual_error(
@@ -137,11 +135,9 @@ def _make_room(counter):
     """Forgets the rarest where there are too many; only for texts with more different words than a language has."""
     if len(counter) <= MAX_DIFFERENT:
         return
-    least = 1
-    while True:
-        left = {word: times for word, times in counter.items() if times > least}
-        if len(left) <= MAX_DIFFERENT // 2:
-            break
+    left, least = counter, 1
+    while len(left) > MAX_DIFFERENT // 2:
+        left = {word: times for word, times in left.items() if times > least}
         least += 1
     counter.clear()
     counter.update(left)
