@@ -2,8 +2,7 @@
 
 from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules, variables
 from tf2cases.nn.ema import ExponentialMovingAverage
-from tf2cases.nn.errors import ShapeError
-from tf2cases.nn.layers.base import Layer, call
+from tf2cases.nn.layers.base import Layer, ShapeError, call
 from tf2cases.nn.layers.containers import Branches, Sequential, Skip
 from tf2cases.nn.layers.convolution import Conv2D, Conv2DTranspose
 from tf2cases.nn.layers.dense import Dense

@@ -31,11 +31,9 @@ class _Pool2D(Layer):
         windows.check_padding(self.name, padding)
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        del seed
-        batch, height, width, channels = self._require_pictures(input_shape)
-        rows = windows.count(self.name, "height", height, self.pool_size, self._step, self.padding)
-        columns = windows.count(self.name, "width", width, self.pool_size, self._step, self.padding)
-        return (batch, rows, columns, channels)
+        batch, *sides, channels = self._require_pictures(input_shape)
+        window = (self.pool_size, self.pool_size)
+        return (batch, *windows.counts(self.name, sides, window, self._step, self.padding), channels)
 
 
 class MaxPool2D(_Pool2D):
@@ -67,7 +65,6 @@ class GlobalAvgPool2D(Layer):
     default_name = "global_avg_pool"
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        del seed
         batch, _, _, channels = self._require_pictures(input_shape)
         return (batch, channels)
 
