@@ -74,14 +74,17 @@ def draw(words: Words, options: Options) -> Cloud:
     Raises:
       UsageError: a mask, font or colour that will not do, or no room for any word.
     """
-    background = colors.parse("background", options.background or _usual_background(words, options))
+    usual = BACKGROUNDS[words.language]
+    if usual == "black" and options.color.startswith("weight"):  # the more important, the darker
+        usual = "white"
+    background = colors.parse("background", options.background or usual)
     outline_color = colors.parse("outline_color", options.outline_color)
     mask = masks.read(options.mask) if options.mask else None
     if mask:
         height, width = mask.inside.shape
     else:
-        usual = SIZES[words.language]
-        width, height = options.width or usual[0], options.height or usual[1]
+        usual_width, usual_height = SIZES[words.language]
+        width, height = options.width or usual_width, options.height or usual_height
     colouring = colors.make(
         options.color, words.weights, mask.picture if mask else None, layout.scale_of(height, width)
     )
@@ -90,12 +93,6 @@ def draw(words: Words, options: Options) -> Cloud:
     placed = layout.place(weights, font, height, width, mask.inside if mask else None, colouring, options)
     outline = outlines.around(mask.inside) if mask and options.outline else []
     return Cloud(width, height, background, placed, font, outline, options.outline, outline_color)
-
-
-def _usual_background(words, options) -> str:
-    usual = BACKGROUNDS[words.language]
-    dark_words = options.color.startswith("weight")  # the more important, the darker
-    return "white" if dark_words and usual == "black" else usual
 
 
 def check_target(flag: str, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:

@@ -37,9 +37,8 @@ class _Convolution(Layer):
         super().__init__(name)
         height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         self._require_positive(filters=filters, strides=strides, kernel_height=height, kernel_width=width)
-        windows.check_padding(self.name, padding)
         self.filters, self.kernel_size, self.strides = filters, (height, width), strides
-        self.padding: windows.Padding = padding
+        self.padding: windows.Padding = windows.checked(self.name, padding)
         self.activation, self.use_bias, self.kernel_init = activation, use_bias, kernel_init
 
     def _make_variables(self, kernel_shape: tuple[int, ...], seed: int) -> None:

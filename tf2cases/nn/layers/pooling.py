@@ -25,10 +25,9 @@ class _Pool2D(Layer):
     ):
         super().__init__(name)
         self.pool_size, self.strides = pool_size, strides
-        self.padding: windows.Padding = padding
+        self.padding: windows.Padding = windows.checked(self.name, padding)
         self._step = pool_size if strides is None else strides
         self._require_positive(pool_size=pool_size, strides=self._step)
-        windows.check_padding(self.name, padding)
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
         batch, *sides, channels = self._require_pictures(input_shape)

@@ -10,10 +10,11 @@ from tf2cases.nn.layers.base import ShapeError
 Padding = Literal["SAME", "VALID"]
 
 
-def check_padding(layer: str, padding: str) -> None:
-    """Raises ValueError, with the layer's name, unless the padding is a `Padding`."""
+def checked(layer: str, padding: Padding) -> Padding:
+    """Raises ValueError, with the layer's name, unless the padding is one."""
     if padding not in ("SAME", "VALID"):
         raise ValueError(f"{layer}: padding is {padding!r}, but must be 'SAME' or 'VALID'.")
+    return padding
 
 
 def counts(
