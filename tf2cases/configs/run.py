@@ -92,6 +92,9 @@ class RunConfig:
     # Steps between samples (see `training.Case.samples`); 0: none. A case that draws samples makes it a field.
     sample_every = 0
 
+    # The learning rate's; a case with an optimizer makes it a field.
+    schedule = "constant"
+
     # The defaults that a `recipe` changes, where no flag says otherwise: {recipe: {field name: value}}.
     recipes = {}
 
@@ -114,11 +117,6 @@ class RunConfig:
     def name(self):
         """The run's name, of its default workdir and its export: the case's, and the model's where it has several."""
         return self.case
-
-    @property
-    def depends_on_length(self):
-        """Whether the number of steps changes what happens at a step (a schedule does that)."""
-        return False
 
     @classmethod
     def recipe_defaults(cls, given):
@@ -174,10 +172,6 @@ class OptimizerConfig(RunConfig):
     warmup_steps: int = field(0, "Steps over which the learning rate first rises.", minimum=0)
     clip_norm: float | None = field(None, "Largest global norm of the gradients; default: no limit.", above=0)
 
-    @property
-    def depends_on_length(self):
-        return self.schedule != "constant"
-
     def with_examples(self, examples):
         config = super().with_examples(examples)
         if config.warmup_steps >= config.steps:
@@ -220,6 +214,6 @@ def field_types(config_class):
 def differences(config, other):
     """Names of the fields in which two configs of one class would give different numbers."""
     names = [f.name for f in dataclasses.fields(config) if f.metadata["numeric"]]
-    if config.depends_on_length or other.depends_on_length:
+    if {config.schedule, other.schedule} != {"constant"}:  # else the number of steps changes no step
         names.append("steps")
     return [n for n in names if getattr(config, n) != getattr(other, n)]

@@ -106,9 +106,7 @@ PRESETS = {
     "mask": dict(background="transparent"),
     "mask_colors": dict(background="transparent", color="image"),
     "custom_color": dict(background="transparent", color="hsl(0, 60-80%, 60-80%)"),
-    "keywords": dict(
-        language="zh", weights="tfidf", max_words=200, own_stopwords=False, background="transparent", color="image"
-    ),
+    "keywords": dict(language="zh", weights="tfidf", own_stopwords=False, background="transparent", color="image"),
 }
 
 

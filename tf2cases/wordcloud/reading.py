@@ -96,17 +96,18 @@ def opened(path: str, flag: str = "--text") -> Iterator[Text]:
 
 
 def _blocks(file) -> Iterator[bytes]:
+    """The bytes from the beginning; the last block, and no other, is empty."""
     file.seek(0)
     while block := file.read(BLOCK):
         yield block
+    yield b""
 
 
 def _decoded(file, codec) -> Iterator[tuple[str, int]]:
     """Pairs of text and the bytes it took."""
     decoder = codecs.getincrementaldecoder(codec)()
     for block in _blocks(file):
-        yield decoder.decode(block), len(block)
-    yield decoder.decode(b"", True), 0
+        yield decoder.decode(block, final=not block), len(block)
 
 
 def _last_break(text) -> int:
@@ -149,10 +150,8 @@ def _first_wrong_byte(file, codec) -> int | None:
     try:
         for block in _blocks(file):
             kept = len(decoder.getstate()[0])
-            decoder.decode(block)
+            decoder.decode(block, final=not block)
             done += len(block)
-        kept = len(decoder.getstate()[0])
-        decoder.decode(b"", True)
     except UnicodeDecodeError as error:
         return done - kept + error.start
     return None
