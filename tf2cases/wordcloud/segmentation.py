@@ -126,7 +126,7 @@ def _entries(path) -> Iterator[tuple[str, int | None, str | None]]:
         for number, line in enumerate(map(str.strip, text.all().splitlines()), 1):
             if entry := _ENTRY.fullmatch(line):
                 word, frequency, part_of_speech = entry.groups()
-                yield word, frequency and int(frequency), part_of_speech
+                yield word, int(frequency) if frequency else None, part_of_speech
             elif line:
                 raise bilingual_error(
                     f"--user_dict is {path!r}, but its line {number} is {line!r}: expected a word, then optionally its "

@@ -70,8 +70,7 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
             f"--min_word_length={shortest}; expected other words, or --noown_stopwords.",
             f"（文本的 {seen:,} 个词都是停用词、数字或过短，没有可画的词。）",
         )
-    heaviest = sorted(weights.items(), key=lambda item: item[1], reverse=True)[: options.max_words]
-    return Words(dict(heaviest), spoken, len(weights))
+    return Words(dict(Counter(weights).most_common(options.max_words)), spoken, len(weights))
 
 
 def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: bool) -> tuple[dict[str, int], int]:
@@ -89,8 +88,6 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
     Returns:
       {word: times}, in the order of first appearance, and how many words there were before any was left out.
     """
-    from wordcloud.tokenization import process_tokens
-
     singles, doubles, seen = Counter(), Counter(), 0
     before, before_kept = None, False  # the last word of the chunk before
     for chunk in chunks:
@@ -110,9 +107,7 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
             before, before_kept = words[-1], kept[-1]
             _make_room(doubles)
         _make_room(singles)
-    if pairs:
-        return _with_pairs(singles, doubles), seen
-    return process_tokens(singles.elements())[0], seen
+    return _with_pairs(singles, doubles), seen
 
 
 def _with_pairs(singles, doubles):
