@@ -17,7 +17,7 @@ import shutil
 import stat
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from tf2cases.errors import RunError
@@ -53,7 +53,7 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
         return
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
-    temporary, lock = _new_file(folder, name)
+    temporary, lock = _new(folder, name, lambda new: open(new, "x").close())
     try:
         with open(temporary, mode, **options) as file:
             yield file
@@ -78,7 +78,7 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """
     with replacing(path) as file:
         file.write(content)
-    sweep(os.path.dirname(os.path.realpath(path)), os.path.basename(os.path.realpath(path)))
+    sweep(*os.path.split(os.path.realpath(path)))
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -106,7 +106,7 @@ def temporary_folder(parent: str | os.PathLike, name: str) -> Iterator[str]:
       Its path.
     """
     os.makedirs(parent, exist_ok=True)
-    path, lock = _new_folder(os.fspath(parent), name)
+    path, lock = _new(os.fspath(parent), name, os.mkdir)
     try:
         yield path
     finally:
@@ -172,7 +172,7 @@ def sweep(folder: str | os.PathLike, name: str | None = None) -> None:
 def _remove_abandoned(path: str) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if _locked(handle):
+        if try_hold(handle):
             if os.path.isdir(path):
                 shutil.rmtree(path)
             else:
@@ -185,26 +185,17 @@ def _temporary_name(folder: str, name: str) -> str:
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.partial")
 
 
-def _new_file(folder: str, name: str) -> tuple[str, int]:
-    """The path and the open, locked handle of a new temporary file."""
+def _new(folder: str, name: str, make: Callable[[str], object]) -> tuple[str, int]:
+    """The path and the open, locked handle of a temporary file or folder, which `make` makes."""
     while True:
         path = _temporary_name(folder, name)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        if _locked(handle) and os.path.exists(path):
-            return path, handle
-        os.close(handle)  # `sweep` of another process came between the two calls
-
-
-def _new_folder(parent: str, name: str) -> tuple[str, int]:
-    """The path and the open, locked handle of a new temporary folder."""
-    while True:
-        path = _temporary_name(parent, name)
-        os.mkdir(path)
+        make(path)
+        # Before the lock `sweep` of another process may come; then it is made again.
         with contextlib.suppress(FileNotFoundError):
             handle = os.open(path, os.O_RDONLY)
-            if _locked(handle) and os.path.exists(path):
+            if try_hold(handle) and os.path.exists(path):
                 return path, handle
-            os.close(handle)  # as in `_new_file`
+            os.close(handle)
 
 
 # Locks, which the operating system drops when the file is closed or the process ends
@@ -222,14 +213,10 @@ def hold(file: IO, what: str) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
 
 
-def try_hold(file: IO) -> bool:
-    """Locks an open file if no other process holds it; returns whether it did."""
-    return _locked(file.fileno())
-
-
-def _locked(handle: int) -> bool:
+def try_hold(file: IO | int) -> bool:
+    """Locks an open file, or handle, if no other process holds it; returns whether it did."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

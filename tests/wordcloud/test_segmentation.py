@@ -109,7 +109,6 @@ def test_a_damaged_cache_is_built_anew(afresh):
     ("platform", "variable", "expected"),
     [
         ("linux", "XDG_CACHE_HOME", "place/tf2cases"),
-        ("win32", "LOCALAPPDATA", "place/tf2cases"),
         ("darwin", None, "home/Library/Caches/tf2cases"),
         ("linux", None, "home/.cache/tf2cases"),
     ],

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tf2cases.configs.run import OptimizerConfig, field, schedule_field
+from tf2cases.configs.run import OptimizerConfig, field, free_field, schedule_field
 
 # What `--model=tutorial` changes, where no flag says otherwise: the original settings.
 _TUTORIAL = dict(epochs=10, learning_rate=0.001, schedule="constant")
@@ -20,21 +20,18 @@ class Config(OptimizerConfig):
         "Folder or .tar of pictures named LABEL.png or LABEL-NUMBER.png to train on, a tenth of which is held out for "
         "testing; default: captchas are generated.",
     )
-    test_dir: str | None = field(None, "Folder or .tar of pictures to evaluate on instead.", numeric=False)
-    test_part: str = field(
+    test_dir: str | None = free_field(None, "Folder or .tar of pictures to evaluate on instead.")
+    test_part: str = free_field(
         "all",
         "Which pictures of --test_dir to use: all, or the tenth that --data_dir would hold out.",
         choices=("all", "held_out"),
-        numeric=False,
     )
     train_count: int | None = field(
         None, "Captchas to generate for training; default: 50000, or none with --data_dir.", minimum=0
     )
     test_count: int = field(2000, "Captchas to generate for testing.", minimum=1)
-    cache_dir: str = field("data", "Folder where generated captchas are kept for the next run.", numeric=False)
-    workers: int | None = field(
-        None, "Processes that generate captchas; default: one per processor.", minimum=1, numeric=False
-    )
+    cache_dir: str = free_field("data", "Folder where generated captchas are kept for the next run.")
+    workers: int | None = free_field(None, "Processes that generate captchas; default: one per processor.", minimum=1)
     charset: str | None = field(
         None,
         "digits, lower, upper, alnum, or the characters themselves; default: digits, or those of the labels in "
@@ -55,7 +52,7 @@ class Config(OptimizerConfig):
         "original settings.",
         choices=("softmax", "binary"),
     )
-    epochs: float | None = field(10, "Length of the run in epochs.", above=0, numeric=False)
+    epochs: float | None = free_field(10, "Length of the run in epochs.", above=0)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
     learning_rate: float = field(0.002, "Largest learning rate.", above=0)
     schedule: str = schedule_field("cosine")

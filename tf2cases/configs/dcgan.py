@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from tf2cases.configs.run import OptimizerConfig, field
+from tf2cases.configs.run import OptimizerConfig, ema_field, field, free_field
 from tf2cases.errors import UsageError
 
 DIGITS = ("mnist", "fashion_mnist", "mnist_sample")
@@ -24,9 +24,9 @@ class Config(OptimizerConfig):
         minimum=12,
     )
     crop: str = field("none", "Side in pixels of the centred square cut out before resizing; none: the largest.")
-    cache_dir: str = field("data", "Folder where the resized pictures are kept.", numeric=False)
+    cache_dir: str = free_field("data", "Folder where the resized pictures are kept.")
     max_bad_images: int = field(0, "Unreadable pictures to skip at most.", minimum=0)
-    steps: int | None = field(60000, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
+    steps: int | None = free_field(60000, "Length of the run in steps (instead of --epochs).", minimum=1)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
     learning_rate: float = field(0.0002, "Largest learning rate.", above=0)
     latent_dim: int = field(100, "Number of latent variables.", minimum=1)
@@ -38,19 +38,11 @@ class Config(OptimizerConfig):
         choices=("standard", "hinge", "least_squares", "wasserstein_gp"),
     )
     spectral_norm: bool = field(False, "Spectral normalization in the discriminator instead of batch norm.")
-    ema: float = field(
-        0.0,
-        "Sample from and export an exponential moving average of the generator with this decay; 0: none.",
-        minimum=0,
-        maximum=0.9999,
+    ema: float = ema_field("Sample from and export an exponential moving average of the generator")
+    sample_every: int | None = free_field(
+        None, "Steps between montages of the same 100 latents; default: 1000 for digits, else 500.", minimum=1
     )
-    sample_every: int | None = field(
-        None,
-        "Steps between montages of the same 100 latents; default: 1000 for digits, else 500.",
-        minimum=1,
-        numeric=False,
-    )
-    log_every: int = field(20, "Steps between reports of the training metrics.", minimum=1, numeric=False)
+    log_every: int = free_field(20, "Steps between reports of the training metrics.", minimum=1)
 
     def __post_init__(self):
         super().__post_init__()

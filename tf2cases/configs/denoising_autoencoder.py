@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from tf2cases.configs.run import OptimizerConfig, field, schedule_field
+from tf2cases.configs.run import OptimizerConfig, field, free_field, recipe_field, schedule_field
 from tf2cases.errors import UsageError
 
-# What `--recipe=tutorial` changes, where no flag says otherwise: the original settings.
+# The original settings.
 _TUTORIAL = dict(
     model="tutorial", epochs=100, fixed_noise=True, optimizer="adadelta", learning_rate=1.0, schedule="constant"
 )
@@ -16,21 +16,17 @@ class Config(OptimizerConfig):
     """This project's settings; `--recipe=tutorial` has the original ones: Adadelta 1.0, fixed noise, 100 epochs."""
 
     case = "denoising_autoencoder"
+    recipes = {"tutorial": _TUTORIAL}
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample", "folder"))
     size: int = field(
         28, "Side of the pictures in pixels; pictures of a folder are cropped and resized to it.", minimum=12
     )
-    cache_dir: str = field("data", "Folder where the resized pictures of a folder are kept.", numeric=False)
+    cache_dir: str = free_field("data", "Folder where the resized pictures of a folder are kept.")
     max_bad_images: int = field(0, "Unreadable pictures of a folder to skip at most.", minimum=0)
-    epochs: float | None = field(20, "Length of the run in epochs.", above=0, numeric=False)
+    epochs: float | None = free_field(20, "Length of the run in epochs.", above=0)
     model: str = field("skip", "Network.", choices=("skip", "tutorial"))
-    recipe: str = field(
-        "default",
-        "Defaults of the other flags. tutorial: the original settings.",
-        choices=("default", "tutorial"),
-        numeric=False,
-    )
+    recipe: str = recipe_field(("default", "tutorial"), "tutorial: the original settings.")
     noise: float = field(0.5, "Standard deviation of the noise; pixels lie in [0, 1].", above=0)
     fixed_noise: bool = field(False, "Draw the noise of each training picture once instead of anew in each epoch.")
     optimizer: str = field("adam", "Optimizer.", choices=("adam", "adadelta"))
@@ -47,7 +43,3 @@ class Config(OptimizerConfig):
     @property
     def name(self) -> str:
         return self.case if self.model == "skip" else f"{self.case}_tutorial"
-
-    @classmethod
-    def recipe_defaults(cls, given):
-        return _TUTORIAL if given.get("recipe") == "tutorial" else {}

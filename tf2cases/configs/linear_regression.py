@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tf2cases.configs.run import RunConfig, field
+from tf2cases.configs.run import RunConfig, field, free_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,12 +12,12 @@ class Config(RunConfig):
     case = "linear_regression"
 
     dataset: str = field("houses", "Data set to train on.", choices=("houses",))
-    epochs: float | None = field(500, "Length of the run in epochs.", above=0, numeric=False)
+    epochs: float | None = free_field(500, "Length of the run in epochs.", above=0)
     batch_size: int | None = field(None, "Rows per step; default: all of them.", minimum=1)
     precision: str = field("float32", "Dtype of the computation.", choices=("float32",))
-    log_every: int = field(10, "Steps between reports of the training loss.", minimum=1, numeric=False)
-    eval_every: int = field(10, "Steps between the lines that show the model.", minimum=0, numeric=False)
-    checkpoint_every: int = field(100, "Steps between checkpoints; 0: once per epoch.", minimum=0, numeric=False)
+    log_every: int = free_field(10, "Steps between reports of the training loss.", minimum=1)
+    eval_every: int = free_field(10, "Steps between the lines that show the model.", minimum=0)
+    checkpoint_every: int = free_field(100, "Steps between checkpoints; 0: once per epoch.", minimum=0)
     csv: str | None = field(None, "CSV file to use instead of the embedded 47 houses.")
     features: str | None = field(
         None, "Feature columns by name or by number from 0, separated by commas; default: all columns but the target."

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tf2cases.configs.run import OptimizerConfig, field
+from tf2cases.configs.run import OptimizerConfig, ema_field, field, free_field, recipe_field
 
 # What `--recipe=best` changes, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
 _BEST = {
@@ -18,22 +18,12 @@ class Config(OptimizerConfig):
     case = "mnist"
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
-    epochs: float | None = field(5, "Length of the run in epochs.", above=0, numeric=False)
+    epochs: float | None = free_field(5, "Length of the run in epochs.", above=0)
     model: str = field("cnn", "Network.", choices=("mlp", "cnn"))
-    recipe: str = field(
-        "tutorial",
-        "Defaults of the other flags. best: more epochs, a cosine schedule and augmentation.",
-        choices=("tutorial", "best"),
-        numeric=False,
-    )
+    recipe: str = recipe_field(("tutorial", "best"), "best: more epochs, a cosine schedule and augmentation.")
     augment: bool = field(False, "Shift, rotate, scale and shear the training digits at random.")
     dropout: bool = field(True, "Use the CNN's dropout layers.")
-    ema: float = field(
-        0.0,
-        "Evaluate and export an exponential moving average of the weights with this decay; 0: none.",
-        minimum=0,
-        maximum=0.9999,
-    )
+    ema: float = ema_field("Evaluate and export an exponential moving average of the weights")
 
     @property
     def name(self) -> str:

@@ -33,6 +33,26 @@ def field(default, help, *, choices=None, minimum=None, above=None, maximum=None
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def free_field(default, help, **limits):
+    """Declares a field that is not numeric: a cadence or a place, which is free to differ when a run is resumed."""
+    return field(default, help, numeric=False, **limits)
+
+
+def recipe_field(names, changes):
+    """Declares the field `recipe`: the names, the usual one first, and what another one changes."""
+    return free_field(names[0], f"Defaults of the other flags. {changes}", choices=names)
+
+
+def schedule_field(default):
+    """Declares the field `schedule`."""
+    return field(default, "Learning-rate schedule. cosine: falls to 0 at the last step.", choices=SCHEDULES)
+
+
+def ema_field(use):
+    """Declares the field `ema`; `use` says what the average is of, and what for."""
+    return field(0.0, f"{use} with this decay; 0: none.", minimum=0, maximum=0.9999)
+
+
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """What every case can be told. A case's own config inherits from it and replaces defaults.
@@ -42,16 +62,12 @@ class RunConfig:
     """
 
     dataset: str = field("", "Data set to train on.")
-    data_dir: str = field("data", "Folder where data sets are looked for, and downloaded to.", numeric=False)
-    workdir: str | None = field(
-        None, "Folder of the run; a run found there is resumed. Default: runs/NAME.", numeric=False
-    )
-    export_dir: str = field(
-        "exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.", numeric=False
-    )
-    no_warmup: bool = field(False, "Leave TF Serving's warm-up requests out of the export.", numeric=False)
-    steps: int | None = field(None, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
-    epochs: float | None = field(None, "Length of the run in epochs.", above=0, numeric=False)
+    data_dir: str = free_field("data", "Folder where data sets are looked for, and downloaded to.")
+    workdir: str | None = free_field(None, "Folder of the run; a run found there is resumed. Default: runs/NAME.")
+    export_dir: str = free_field("exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.")
+    no_warmup: bool = free_field(False, "Leave TF Serving's warm-up requests out of the export.")
+    steps: int | None = free_field(None, "Length of the run in steps (instead of --epochs).", minimum=1)
+    epochs: float | None = free_field(None, "Length of the run in epochs.", above=0)
     batch_size: int | None = field(128, "Examples per step, over all replicas.", minimum=1)
     seed: int = field(0, "Seed of all random draws: initial weights, order, dropout, noise.", minimum=0)
     precision: str = field("float32", "Dtype the networks compute in; weights are float32.", choices=PRECISIONS)
@@ -60,22 +76,27 @@ class RunConfig:
         "Compile the step with XLA. auto: where measurements showed that to be faster.",
         choices=("auto", "on", "off"),
     )
-    strategy: str = field(
+    strategy: str = free_field(
         "auto",
         "Distribution strategy. auto: mirrored if there are several GPUs.",
         choices=("auto", "single", "mirrored", "multi_worker"),
-        numeric=False,
     )
-    log_every: int = field(100, "Steps between reports of the training metrics.", minimum=1, numeric=False)
-    eval_every: int = field(0, "Steps between evaluations; 0: once per epoch.", minimum=0, numeric=False)
-    checkpoint_every: int = field(0, "Steps between checkpoints; 0: once per epoch.", minimum=0, numeric=False)
-    keep_checkpoints: str = field("3", "How many of the newest checkpoints to keep, or all.", numeric=False)
-    pictures_every: int = field(0, "Steps between pictures; 0: at the end only.", minimum=0, numeric=False)
-    deterministic: bool = field(False, "Use deterministic operations only: runs repeat bit by bit.", numeric=False)
-    overwrite: bool = field(False, "Start anew in a workdir that holds another run.", numeric=False)
+    log_every: int = free_field(100, "Steps between reports of the training metrics.", minimum=1)
+    eval_every: int = free_field(0, "Steps between evaluations; 0: once per epoch.", minimum=0)
+    checkpoint_every: int = free_field(0, "Steps between checkpoints; 0: once per epoch.", minimum=0)
+    keep_checkpoints: str = free_field("3", "How many of the newest checkpoints to keep, or all.")
+    pictures_every: int = free_field(0, "Steps between pictures; 0: at the end only.", minimum=0)
+    deterministic: bool = free_field(False, "Use deterministic operations only: runs repeat bit by bit.")
+    overwrite: bool = free_field(False, "Start anew in a workdir that holds another run.")
 
     # Steps between samples (see `training.Case.samples`); 0: none. A case that draws samples makes it a field.
     sample_every = 0
+
+    # The learning rate's; a case with an optimizer makes it a field.
+    schedule = "constant"
+
+    # The defaults that a `recipe` changes, where no flag says otherwise: {recipe: {field name: value}}.
+    recipes = {}
 
     # The key of the case's class in `cases.REGISTRY`; set by each case's config.
     case = ""
@@ -97,16 +118,10 @@ class RunConfig:
         """The run's name, of its default workdir and its export: the case's, and the model's where it has several."""
         return self.case
 
-    @property
-    def depends_on_length(self):
-        """Whether the number of steps changes what happens at a step (a schedule does that)."""
-        return False
-
     @classmethod
     def recipe_defaults(cls, given):
         """Defaults that depend on what was given (a recipe, a model): {field name: value}."""
-        del given
-        return {}
+        return cls.recipes.get(given.get("recipe"), {})
 
     @classmethod
     def resolve(cls, given):
@@ -148,11 +163,6 @@ class RunConfig:
         return dataclasses.replace(self, steps=steps, batch_size=batch_size)
 
 
-def schedule_field(default):
-    """Declares the field `schedule` with another default."""
-    return field(default, "Learning-rate schedule. cosine: falls to 0 at the last step.", choices=SCHEDULES)
-
-
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(RunConfig):
     """What cases that use an optimizer can be told in addition."""
@@ -161,10 +171,6 @@ class OptimizerConfig(RunConfig):
     schedule: str = schedule_field("constant")
     warmup_steps: int = field(0, "Steps over which the learning rate first rises.", minimum=0)
     clip_norm: float | None = field(None, "Largest global norm of the gradients; default: no limit.", above=0)
-
-    @property
-    def depends_on_length(self):
-        return self.schedule != "constant"
 
     def with_examples(self, examples):
         config = super().with_examples(examples)
@@ -208,6 +214,6 @@ def field_types(config_class):
 def differences(config, other):
     """Names of the fields in which two configs of one class would give different numbers."""
     names = [f.name for f in dataclasses.fields(config) if f.metadata["numeric"]]
-    if config.depends_on_length or other.depends_on_length:
+    if {config.schedule, other.schedule} != {"constant"}:  # else the number of steps changes no step
         names.append("steps")
     return [n for n in names if getattr(config, n) != getattr(other, n)]

@@ -3,7 +3,7 @@
 import dataclasses
 
 from tf2cases.configs import inception_v3
-from tf2cases.configs.run import OptimizerConfig, field
+from tf2cases.configs.run import OptimizerConfig, field, free_field
 from tf2cases.errors import UsageError
 
 
@@ -14,14 +14,14 @@ class Config(OptimizerConfig):
     case = "transfer"
 
     dataset: str = field("folder", "Data set to train on.", choices=("folder",))
-    data_dir: str = field(
-        "", "Folder with one sub-folder of pictures per class; the sub-folders name the classes.", numeric=False
+    data_dir: str = free_field(
+        "", "Folder with one sub-folder of pictures per class; the sub-folders name the classes."
     )
     weights: str = field("2015", inception_v3.WEIGHTS_HELP)
-    weights_dir: str = field(inception_v3.WEIGHTS_DIR, inception_v3.WEIGHTS_DIR_HELP, numeric=False)
-    cache_dir: str = field("data", "Folder where features are kept for the next run.", numeric=False)
+    weights_dir: str = free_field(inception_v3.WEIGHTS_DIR, inception_v3.WEIGHTS_DIR_HELP)
+    cache_dir: str = free_field("data", "Folder where features are kept for the next run.")
     max_bad_images: int = field(0, "Unreadable files to skip at most.", minimum=0)
-    steps: int | None = field(4000, "Length of the run in steps (instead of --epochs).", minimum=1, numeric=False)
+    steps: int | None = free_field(4000, "Length of the run in steps (instead of --epochs).", minimum=1)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
     learning_rate: float = field(0.01, "Largest learning rate.", above=0)
     distort: bool = field(
@@ -35,9 +35,9 @@ class Config(OptimizerConfig):
         minimum=0,
         maximum=inception_v3.BLOCKS,
     )
-    top_k: int = field(5, "How many classes the export answers with.", minimum=1, numeric=False)
-    eval_every: int = field(100, "Steps between evaluations; 0: once per epoch.", minimum=0, numeric=False)
-    checkpoint_every: int = field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0, numeric=False)
+    top_k: int = free_field(5, "How many classes the export answers with.", minimum=1)
+    eval_every: int = free_field(100, "Steps between evaluations; 0: once per epoch.", minimum=0)
+    checkpoint_every: int = free_field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0)
 
     @classmethod
     def resolve(cls, given):

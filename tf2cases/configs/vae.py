@@ -2,10 +2,7 @@
 
 import dataclasses
 
-from tf2cases.configs.run import OptimizerConfig, field
-
-# What `--recipe=best` changes, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
-_BEST = dict(epochs=100, schedule="cosine", learning_rate=0.005, input_dropout=0.1)
+from tf2cases.configs.run import OptimizerConfig, field, free_field, recipe_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,15 +10,14 @@ class Config(OptimizerConfig):
     """The original settings: RMSprop with rate 0.001, batches of 100, 50 epochs, two latent variables."""
 
     case = "vae"
+    # Chosen by measuring (BUILD_NOTES.md).
+    recipes = {"best": dict(epochs=100, schedule="cosine", learning_rate=0.005, input_dropout=0.1)}
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
-    epochs: float | None = field(50, "Length of the run in epochs.", above=0, numeric=False)
+    epochs: float | None = free_field(50, "Length of the run in epochs.", above=0)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
-    recipe: str = field(
-        "tutorial",
-        "Defaults of the other flags. best: more epochs, a cosine schedule from a higher rate, and input dropout.",
-        choices=("tutorial", "best"),
-        numeric=False,
+    recipe: str = recipe_field(
+        ("tutorial", "best"), "best: more epochs, a cosine schedule from a higher rate, and input dropout."
     )
     latent_dim: int = field(2, "Number of latent variables.", minimum=1)
     binarize: str = field(
@@ -34,26 +30,16 @@ class Config(OptimizerConfig):
     input_dropout: float = field(
         0.0, "Share of the pixels hidden from the encoder during training.", minimum=0, maximum=0.9
     )
-    iwae: int = field(
-        0,
-        "Also evaluate the importance-weighted bound with this many draws per example; 0: do not.",
-        minimum=0,
-        numeric=False,
+    iwae: int = free_field(
+        0, "Also evaluate the importance-weighted bound with this many draws per example; 0: do not.", minimum=0
     )
-    sample_every: int | None = field(
-        None,
-        "Steps between pictures of the manifold, which become a GIF; default: 50 pictures in all.",
-        minimum=1,
-        numeric=False,
+    sample_every: int | None = free_field(
+        None, "Steps between pictures of the manifold, which become a GIF; default: 50 pictures in all.", minimum=1
     )
 
     @property
     def name(self) -> str:
         return "vae_fashion_mnist" if self.dataset == "fashion_mnist" else "vae"
-
-    @classmethod
-    def recipe_defaults(cls, given):
-        return _BEST if given.get("recipe") == "best" else {}
 
     def with_examples(self, examples):
         config = super().with_examples(examples)

@@ -2,8 +2,7 @@
 
 from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules, variables
 from tf2cases.nn.ema import ExponentialMovingAverage
-from tf2cases.nn.errors import ShapeError
-from tf2cases.nn.layers.base import Layer, call
+from tf2cases.nn.layers.base import Layer, ShapeError, call
 from tf2cases.nn.layers.containers import Branches, Sequential, Skip
 from tf2cases.nn.layers.convolution import Conv2D, Conv2DTranspose
 from tf2cases.nn.layers.dense import Dense
@@ -14,41 +13,3 @@ from tf2cases.nn.layers.reshaping import Flatten, Reshape, UpSampling2D
 from tf2cases.nn.layers.spectral_norm import SpectralNorm
 from tf2cases.nn.optimizers import SGD, Adadelta, Adam, Optimizer, RMSprop
 from tf2cases.nn.summary import summary, summary_rows
-
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adam",
-    "AvgPool2D",
-    "BatchNorm",
-    "Branches",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Dense",
-    "Dropout",
-    "ExponentialMovingAverage",
-    "Flatten",
-    "GlobalAvgPool2D",
-    "Layer",
-    "MaxPool2D",
-    "Optimizer",
-    "RMSprop",
-    "Reshape",
-    "Sequential",
-    "ShapeError",
-    "Skip",
-    "SpectralNorm",
-    "UpSampling2D",
-    "adversarial",
-    "call",
-    "initializers",
-    "losses",
-    "metrics",
-    "optimizers",
-    "precision",
-    "random",
-    "schedules",
-    "summary",
-    "summary_rows",
-    "variables",
-]

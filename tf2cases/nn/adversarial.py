@@ -8,18 +8,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-
-def _cross_entropy(target: int, logits: tf.Tensor) -> tf.Tensor:
-    # log(1 + exp(-x)) for the target 1 and log(1 + exp(x)) for 0, safe for any logit.
-    return tf.nn.softplus(-logits if target else logits)
-
-
 LOSSES: dict[str, tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], Callable[[tf.Tensor], tf.Tensor]]] = {
-    # Goodfellow et al. 2014, arXiv 1406.2661; the generator's in its non-saturating form.
-    "standard": (
-        lambda real, fake: _cross_entropy(1, real) + _cross_entropy(0, fake),
-        lambda fake: _cross_entropy(1, fake),
-    ),
+    # Goodfellow et al. 2014, arXiv 1406.2661; the generator's in its non-saturating form. The cross-entropy is
+    # log(1 + exp(-x)) for the target 1 and log(1 + exp(x)) for 0, which softplus computes safely for any logit.
+    "standard": (lambda real, fake: tf.nn.softplus(-real) + tf.nn.softplus(fake), lambda fake: tf.nn.softplus(-fake)),
     # Lim and Ye 2017, arXiv 1705.02894.
     "hinge": (lambda real, fake: tf.nn.relu(1 - real) + tf.nn.relu(1 + fake), lambda fake: -fake),
     # Mao et al. 2016, arXiv 1611.04076, with the targets 0 and 1 (equation 9).

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf2cases.nn import variables
+from tf2cases.nn import checks, variables
 
 
 class ExponentialMovingAverage(tf.Module):
@@ -23,9 +23,7 @@ class ExponentialMovingAverage(tf.Module):
 
     def __init__(self, average: tf.Module, source: tf.Module, decay: float):
         super().__init__("ema")
-        if not 0 <= decay < 1:
-            raise ValueError(f"decay is {decay!r}, but must be at least 0 and less than 1.")
-        self.network, self.decay = average, decay
+        self.network, self.decay = average, checks.fraction("decay", decay)
         self.updates = variables.counter("updates")
         self._source = variables.untracked(source)
         for mine, theirs in zip(average.variables, source.variables, strict=True):

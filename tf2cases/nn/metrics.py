@@ -1,10 +1,8 @@
 """Metrics as small accumulators: sums in float64, over every example exactly once."""
 
-from typing import TypeAlias
-
 import tensorflow as tf
 
-TensorLike: TypeAlias = tf.types.experimental.TensorLike  # a tensor, or what converts to one
+from tf2cases.nn.losses import TensorLike
 
 
 class Mean:

@@ -15,9 +15,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf2cases.nn import checks
 from tf2cases.nn.precision import LossScale
 from tf2cases.nn.schedules import Schedule
 from tf2cases.nn.variables import counter, untracked
+
+Variables = Iterable[tf.Variable]
+Rate = float | Schedule  # a number greater than 0, or one for each step
 
 
 def mean_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -49,8 +53,8 @@ class Optimizer(tf.Module):
 
     def __init__(
         self,
-        variables: Iterable[tf.Variable],
-        learning_rate: float | Schedule,
+        variables: Variables,
+        learning_rate: Rate,
         clip_norm: float | None = None,
         loss_scale: LossScale | None = None,
     ):
@@ -58,10 +62,10 @@ class Optimizer(tf.Module):
         variables = list(variables)
         if not variables:
             raise ValueError("variables is empty, but an optimizer needs at least one variable.")
-        if not callable(learning_rate) and not learning_rate > 0:
-            raise ValueError(f"learning_rate is {learning_rate!r}, but must be greater than 0.")
-        if clip_norm is not None and not clip_norm > 0:
-            raise ValueError(f"clip_norm is {clip_norm!r}, but must be greater than 0.")
+        if not callable(learning_rate):
+            checks.positive("learning_rate", learning_rate)
+        if clip_norm is not None:
+            checks.positive("clip_norm", clip_norm)
         self.variables_to_train = untracked(variables)  # they are the network's
         self.learning_rate = learning_rate if callable(learning_rate) else lambda step: tf.constant(learning_rate)
         self.clip_norm, self.loss_scale = clip_norm, loss_scale
@@ -146,18 +150,6 @@ def _slot(name: str, variable: tf.Variable) -> tf.Variable:
     return tf.Variable(tf.zeros(variable.shape), trainable=False, name=f"{name}/{variable.name.split(':')[0]}")
 
 
-def _decay(name: str, value: float) -> float:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is {value!r}, but must be at least 0 and less than 1.")
-    return value
-
-
-def _epsilon(value: float) -> float:
-    if not value > 0:
-        raise ValueError(f"epsilon is {value!r}, but must be greater than 0.")
-    return value
-
-
 class SGD(Optimizer):
     """Stochastic gradient descent: variable -= rate * g. Robbins and Monro 1951."""
 
@@ -177,16 +169,16 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        variables: Iterable[tf.Variable],
-        learning_rate: float | Schedule,
+        variables: Variables,
+        learning_rate: Rate,
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-7,
         **options: Any,
     ):
         super().__init__(variables, learning_rate, **options)
-        self.beta1, self.beta2 = _decay("beta1", beta1), _decay("beta2", beta2)
-        self.epsilon = _epsilon(epsilon)
+        self.beta1, self.beta2 = checks.fraction("beta1", beta1), checks.fraction("beta2", beta2)
+        self.epsilon = checks.positive("epsilon", epsilon)
 
     def _rate(self) -> tf.Tensor:
         # The bias correction is folded into the rate; so the kernel's own powers are 0.
@@ -219,15 +211,10 @@ class RMSprop(Optimizer):
     decay_names = ("rho",)
 
     def __init__(
-        self,
-        variables: Iterable[tf.Variable],
-        learning_rate: float | Schedule,
-        rho: float = 0.9,
-        epsilon: float = 1e-7,
-        **options: Any,
+        self, variables: Variables, learning_rate: Rate, rho: float = 0.9, epsilon: float = 1e-7, **options: Any
     ):
         super().__init__(variables, learning_rate, **options)
-        self.rho, self.epsilon = _decay("rho", rho), _epsilon(epsilon)
+        self.rho, self.epsilon = checks.fraction("rho", rho), checks.positive("epsilon", epsilon)
 
     def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *state: Any) -> None:
         mean_square, rho = state
@@ -245,15 +232,10 @@ class Adadelta(Optimizer):
     decay_names = ("rho",)
 
     def __init__(
-        self,
-        variables: Iterable[tf.Variable],
-        learning_rate: float | Schedule,
-        rho: float = 0.95,
-        epsilon: float = 1e-7,
-        **options: Any,
+        self, variables: Variables, learning_rate: Rate, rho: float = 0.95, epsilon: float = 1e-7, **options: Any
     ):
         super().__init__(variables, learning_rate, **options)
-        self.rho, self.epsilon = _decay("rho", rho), _epsilon(epsilon)
+        self.rho, self.epsilon = checks.fraction("rho", rho), checks.positive("epsilon", epsilon)
 
     def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *state: Any) -> None:
         mean_square, mean_square_update, rho = state

@@ -31,12 +31,7 @@ class LossScale(tf.Module):
     def __init__(self, initial: float = 2.0**15, growth_interval: int = 2000):
         super().__init__("loss_scale")
         self.growth_interval = growth_interval
-        self.scale = tf.Variable(
-            tf.constant(initial, tf.float32),
-            trainable=False,
-            name="scale",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
+        self.scale = variables.of_all_replicas(tf.constant(initial, tf.float32), "scale")
         self.good_steps = variables.counter("good_steps")
 
     def update(self, finite: tf.Tensor) -> None:

@@ -22,7 +22,6 @@ from absl import flags
 
 from tf2cases import wordcloud
 from tf2cases.data.source import checkout_path
-from tf2cases.errors import UsageError
 from tf2cases.wordcloud import cloud as clouds
 from tf2cases.wordcloud import language, messages, tables
 
@@ -89,11 +88,9 @@ def main(values: flags.FlagValues) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Chinese is no reason to stop
     table = values.frequencies
     if values.text is None and table is None:
-        raise UsageError(
-            messages.both(
-                "--text is missing: expected a text file, or - for standard input; or --frequencies with a CSV table.",
-                "（请用 --text 给出文本文件，或用 --frequencies 给出词频表。）",
-            )
+        raise messages.bilingual_error(
+            "--text is missing: expected a text file, or - for standard input; or --frequencies with a CSV table.",
+            "（请用 --text 给出文本文件，或用 --frequencies 给出词频表。）",
         )
     clouds.check_target("out", values.out)
     printed = values.text is not None and table == "-"

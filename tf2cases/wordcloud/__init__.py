@@ -5,16 +5,3 @@ from tf2cases.wordcloud.options import PRESETS, Options, make_options
 from tf2cases.wordcloud.reading import opened
 from tf2cases.wordcloud.tables import read_table, write_table
 from tf2cases.wordcloud.weighing import Words, weigh
-
-__all__ = [
-    "PRESETS",
-    "Cloud",
-    "Options",
-    "Words",
-    "draw",
-    "make_options",
-    "opened",
-    "read_table",
-    "weigh",
-    "write_table",
-]

@@ -9,9 +9,8 @@ import numpy as np
 from PIL import Image
 
 from tf2cases import files
-from tf2cases.errors import UsageError
 from tf2cases.wordcloud import colors, drawing, fonts, layout, masks, outlines
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import BACKGROUNDS, SIZES, Options
 from tf2cases.wordcloud.svg import svg
 from tf2cases.wordcloud.weighing import Words
@@ -75,14 +74,17 @@ def draw(words: Words, options: Options) -> Cloud:
     Raises:
       UsageError: a mask, font or colour that will not do, or no room for any word.
     """
-    background = colors.parse("background", options.background or _usual_background(words, options))
+    usual = BACKGROUNDS[words.language]
+    if usual == "black" and options.color.startswith("weight"):  # the more important, the darker
+        usual = "white"
+    background = colors.parse("background", options.background or usual)
     outline_color = colors.parse("outline_color", options.outline_color)
     mask = masks.read(options.mask) if options.mask else None
     if mask:
         height, width = mask.inside.shape
     else:
-        usual = SIZES[words.language]
-        width, height = options.width or usual[0], options.height or usual[1]
+        usual_width, usual_height = SIZES[words.language]
+        width, height = options.width or usual_width, options.height or usual_height
     colouring = colors.make(
         options.color, words.weights, mask.picture if mask else None, layout.scale_of(height, width)
     )
@@ -91,12 +93,6 @@ def draw(words: Words, options: Options) -> Cloud:
     placed = layout.place(weights, font, height, width, mask.inside if mask else None, colouring, options)
     outline = outlines.around(mask.inside) if mask and options.outline else []
     return Cloud(width, height, background, placed, font, outline, options.outline, outline_color)
-
-
-def _usual_background(words, options) -> str:
-    usual = BACKGROUNDS[words.language]
-    dark_words = options.color.startswith("weight")  # the more important, the darker
-    return "white" if dark_words and usual == "black" else usual
 
 
 def check_target(flag: str, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:
@@ -109,34 +105,28 @@ def check_target(flag: str, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> 
     folder = os.path.dirname(path) or "."
     name = f"--{flag} is {path!r}"
     if not os.path.isdir(folder):
-        raise UsageError(
-            both(
-                f"{name}, but the folder {folder!r} is not there: expected a file in a folder that is.",
-                "（输出文件夹不存在，请先建立。）",
-            )
+        raise bilingual_error(
+            f"{name}, but the folder {folder!r} is not there: expected a file in a folder that is.",
+            "（输出文件夹不存在，请先建立。）",
         )
     if os.path.isdir(path):
-        raise UsageError(
-            both(f"{name}, which is a folder: expected the name of a file.", "（这是文件夹，应给出文件名。）")
+        raise bilingual_error(
+            f"{name}, which is a folder: expected the name of a file.", "（这是文件夹，应给出文件名。）"
         )
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise UsageError(
-            both(
-                f"{name}, but the folder {folder!r} cannot be written to ({error.strerror}): expected one that can.",
-                "（输出文件夹不可写，请换一个。）",
-            )
+        raise bilingual_error(
+            f"{name}, but the folder {folder!r} cannot be written to ({error.strerror}): expected one that can.",
+            "（输出文件夹不可写，请换一个。）",
         ) from error
 
 
 def _suffix(path, flag="out", suffixes=SUFFIXES) -> str:
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in suffixes:
-        raise UsageError(
-            both(
-                f"--{flag} is {path!r}, but must end in {' or '.join(suffixes)}.",
-                f"（文件名应以 {'、'.join(suffixes)} 结尾。）",
-            )
+        raise bilingual_error(
+            f"--{flag} is {path!r}, but must end in {' or '.join(suffixes)}.",
+            f"（文件名应以 {'、'.join(suffixes)} 结尾。）",
         )
     return suffix

@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import ImageColor, ImageFont
 
-from tf2cases.errors import UsageError
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 _RANGE = r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*"
 _HSL = re.compile(rf"hsl\({_RANGE},{_RANGE}%\s*,{_RANGE}%\s*\)")
@@ -36,11 +35,9 @@ def make(color: str, weights: dict[str, float], picture: np.ndarray | None, scal
     """
     if color == "image":
         if picture is None:
-            raise UsageError(
-                both(
-                    "--color is 'image', but there is no --mask whose colours could be taken: expected one.",
-                    "（--color=image 需要用 --mask 给出彩色蒙版。）",
-                )
+            raise bilingual_error(
+                "--color is 'image', but there is no --mask whose colours could be taken: expected one.",
+                "（--color=image 需要用 --mask 给出彩色蒙版。）",
             )
         return _from_picture(picture, scale)
     if match := _WEIGHT.fullmatch(color):
@@ -62,11 +59,9 @@ def parse(name: str, color: str) -> tuple[int, int, int, int]:
     try:
         return ImageColor.getcolor(color, "RGBA")
     except ValueError as error:
-        raise UsageError(
-            both(
-                f"--{name} is {color!r}, but must be transparent or a colour: white, #ffcc00 or hsl(30, 80%, 50%).",
-                "（颜色有误，例如 transparent、white、#ffcc00。）",
-            )
+        raise bilingual_error(
+            f"--{name} is {color!r}, but must be transparent or a colour: white, #ffcc00 or hsl(30, 80%, 50%).",
+            "（颜色有误，例如 transparent、white、#ffcc00。）",
         ) from error
 
 
@@ -135,9 +130,7 @@ def _checked(color, number, most) -> int:
 
 
 def _no_colouring(color):
-    return UsageError(
-        both(
-            f"--color is {color!r}, but must be {FORMS}; hues go to 360, the rest to 100.",
-            "（上色方式有误，可用 image、weight、hsl(…) 或 matplotlib 色图名。）",
-        )
+    return bilingual_error(
+        f"--color is {color!r}, but must be {FORMS}; hues go to 360, the rest to 100.",
+        "（上色方式有误，可用 image、weight、hsl(…) 或 matplotlib 色图名。）",
     )

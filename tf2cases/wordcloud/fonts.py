@@ -1,38 +1,19 @@
 """A font that has every character of a cloud: a missing one would be drawn as an empty box."""
 
+import contextlib
 import itertools
 import os
-import pathlib
 import sys
 from collections.abc import Iterable, Iterator
 
-from tf2cases.errors import UsageError
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 _SUFFIXES = (".ttf", ".otf", ".ttc")
 # How file names of the usual Chinese fonts begin, those made for screens first. Lower case, no spaces or hyphens.
-_USUAL = (
-    "notosanscjk",
-    "notosanssc",
-    "sourcehansans",
-    "pingfang",
-    "hiraginosansgb",
-    "msyh",
-    "wqymicrohei",
-    "wqyzenhei",
-    "simhei",
-    "stheiti",
-    "droidsansfallback",
-    "notoserifcjk",
-    "notoserifsc",
-    "sourcehanserif",
-    "simsun",
-    "songti",
-    "stsong",
-    "uming",
-    "ukai",
-    "arialunicode",
-)
+_USUAL = """
+    notosanscjk notosanssc sourcehansans pingfang hiraginosansgb msyh wqymicrohei wqyzenhei simhei stheiti
+    droidsansfallback notoserifcjk notoserifsc sourcehanserif simsun songti stsong uming ukai arialunicode
+"""
 _NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # have a picture, or a box, for everything
 
 
@@ -54,35 +35,29 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
         path = _named(font)
         lacking = _lacking(path, wanted)
         if lacking is None:
-            raise UsageError(
-                both(
-                    f"--font is {font!r}, but it is no font that can be read: expected a .ttf, .otf or .ttc file.",
-                    "（不是可用的字体文件，请给出 .ttf、.otf 或 .ttc 文件。）",
-                )
+            raise bilingual_error(
+                f"--font is {font!r}, but it is no font that can be read: expected a .ttf, .otf or .ttc file.",
+                "（不是可用的字体文件，请给出 .ttf、.otf 或 .ttc 文件。）",
             )
         if lacking:
-            raise UsageError(
-                both(
-                    f"--font is {font!r}, but it has no {_shown(lacking)}: expected a font with all characters of the "
-                    "text; without --font, one is looked for.",
-                    f"（该字体缺少“{_some(lacking)}”等 {len(lacking)} 个字，请换中文字体，或去掉 --font 自动查找。）",
-                )
+            raise bilingual_error(
+                f"--font is {font!r}, but it has no {_shown(lacking)}: expected a font with all characters of the "
+                "text; without --font, one is looked for.",
+                f"（该字体缺少“{_some(lacking)}”等 {len(lacking)} 个字，请换中文字体，或去掉 --font 自动查找。）",
             )
         return path
     best, fewest = None, wanted
     for path in _candidates():
         lacking = _lacking(path, wanted)
-        if lacking is not None and not lacking:
+        if lacking == set():
             return path
-        if lacking is not None and len(lacking) < len(fewest):
+        if lacking and len(lacking) < len(fewest):
             best, fewest = path, lacking
-    nearest = f" ({os.path.basename(best)} lacks only {_shown(fewest)})" if best and len(fewest) < len(wanted) else ""
-    raise UsageError(
-        both(
-            f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
-            "one with --font=FILE.",
-            "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
-        )
+    nearest = f" ({os.path.basename(best)} lacks only {_shown(fewest)})" if best else ""
+    raise bilingual_error(
+        f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
+        "one with --font=FILE.",
+        "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
     )
 
 
@@ -90,15 +65,12 @@ def _candidates() -> Iterator[str]:
     import wordcloud
 
     yield os.path.join(os.path.dirname(wordcloud.__file__), "DroidSansMono.ttf")
-    try:
+    with contextlib.suppress(ImportError):
         import pylopdf_fonts_zh_cn
-    except ImportError:
-        pass
-    else:
+
         yield str(pylopdf_fonts_zh_cn.sans_path())
     installed = [path for path in _system_fonts() if not any(word in _plain(path) for word in _NO_LETTERS)]
-    ranks = {path: _rank(path) for path in installed}
-    yield from sorted(installed, key=lambda path: (ranks[path], path))
+    yield from sorted(installed, key=_rank)
 
 
 def _named(font) -> str:
@@ -108,12 +80,10 @@ def _named(font) -> str:
     for path in _system_fonts():
         if _plain(path) in wanted:
             return path
-    raise UsageError(
-        both(
-            f"--font is {font!r}, but there is no such file, nor a font of that name in the system's folders: expected "
-            "a .ttf, .otf or .ttc file.",
-            "（找不到该字体文件，请给出 .ttf、.otf 或 .ttc 文件的路径。）",
-        )
+    raise bilingual_error(
+        f"--font is {font!r}, but there is no such file, nor a font of that name in the system's folders: expected "
+        "a .ttf, .otf or .ttc file.",
+        "（找不到该字体文件，请给出 .ttf、.otf 或 .ttc 文件的路径。）",
     )
 
 
@@ -127,16 +97,10 @@ def _system_fonts() -> list[str]:
 
 def _folders() -> list[str]:
     """Where the system and the person keep fonts."""
-    try:
-        home = pathlib.Path.home()
-    except RuntimeError:
-        home = pathlib.Path()
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA", "")
-        return [os.path.join(os.environ.get("WINDIR", "C:\\Windows"), "Fonts"), local + "\\Microsoft\\Windows\\Fonts"]
+    folders = ["/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts"]
     if sys.platform == "darwin":
-        return ["/System/Library/Fonts", "/Library/Fonts", str(home / "Library" / "Fonts")]
-    return ["/usr/share/fonts", "/usr/local/share/fonts", str(home / ".local/share/fonts"), str(home / ".fonts")]
+        folders = ["/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts"]
+    return [os.path.expanduser(folder) for folder in folders]
 
 
 def _plain(path) -> str:
@@ -147,7 +111,8 @@ def _plain(path) -> str:
 
 
 def _rank(path) -> int:
-    return next((i for i, name in enumerate(_USUAL) if _plain(path).startswith(name)), len(_USUAL))
+    usual = _USUAL.split()
+    return next((i for i, name in enumerate(usual) if _plain(path).startswith(name)), len(usual))
 
 
 def _lacking(path, wanted: set[int]) -> set[int] | None:

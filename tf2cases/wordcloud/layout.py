@@ -7,8 +7,7 @@ import random
 import numpy as np
 from PIL import Image
 
-from tf2cases.errors import UsageError
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 MAX_PIXELS = 1_200_000  # of the canvas that words are laid out on; it is searched for every word
 # The package looks at one pixel less above and to the left of a word than it draws; this much air makes up for it.
@@ -94,12 +93,10 @@ def place(weights, font, height, width, inside, colouring, options) -> list[Plac
     if not laid:
         what = "--mask" if inside is not None else "--width, --height"
         shape = f", {inside.sum():,} of them inside" if inside is not None else ""
-        raise UsageError(
-            both(
-                f"{what}: a picture of {width} x {height} pixels{shape}, has no room for any word in a font of "
-                f"{options.min_font_size} pixels: expected a larger one.",
-                "（图片或蒙版太小，放不下任何词，请换大一些的。）",
-            )
+        raise bilingual_error(
+            f"{what}: a picture of {width} x {height} pixels{shape}, has no room for any word in a font of "
+            f"{options.min_font_size} pixels: expected a larger one.",
+            "（图片或蒙版太小，放不下任何词，请换大一些的。）",
         )
     return [
         Placed(word, size * scale, int(top) * scale, int(left) * scale, turn == Image.Transpose.ROTATE_90, color)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 WHITE = 250  # from here on in all three channels a pixel is white: JPEG files have no exact white
 OPAQUE = 128  # from here on a pixel is no longer transparent
@@ -34,17 +34,15 @@ def read(path: str) -> Mask:
     try:
         pixels = np.asarray(picture_files.decode(path, "RGBA"))
     except UsageError as error:
-        raise UsageError(
-            both(f"--mask: {error}", "（无法读取蒙版图片，请给出 PNG、JPEG 等格式的完好图片。）")
+        raise bilingual_error(
+            f"--mask: {error}", "（无法读取蒙版图片，请给出 PNG、JPEG 等格式的完好图片。）"
         ) from error
     picture, opacity = pixels[..., :3], pixels[..., 3]
     inside = (picture < WHITE).any(axis=2) & (opacity >= OPAQUE)
     if not inside.any():
-        raise UsageError(
-            both(
-                f"--mask is {path!r}, but all of it is white or transparent, which is outside: expected a dark or "
-                "coloured shape to fill.",
-                "（蒙版全是白色或透明，没有可填的区域，请给出深色或彩色的图形。）",
-            )
+        raise bilingual_error(
+            f"--mask is {path!r}, but all of it is white or transparent, which is outside: expected a dark or "
+            "coloured shape to fill.",
+            "（蒙版全是白色或透明，没有可填的区域，请给出深色或彩色的图形。）",
         )
     return Mask(inside, picture)

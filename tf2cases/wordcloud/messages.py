@@ -1,6 +1,8 @@
 """What a person is told, in English and in Chinese: users of Chinese texts read either."""
 
+from tf2cases.errors import UsageError
 
-def both(english: str, chinese: str) -> str:
-    """One message in two languages, the English sentence first."""
-    return f"{english} {chinese}"
+
+def bilingual_error(english: str, chinese: str) -> UsageError:
+    """An error whose message is in two languages, the English sentence first."""
+    return UsageError(f"{english} {chinese}")

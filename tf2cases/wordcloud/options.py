@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from tf2cases.errors import UsageError
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 LANGUAGES = ("auto", "en", "zh")
 METHODS = ("count", "tfidf", "textrank")
@@ -81,25 +80,19 @@ class Options:
         _within("prefer_horizontal", self.prefer_horizontal, 0, 1)
         _within("seed", self.seed, 0, 2**63 - 1)
         if self.mask and (self.width or self.height):
-            raise UsageError(
-                both(
-                    f"--mask is {self.mask!r}, and the picture takes its size: --width and --height must not be given.",
-                    "（使用蒙版时图片大小由蒙版决定，请不要给出 --width 或 --height。）",
-                )
+            raise bilingual_error(
+                f"--mask is {self.mask!r}, and the picture takes its size: --width and --height must not be given.",
+                "（使用蒙版时图片大小由蒙版决定，请不要给出 --width 或 --height。）",
             )
         if self.outline and not self.mask:
-            raise UsageError(
-                both(
-                    f"--outline is {self.outline}, but there is no --mask around which to draw it: expected one, or 0.",
-                    "（--outline 需要 --mask。）",
-                )
+            raise bilingual_error(
+                f"--outline is {self.outline}, but there is no --mask around which to draw it: expected one, or 0.",
+                "（--outline 需要 --mask。）",
             )
         if (self.width or 0) * (self.height or 0) > MAX_PIXELS:
-            raise UsageError(
-                both(
-                    f"--width={self.width} and --height={self.height} make more than 50 megapixels, which is the most.",
-                    "（图片最多 5000 万像素。）",
-                )
+            raise bilingual_error(
+                f"--width={self.width} and --height={self.height} make more than 50 megapixels, which is the most.",
+                "（图片最多 5000 万像素。）",
             )
 
 
@@ -113,9 +106,7 @@ PRESETS = {
     "mask": dict(background="transparent"),
     "mask_colors": dict(background="transparent", color="image"),
     "custom_color": dict(background="transparent", color="hsl(0, 60-80%, 60-80%)"),
-    "keywords": dict(
-        language="zh", weights="tfidf", max_words=200, own_stopwords=False, background="transparent", color="image"
-    ),
+    "keywords": dict(language="zh", weights="tfidf", own_stopwords=False, background="transparent", color="image"),
 }
 
 
@@ -140,14 +131,11 @@ def make_options(preset: str | None = None, **given) -> Options:
 def _one_of(name, value, accepted):
     if value not in accepted:
         names = ", ".join(accepted)
-        raise UsageError(both(f"--{name} is {value!r}, but must be one of {names}.", f"（--{name} 可选：{names}。）"))
+        raise bilingual_error(f"--{name} is {value!r}, but must be one of {names}.", f"（--{name} 可选：{names}。）")
 
 
 def _within(name, value, least, most):
     if value is not None and not least <= value <= most:
-        raise UsageError(
-            both(
-                f"--{name} is {value}, but must be from {least} to {most}.",
-                f"（--{name} 应在 {least} 到 {most} 之间。）",
-            )
+        raise bilingual_error(
+            f"--{name} is {value}, but must be from {least} to {most}.", f"（--{name} 应在 {least} 到 {most} 之间。）"
         )

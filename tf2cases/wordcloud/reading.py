@@ -9,8 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-from tf2cases.errors import UsageError
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 BLOCK = 1 << 17  # bytes read at once; bounds what segmenting a text without line breaks may take
 _SAMPLE = 1 << 20  # bytes by which binary files and false GB18030 are recognised
@@ -82,11 +81,9 @@ def opened(path: str, flag: str = "--text") -> Iterator[Text]:
     try:
         source = sys.stdin.buffer if path == "-" else open(path, "rb")
     except OSError as error:
-        raise UsageError(
-            both(
-                f"{name}, but it cannot be read ({error.strerror}): expected a text file, or - for standard input.",
-                "（无法读取该文件，请给出一个文本文件，或用 - 表示标准输入。）",
-            )
+        raise bilingual_error(
+            f"{name}, but it cannot be read ({error.strerror}): expected a text file, or - for standard input.",
+            "（无法读取该文件，请给出一个文本文件，或用 - 表示标准输入。）",
         ) from error
     with contextlib.ExitStack() as stack:
         if path != "-":
@@ -99,17 +96,18 @@ def opened(path: str, flag: str = "--text") -> Iterator[Text]:
 
 
 def _blocks(file) -> Iterator[bytes]:
+    """The bytes from the beginning; the last block, and no other, is empty."""
     file.seek(0)
     while block := file.read(BLOCK):
         yield block
+    yield b""
 
 
 def _decoded(file, codec) -> Iterator[tuple[str, int]]:
     """Pairs of text and the bytes it took."""
     decoder = codecs.getincrementaldecoder(codec)()
     for block in _blocks(file):
-        yield decoder.decode(block), len(block)
-    yield decoder.decode(b"", True), 0
+        yield decoder.decode(block, final=not block), len(block)
 
 
 def _last_break(text) -> int:
@@ -119,40 +117,30 @@ def _last_break(text) -> int:
 
 
 def _codec_of(file, name) -> str:
-    start = _start(file)
+    file.seek(0)
+    start = file.read(_SAMPLE)
     if len(start) < _SAMPLE and not start.removeprefix(codecs.BOM_UTF8).strip():
-        raise UsageError(both(f"{name}, but it is empty: expected some words.", "（文本为空，请给出有内容的文本。）"))
+        raise bilingual_error(f"{name}, but it is empty: expected some words.", "（文本为空，请给出有内容的文本。）")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise UsageError(
-            both(
-                f"{name}, but it is UTF-16: save it as UTF-8, which is accepted, as GB18030 is.",
-                "（文件是 UTF-16 编码，请另存为 UTF-8；也接受 GB18030。）",
-            )
+        raise bilingual_error(
+            f"{name}, but it is UTF-16: save it as UTF-8, which is accepted, as GB18030 is.",
+            "（文件是 UTF-16 编码，请另存为 UTF-8；也接受 GB18030。）",
         )
     control = len(start) - len(start.translate(None, _CONTROL))
     if b"\0" in start or control > len(start) / 100:
-        raise UsageError(
-            both(
-                f"{name}, but it is a binary file: expected plain text in UTF-8 or GB18030.",
-                "（这是二进制文件，请给出 UTF-8 或 GB18030 编码的纯文本。）",
-            )
+        raise bilingual_error(
+            f"{name}, but it is a binary file: expected plain text in UTF-8 or GB18030.",
+            "（这是二进制文件，请给出 UTF-8 或 GB18030 编码的纯文本。）",
         )
     wrong = _first_wrong_byte(file, "utf-8")
     if wrong is None:
         return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
     if _first_wrong_byte(file, "gb18030") is None and _is_chinese(start):
         return "gb18030"
-    raise UsageError(
-        both(
-            f"{name}, but its bytes are neither UTF-8 (from byte {wrong:,} on) nor GB18030: save it as UTF-8.",
-            f"（从第 {wrong:,} 个字节起不是 UTF-8，也不是 GB18030，请另存为 UTF-8。）",
-        )
+    raise bilingual_error(
+        f"{name}, but its bytes are neither UTF-8 (from byte {wrong:,} on) nor GB18030: save it as UTF-8.",
+        f"（从第 {wrong:,} 个字节起不是 UTF-8，也不是 GB18030，请另存为 UTF-8。）",
     )
-
-
-def _start(file) -> bytes:
-    file.seek(0)
-    return file.read(_SAMPLE)
 
 
 def _first_wrong_byte(file, codec) -> int | None:
@@ -162,10 +150,8 @@ def _first_wrong_byte(file, codec) -> int | None:
     try:
         for block in _blocks(file):
             kept = len(decoder.getstate()[0])
-            decoder.decode(block)
+            decoder.decode(block, final=not block)
             done += len(block)
-        kept = len(decoder.getstate()[0])
-        decoder.decode(b"", True)
     except UnicodeDecodeError as error:
         return done - kept + error.start
     return None

@@ -1,18 +1,19 @@
 """Chinese text to words, by jieba, with its dictionary kept ready for the next time."""
 
-import contextlib
 import functools
 import logging
 import os
 import pathlib
+import re
 import stat
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 
-from tf2cases.errors import UsageError
 from tf2cases.wordcloud import reading
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
+
+_ENTRY = re.compile(r"(\S+)(?:\s+(\d+))?(?:\s+([^\W\d_]+))?")  # a word, its frequency, its part of speech
 
 
 class Segmenter:
@@ -36,13 +37,10 @@ class Segmenter:
         jieba = _jieba()
         entries = [*_entries(user_dictionary), *((word.strip(), None, None) for word in words)]
         if any(not word for word, _, _ in entries):
-            raise UsageError(
-                both(
-                    "--add_words has an empty word: expected words with commas between.",
-                    "（--add_words 中有空词，请用逗号分隔各词。）",
-                )
+            raise bilingual_error(
+                "--add_words has an empty word: expected words with commas between.",
+                "（--add_words 中有空词，请用逗号分隔各词。）",
             )
-        self._parts_of_speech = None
         self._tokenizer = jieba.Tokenizer()
         frequencies, self._tokenizer.total = _dictionary()
         self._tokenizer.FREQ = dict(frequencies) if entries else frequencies
@@ -52,29 +50,25 @@ class Segmenter:
 
     def cut(self, chunks: Iterable[str]) -> Iterator[list[str]]:
         """All that jieba cuts each chunk into, words, marks and spaces, in order."""
-        for chunk in chunks:
-            yield self._tokenizer.lcut(chunk)
+        return map(self._tokenizer.lcut, chunks)
 
     def cut_with_tags(self, chunks: Iterable[str]) -> Iterator:
         """jieba's pairs of word and part of speech, in order; equal ones are one object, so a list of them is small."""
-        if self._parts_of_speech is None:
-            import jieba.posseg
+        import jieba.posseg
 
-            # Its constructor would read the whole dictionary again, as the import just did.
-            self._parts_of_speech = object.__new__(jieba.posseg.POSTokenizer)
-            self._parts_of_speech.tokenizer = self._tokenizer
-            self._parts_of_speech.word_tag_tab = dict(jieba.posseg.dt.word_tag_tab)
+        # Its constructor would read the whole dictionary again, as the import just did.
+        tagger = object.__new__(jieba.posseg.POSTokenizer)
+        tagger.tokenizer = self._tokenizer
+        tagger.word_tag_tab = dict(jieba.posseg.dt.word_tag_tab)
         seen = {}
         for chunk in chunks:
-            for pair in self._parts_of_speech.cut(chunk):
+            for pair in tagger.cut(chunk):
                 yield seen.setdefault((pair.word, pair.flag), pair)
 
 
 def cache_folder() -> pathlib.Path:
     """The person's folder for what can be made again."""
-    if sys.platform == "win32":
-        place = os.environ.get("LOCALAPPDATA") or pathlib.Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
+    if sys.platform == "darwin":
         place = pathlib.Path.home() / "Library" / "Caches"
     else:
         place = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
@@ -117,10 +111,9 @@ def _private_folder():
     try:
         folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if hasattr(os, "getuid"):
-            status = folder.stat()
-            if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return None
+        status = folder.stat()
+        if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return None
         return folder if os.access(folder, os.W_OK) else None
     except (OSError, RuntimeError):  # RuntimeError: no home folder
         return None
@@ -130,21 +123,13 @@ def _entries(path) -> Iterator[tuple[str, int | None, str | None]]:
     if path is None:
         return
     with reading.opened(path, "--user_dict") as text:
-        for number, line in enumerate(text.all().splitlines(), 1):
-            fields = line.split()
-            if not fields:
-                continue
-            word, rest = fields[0], fields[1:]
-            frequency = None
-            with contextlib.suppress(ValueError, IndexError):
-                frequency = int(rest[0])
-                rest = rest[1:]
-            if len(rest) > 1 or (frequency is not None and frequency < 0) or (rest and not rest[0].isalpha()):
-                raise UsageError(
-                    both(
-                        f"--user_dict is {path!r}, but its line {number} is {line.strip()!r}: expected a word, then "
-                        "optionally its frequency and its part of speech.",
-                        f"（词典第 {number} 行有误，每行应为：词 [词频] [词性]。）",
-                    )
+        for number, line in enumerate(map(str.strip, text.all().splitlines()), 1):
+            if entry := _ENTRY.fullmatch(line):
+                word, frequency, part_of_speech = entry.groups()
+                yield word, int(frequency) if frequency else None, part_of_speech
+            elif line:
+                raise bilingual_error(
+                    f"--user_dict is {path!r}, but its line {number} is {line!r}: expected a word, then optionally its "
+                    "frequency and its part of speech.",
+                    f"（词典第 {number} 行有误，每行应为：词 [词频] [词性]。）",
                 )
-            yield word, frequency, rest[0] if rest else None

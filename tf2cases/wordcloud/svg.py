@@ -4,8 +4,7 @@ import html
 
 from PIL import ImageColor, ImageFont
 
-from tf2cases.errors import UsageError
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 
 def svg(cloud) -> str:
@@ -44,11 +43,9 @@ class _Glyphs:
             self._names, self._shapes = font.getBestCmap(), font.getGlyphSet()
             self.units = font["head"].unitsPerEm
         except (ttLib.TTLibError, KeyError) as error:
-            raise UsageError(
-                both(
-                    f"--font is {path!r}, but it has no outlines, as SVG needs: expected another font, or a .png file.",
-                    "（该字体没有轮廓，无法输出 SVG，请换字体或输出 PNG。）",
-                )
+            raise bilingual_error(
+                f"--font is {path!r}, but it has no outlines, as SVG needs: expected another font, or a .png file.",
+                "（该字体没有轮廓，无法输出 SVG，请换字体或输出 PNG。）",
             ) from error
 
     def id_of(self, character) -> str:

@@ -5,9 +5,8 @@ import io
 import math
 
 from tf2cases import files
-from tf2cases.errors import UsageError
 from tf2cases.wordcloud import reading
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 
 HEADER = ("word", "weight")
 MAX_BYTES = 50_000_000
@@ -47,11 +46,9 @@ def read_table(path: str) -> dict[str, float]:
     weights, lines = {}, {}
     with reading.opened(path, "--frequencies") as text:
         if text.size > MAX_BYTES:
-            raise UsageError(
-                both(
-                    f"{text.name} of {text.size:,} bytes, but must have at most {MAX_BYTES:,}.",
-                    f"（词频表过大，最多 {MAX_BYTES:,} 字节。）",
-                )
+            raise bilingual_error(
+                f"{text.name} of {text.size:,} bytes, but must have at most {MAX_BYTES:,}.",
+                f"（词频表过大，最多 {MAX_BYTES:,} 字节。）",
             )
         rows = csv.reader(io.StringIO(text.all(), newline=""))
         try:
@@ -64,8 +61,8 @@ def read_table(path: str) -> dict[str, float]:
         except csv.Error as error:
             raise _bad(text.name, rows.line_num, f"is no CSV ({error})") from error
         if not weights:
-            raise UsageError(
-                both(f"{text.name}, but it has no words: expected lines like word,3.5.", "（词频表里没有词。）")
+            raise bilingual_error(
+                f"{text.name}, but it has no words: expected lines like word,3.5.", "（词频表里没有词。）"
             )
     return dict(sorted(weights.items(), key=lambda item: item[1], reverse=True))
 
@@ -86,9 +83,7 @@ def _entry(name, line, row):
 
 
 def _bad(name, line, what):
-    return UsageError(
-        both(
-            f"{name}, but its line {line} {what}: expected word,weight with a weight above 0, each word once.",
-            f"（第 {line} 行有误，每行应为“词,权重”，权重须大于 0，词不可重复。）",
-        )
+    return bilingual_error(
+        f"{name}, but its line {line} {what}: expected word,weight with a weight above 0, each word once.",
+        f"（第 {line} 行有误，每行应为“词,权重”，权重须大于 0，词不可重复。）",
     )

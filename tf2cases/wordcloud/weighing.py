@@ -8,9 +8,8 @@ import types
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from tf2cases.errors import UsageError
 from tf2cases.wordcloud import language, stopwords
-from tf2cases.wordcloud.messages import both
+from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import Options
 from tf2cases.wordcloud.reading import Text
 from tf2cases.wordcloud.segmentation import Segmenter, analyse
@@ -54,29 +53,24 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
     stop = stopwords.chosen(options.stopwords, options.own_stopwords)
     shortest = options.min_word_length if options.min_word_length is not None else 2 if chinese else 0
     segment = options.segment if options.segment is not None else chinese
-    segmenter = None
-    if segment or options.weights != "count":
-        segmenter = Segmenter(options.user_dict, options.add_words)
     chunks = text.chunks(progress)
     if options.weights == "count":
         if segment:
+            segmenter = Segmenter(options.user_dict, options.add_words)
             chunks = (" ".join(words) for words in segmenter.cut(chunks))
         pairs = options.collocations if options.collocations is not None else not chinese
         weights, seen = count(chunks, stop, shortest, pairs)
     else:
         ask = _tfidf if options.weights == "tfidf" else _textrank
-        tags, seen = ask(segmenter, chunks, stop)
+        tags, seen = ask(Segmenter(options.user_dict, options.add_words), chunks, stop)
         weights = {word: weight for word, weight in tags if len(word) >= shortest and _is_word(word)}
     if not weights:
-        raise UsageError(
-            both(
-                f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
-                f"--min_word_length={shortest}; expected other words, or --noown_stopwords.",
-                f"（文本的 {seen:,} 个词都是停用词、数字或过短，没有可画的词。）",
-            )
+        raise bilingual_error(
+            f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
+            f"--min_word_length={shortest}; expected other words, or --noown_stopwords.",
+            f"（文本的 {seen:,} 个词都是停用词、数字或过短，没有可画的词。）",
         )
-    heaviest = sorted(weights.items(), key=lambda item: item[1], reverse=True)[: options.max_words]
-    return Words(dict(heaviest), spoken, len(weights))
+    return Words(dict(Counter(weights).most_common(options.max_words)), spoken, len(weights))
 
 
 def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: bool) -> tuple[dict[str, int], int]:
@@ -94,8 +88,6 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
     Returns:
       {word: times}, in the order of first appearance, and how many words there were before any was left out.
     """
-    from wordcloud.tokenization import process_tokens
-
     singles, doubles, seen = Counter(), Counter(), 0
     before, before_kept = None, False  # the last word of the chunk before
     for chunk in chunks:
@@ -115,9 +107,7 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
             before, before_kept = words[-1], kept[-1]
             _make_room(doubles)
         _make_room(singles)
-    if pairs:
-        return _with_pairs(singles, doubles), seen
-    return process_tokens(singles.elements())[0], seen
+    return _with_pairs(singles, doubles), seen
 
 
 def _with_pairs(singles, doubles):
@@ -140,11 +130,9 @@ def _make_room(counter):
     """Forgets the rarest where there are too many; only for texts with more different words than a language has."""
     if len(counter) <= MAX_DIFFERENT:
         return
-    least = 1
-    while True:
-        left = {word: times for word, times in counter.items() if times > least}
-        if len(left) <= MAX_DIFFERENT // 2:
-            break
+    left, least = counter, 1
+    while len(left) > MAX_DIFFERENT // 2:
+        left = {word: times for word, times in left.items() if times > least}
         least += 1
     counter.clear()
     counter.update(left)
@@ -182,18 +170,14 @@ def _is_word(word) -> bool:
 
 def _check_method(text, method, chinese):
     if not chinese:
-        raise UsageError(
-            both(
-                f"--weights is {method!r}, but {text.name} is not Chinese, and jieba's tables are of Chinese words: "
-                "expected --weights=count, or --language=zh.",
-                "（该文本不是中文，tfidf 与 textrank 只适用于中文，请用 --weights=count。）",
-            )
+        raise bilingual_error(
+            f"--weights is {method!r}, but {text.name} is not Chinese, and jieba's tables are of Chinese words: "
+            "expected --weights=count, or --language=zh.",
+            "（该文本不是中文，tfidf 与 textrank 只适用于中文，请用 --weights=count。）",
         )
     if method == "textrank" and text.size > MAX_TEXTRANK_BYTES:
-        raise UsageError(
-            both(
-                f"--weights is 'textrank', which holds all neighbours at once, but {text.name} of {text.size:,} bytes: "
-                f"expected at most {MAX_TEXTRANK_BYTES:,} bytes, or --weights=tfidf.",
-                f"（文本过长，textrank 最多处理 {MAX_TEXTRANK_BYTES:,} 字节，请改用 --weights=tfidf。）",
-            )
+        raise bilingual_error(
+            f"--weights is 'textrank', which holds all neighbours at once, but {text.name} of {text.size:,} bytes: "
+            f"expected at most {MAX_TEXTRANK_BYTES:,} bytes, or --weights=tfidf.",
+            f"（文本过长，textrank 最多处理 {MAX_TEXTRANK_BYTES:,} 字节，请改用 --weights=tfidf。）",
         )

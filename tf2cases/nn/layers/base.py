@@ -7,11 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf2cases.nn.errors import ShapeError
-
 # (batch, ..., channels); None stands for a size that is not known yet.
 Shape = tuple[int | None, ...]
 Activation = Callable[[tf.Tensor], tf.Tensor]
+
+
+class ShapeError(ValueError):
+    """Inputs of a shape that a layer cannot take: data that do not fit a network, rather than a mistake in its code."""
 
 
 class Layer(tf.Module):

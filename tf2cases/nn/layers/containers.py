@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 import tensorflow as tf
 
 from tf2cases.nn import random
-from tf2cases.nn.errors import ShapeError
-from tf2cases.nn.layers.base import Layer, Shape, call
+from tf2cases.nn.layers.base import Layer, Shape, ShapeError, call
 
 
 class Sequential(Layer):

@@ -37,9 +37,8 @@ class _Convolution(Layer):
         super().__init__(name)
         height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         self._require_positive(filters=filters, strides=strides, kernel_height=height, kernel_width=width)
-        windows.check_padding(self.name, padding)
         self.filters, self.kernel_size, self.strides = filters, (height, width), strides
-        self.padding: windows.Padding = padding
+        self.padding: windows.Padding = windows.checked(self.name, padding)
         self.activation, self.use_bias, self.kernel_init = activation, use_bias, kernel_init
 
     def _make_variables(self, kernel_shape: tuple[int, ...], seed: int) -> None:
@@ -65,11 +64,10 @@ class Conv2D(_Convolution):
     default_name = "conv2d"
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        batch, height, width, channels = self._require_pictures(input_shape)
-        rows = windows.count(self.name, "height", height, self.kernel_size[0], self.strides, self.padding)
-        columns = windows.count(self.name, "width", width, self.kernel_size[1], self.strides, self.padding)
+        batch, *sides, channels = self._require_pictures(input_shape)
+        sides = windows.counts(self.name, sides, self.kernel_size, self.strides, self.padding)
         self._make_variables((*self.kernel_size, channels, self.filters), seed)
-        return (batch, rows, columns, self.filters)
+        return (batch, *sides, self.filters)
 
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:

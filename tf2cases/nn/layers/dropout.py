@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf2cases.nn import random
+from tf2cases.nn import checks, random
 from tf2cases.nn.layers import windows
 from tf2cases.nn.layers.base import Layer, Shape
 
@@ -20,9 +20,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, name: str | None = None):
         super().__init__(name)
-        if not 0 <= rate < 1:
-            raise ValueError(f"{self.name}: rate is {rate!r}, but must be at least 0 and less than 1.")
-        self.rate = rate
+        self.rate = checks.fraction(f"{self.name}: rate", rate)
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
         # Two dropout layers must not draw the same mask: the layer's own seed is mixed into the step's.

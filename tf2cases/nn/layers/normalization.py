@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tf2cases.nn import checks, variables
 from tf2cases.nn.layers.base import Activation, Layer, Shape
 
 
@@ -36,16 +37,14 @@ class BatchNorm(Layer):
         super().__init__(name)
         if not 0 <= momentum <= 1:
             raise ValueError(f"{self.name}: momentum is {momentum!r}, but must be between 0 and 1.")
-        if not epsilon > 0:
-            raise ValueError(f"{self.name}: epsilon is {epsilon!r}, but must be greater than 0.")
-        self.momentum, self.epsilon = momentum, epsilon
+        self.momentum, self.epsilon = momentum, checks.positive(f"{self.name}: epsilon", epsilon)
         self.use_scale, self.activation = use_scale, activation
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        del seed
         *_, channels = self._require_pictures(input_shape)
-        self.moving_mean = _statistic(tf.zeros([channels]), "moving_mean")
-        self.moving_variance = _statistic(tf.ones([channels]), "moving_variance")
+        mean = tf.VariableAggregation.MEAN
+        self.moving_mean = variables.of_each_replica(tf.zeros([channels]), "moving_mean", mean)
+        self.moving_variance = variables.of_each_replica(tf.ones([channels]), "moving_variance", mean)
         if self.use_scale:
             self.scale = tf.Variable(tf.ones([channels]), name="scale")
         self.offset = tf.Variable(tf.zeros([channels]), name="offset")
@@ -70,14 +69,3 @@ class BatchNorm(Layer):
             self.moving_mean.assign_sub((1 - self.momentum) * (self.moving_mean - mean))
             self.moving_variance.assign_sub((1 - self.momentum) * (self.moving_variance - variance))
         return self.activation(outputs) if self.activation else outputs
-
-
-def _statistic(initial: tf.Tensor, name: str) -> tf.Variable:
-    """A variable that each replica updates on its own; what is read outside of them is the mean."""
-    return tf.Variable(
-        initial,
-        trainable=False,
-        name=name,
-        synchronization=tf.VariableSynchronization.ON_READ,
-        aggregation=tf.VariableAggregation.MEAN,
-    )

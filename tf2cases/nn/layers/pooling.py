@@ -25,17 +25,14 @@ class _Pool2D(Layer):
     ):
         super().__init__(name)
         self.pool_size, self.strides = pool_size, strides
-        self.padding: windows.Padding = padding
+        self.padding: windows.Padding = windows.checked(self.name, padding)
         self._step = pool_size if strides is None else strides
         self._require_positive(pool_size=pool_size, strides=self._step)
-        windows.check_padding(self.name, padding)
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        del seed
-        batch, height, width, channels = self._require_pictures(input_shape)
-        rows = windows.count(self.name, "height", height, self.pool_size, self._step, self.padding)
-        columns = windows.count(self.name, "width", width, self.pool_size, self._step, self.padding)
-        return (batch, rows, columns, channels)
+        batch, *sides, channels = self._require_pictures(input_shape)
+        window = (self.pool_size, self.pool_size)
+        return (batch, *windows.counts(self.name, sides, window, self._step, self.padding), channels)
 
 
 class MaxPool2D(_Pool2D):
@@ -67,7 +64,6 @@ class GlobalAvgPool2D(Layer):
     default_name = "global_avg_pool"
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        del seed
         batch, _, _, channels = self._require_pictures(input_shape)
         return (batch, channels)
 

@@ -6,16 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf2cases.nn.errors import ShapeError
 from tf2cases.nn.layers import windows
-from tf2cases.nn.layers.base import Layer, Shape
+from tf2cases.nn.layers.base import Layer, Shape, ShapeError
 
 
 class Flatten(Layer):
     """[N, ...] -> [N, product of the rest], in row-major order."""
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        del seed
         self._elements = _elements(self.name, input_shape)
         return (input_shape[0], self._elements)
 
@@ -38,7 +36,6 @@ class Reshape(Layer):
         self.shape = list(shape)
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        del seed
         if _elements(self.name, input_shape) != math.prod(self.shape):
             raise ShapeError(
                 f"{self.name} got inputs of shape {list(input_shape)}, but needs {math.prod(self.shape)} elements an "
@@ -75,27 +72,22 @@ class UpSampling2D(Layer):
         self.size = size
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        del seed
         batch, height, width, channels = self._require_pictures(input_shape)
         return (batch, height and height * self.size, width and width * self.size, channels)
 
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        return _repeated(inputs, self.size)
+        size = self.size
 
+        @tf.custom_gradient
+        def repeat(x: tf.Tensor) -> Any:  # (outputs, their gradient)
+            n, h, w, c = windows.sizes(x)
+            rows = tf.broadcast_to(x[:, :, tf.newaxis, :, tf.newaxis, :], [n, h, size, w, size, c])
 
-def _repeated(inputs: tf.Tensor, size: int) -> tf.Tensor:
-    """Each pixel `size` x `size` times."""
+            def back(gradients: tf.Tensor) -> tf.Tensor:
+                # The sums over windows. The gradient of a broadcast computes the same ten times as slowly.
+                return size * size * tf.nn.avg_pool2d(gradients, size, size, "VALID")
 
-    @tf.custom_gradient
-    def repeat(x: tf.Tensor) -> Any:  # (outputs, their gradient)
-        n, h, w, c = windows.sizes(x)
-        rows = tf.broadcast_to(x[:, :, tf.newaxis, :, tf.newaxis, :], [n, h, size, w, size, c])
+            return tf.reshape(rows, [n, h * size, w * size, c]), back
 
-        def back(gradients: tf.Tensor) -> tf.Tensor:
-            # The sums over windows. The gradient of a broadcast computes the same ten times as slowly.
-            return size * size * tf.nn.avg_pool2d(gradients, size, size, "VALID")
-
-        return tf.reshape(rows, [n, h * size, w * size, c]), back
-
-    return repeat(inputs)
+        return repeat(inputs)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf2cases.nn import random
+from tf2cases.nn import random, variables
 from tf2cases.nn.layers import windows
 from tf2cases.nn.layers.base import Layer, Shape
 from tf2cases.nn.layers.convolution import Conv2D
@@ -33,13 +33,8 @@ class SpectralNorm(Layer):
         shape = self.layer.create(input_shape, seed)
         *_, outputs = windows.sizes(self.layer.kernel)
         start = random.normal([1, outputs], [random.fold(seed, "right"), 0])
-        self.right = tf.Variable(
-            tf.math.l2_normalize(start),
-            trainable=False,
-            name="right",
-            synchronization=tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
+        first = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        self.right = variables.of_each_replica(tf.math.l2_normalize(start), "right", first)
         return shape
 
     @tf.Module.with_name_scope

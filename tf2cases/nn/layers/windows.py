@@ -1,44 +1,48 @@
 """Windows that slide over pictures: how many there are, and the sizes of tensors."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import tensorflow as tf
 
-from tf2cases.nn.errors import ShapeError
+from tf2cases.nn.layers.base import ShapeError
 
 Padding = Literal["SAME", "VALID"]
 
 
-def check_padding(layer: str, padding: str) -> None:
-    """Raises ValueError, with the layer's name, unless the padding is a `Padding`."""
+def checked(layer: str, padding: Padding) -> Padding:
+    """Raises ValueError, with the layer's name, unless the padding is one."""
     if padding not in ("SAME", "VALID"):
         raise ValueError(f"{layer}: padding is {padding!r}, but must be 'SAME' or 'VALID'.")
+    return padding
 
 
-def count(layer: str, axis: str, length: int | None, window: int, strides: int, padding: Padding) -> int | None:
-    """How many windows lie along an axis.
+def counts(
+    layer: str, sides: Sequence[int | None], window: Sequence[int], strides: int, padding: Padding
+) -> list[int | None]:
+    """How many windows lie along the height and along the width.
 
     Args:
-      layer, axis: for the message.
-      length: pixels along the axis, or None if that is not known.
-      window, strides: in pixels.
-      padding: SAME: ceil(length / strides) windows; VALID: only those that lie inside.
+      layer: for the message.
+      sides: (height, width) of the picture in pixels, None where that is not known.
+      window: (height, width) in pixels.
+      strides: in pixels, along both axes.
+      padding: SAME: ceil(side / strides) windows; VALID: only those that lie inside.
 
     Returns:
-      None if the length is None.
+      None for a side of None.
 
     Raises:
       ShapeError: there is no VALID window.
     """
-    if length is None:
-        return None
     if padding == "SAME":
-        return -(-length // strides)
-    if length < window:
-        raise ShapeError(
-            f"{layer}: inputs have {axis} {length}, but a VALID window of {window} needs at least {window}."
-        )
-    return (length - window) // strides + 1
+        return [side and -(-side // strides) for side in sides]
+    for axis, side, length in zip(("height", "width"), sides, window, strict=True):
+        if side is not None and side < length:
+            raise ShapeError(
+                f"{layer}: inputs have {axis} {side}, but a VALID window of {length} needs at least {length}."
+            )
+    return [side and (side - length) // strides + 1 for side, length in zip(sides, window, strict=True)]
 
 
 def sizes(tensor: tf.Tensor) -> list[int | tf.Tensor]:
