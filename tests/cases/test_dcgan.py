@@ -362,6 +362,29 @@ def test_a_discriminator_that_is_sure_of_everything_for_long_brings_a_warning():
     assert case.warning(history(0.999, 0.001, 2 * long)) != ""
 
 
+@pytest.mark.parametrize("loss", ["hinge", "least_squares", "wasserstein_gp"])
+def test_scores_are_not_taken_for_probabilities(loss):
+    case, long = make([12, 12, 1], loss=loss), gan_watch.SATURATED_REPORTS
+    assert case.warning(history(8.0, -8.0, long)) == ""
+    assert "held-out pictures the score 8.000 and generated ones -8.000;" in case.conclude(
+        None, {"d_real": 8.0, "d_fake": -8.0}
+    )
+    metrics = case.train_step(batch_of([12, 12, 1], rows=4))
+    output = case._judge(2 * tf.cast(batch_of([12, 12, 1], rows=4)["images"], tf.float32) / 255 - 1)
+    assert output.shape == [4]
+    case.discriminator.layers[-1].bias.assign([50.0])
+    before = metrics["d_real"]
+    assert case.train_step(batch_of([12, 12, 1], rows=4))["d_real"] > before + 40  # no sigmoid
+    assert list(case.signatures()["discriminate"](tf.zeros([1, 12, 12, 1]))) == ["score"]
+    assert case._belief(tf.zeros([1, 12, 12, 1]))[0] > 40
+
+
+def test_the_standard_losses_conclusion_and_signature_speak_of_probabilities():
+    case = make([12, 12, 1])
+    assert "held-out pictures the probability 0.800 and" in case.conclude(None, {"d_real": 0.8, "d_fake": 0.1})
+    assert list(case.signatures()["discriminate"](tf.zeros([1, 12, 12, 1]))) == ["probability"]
+
+
 def test_digits_of_another_size_are_refused():
     with pytest.raises(UsageError, match=r"--size is 32, but must be 28 for --dataset=mnist_sample\."):
         DCGAN.Config(dataset="mnist_sample", size=32)

@@ -23,14 +23,14 @@ EXPECTED = {
 
 @pytest.mark.parametrize("name", adversarial.LOSSES)
 def test_a_loss_is_its_papers_formula(name):
-    discriminator, generator = adversarial.LOSSES[name]
+    discriminator, generator = adversarial.LOSSES[name].discriminator, adversarial.LOSSES[name].generator
     np.testing.assert_allclose(discriminator(tf.constant(REAL), tf.constant(FAKE)), EXPECTED[name][0], rtol=1e-5)
     np.testing.assert_allclose(generator(tf.constant(FAKE)), EXPECTED[name][1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", adversarial.LOSSES)
 def test_a_loss_and_its_gradient_are_finite_for_extreme_logits(name):
-    discriminator, generator = adversarial.LOSSES[name]
+    discriminator, generator = adversarial.LOSSES[name].discriminator, adversarial.LOSSES[name].generator
     logits = tf.constant([-1e4, 0.0, 1e4])
     with tf.GradientTape() as tape:
         tape.watch(logits)
@@ -58,3 +58,10 @@ def test_the_gradient_penalty_is_taken_between_fake_and_real():
     real, fake = tf.fill([2, 1, 1, 1], 10.0), tf.fill([2, 1, 1, 1], 20.0)
     adversarial.gradient_penalty(discriminate, real, fake, tf.reshape([0.0, 0.3], [2, 1, 1, 1]))
     np.testing.assert_allclose(seen[0].ravel(), [20.0, 17.0])
+
+
+def test_only_the_standard_losses_output_is_a_probability():
+    outputs = tf.constant([-8.0, 0.0, 8.0])
+    np.testing.assert_allclose(adversarial.LOSSES["standard"].belief(outputs), sigmoid(outputs.numpy()), rtol=1e-6)
+    for name in ("hinge", "least_squares", "wasserstein_gp"):
+        np.testing.assert_array_equal(adversarial.LOSSES[name].belief(outputs), outputs)

@@ -205,7 +205,7 @@ def test_a_full_disk_ends_with_status_1_and_keeps_the_previous_checkpoint(capsys
     capsys.readouterr()
 
     def full(self, path, options=None):
-        os.makedirs(os.path.dirname(path))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tf.train.Checkpoint, "write", full)

@@ -43,7 +43,7 @@ def test_a_grid_is_the_manifold_of_the_live_model(exports, tmp_path, capsys):
     assert call(f"--model={model}", "--grid=3", f"--out={tmp_path}/new/grid.png") == 0
     assert capsys.readouterr().out == f"{tmp_path}/new/grid.png: 9 pictures.\n"
     z = [[-4, 4], [0, 4], [4, 4], [-4, 0], [0, 0], [4, 0], [-4, -4], [0, -4], [4, -4]]  # row by row from the top
-    cells = 255 * case._decoded(np.float32(z)).numpy().reshape(3, 3, 28, 28)
+    cells = 255 * case._generate(np.float32(z)).numpy().reshape(3, 3, 28, 28)
     np.testing.assert_allclose(pixels(tmp_path / "new/grid.png"), cells.swapaxes(1, 2).reshape(84, 84), atol=0.52)
 
 
@@ -68,7 +68,7 @@ def test_random_pictures_follow_the_seed(exports, tmp_path):
     np.testing.assert_array_equal(a, b)
     assert not np.array_equal(a, c)
     z = np.random.default_rng(1).standard_normal([6, 5]).astype(np.float32)
-    np.testing.assert_allclose(a[1:29, 1:29], 255 * case._decoded(z).numpy()[0, :, :, 0], atol=0.52)
+    np.testing.assert_allclose(a[1:29, 1:29], 255 * case._generate(z).numpy()[0, :, :, 0], atol=0.52)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,36 @@ def test_changed_data_are_refused(workdir):
         workdir.claim(config(), source(mean=[0.1, 2.1]))
 
 
+def pictures(**changes):
+    images = np.random.default_rng(0).integers(0, 256, [9, 4, 4, 1], np.uint8)
+    for index, value in changes.items():
+        images[int(index[1:])] = value
+    return Source("mnist", {"train": {"images": images, "labels": np.arange(9)}}, INFO)
+
+
+def test_other_pictures_of_the_same_number_and_shape_are_refused(workdir):
+    workdir.claim(config(), pictures())
+    workdir.claim(config(), pictures())
+    with pytest.raises(UsageError, match=r"^--dataset=mnist has changed since the run in --workdir=\S+ was started; "):
+        workdir.claim(config(), pictures(_8=7))
+
+
+def test_of_a_large_array_rows_all_over_it_are_compared(workdir, monkeypatch):
+    monkeypatch.setattr("tf2cases.data.source._CHECKED_BYTES", 64)  # four of nine pictures: every third
+    workdir.claim(config(), pictures())
+    workdir.claim(config(), pictures(_1=7))
+    with pytest.raises(UsageError, match="has changed since"):
+        workdir.claim(config(), pictures(_6=7))
+
+
+def test_a_run_of_an_earlier_version_which_took_no_checksum_of_pictures_may_go_on(workdir):
+    workdir.claim(config(), pictures())
+    record = workdirs.read_record(workdir.path)
+    del record["examples"]["pictures_crc32"]
+    files.write_json(workdir.file("config.json"), record)
+    workdir.claim(config(), pictures())
+
+
 def test_info_is_compared_as_json_holds_it(workdir):
     workdir.claim(config(), source(image_shape=(28, 28, 1)))
     workdir.claim(config(), source(image_shape=[28, 28, 1]))

@@ -93,7 +93,7 @@ class DCGAN(training.Case):
         adam = dict(beta1=0.5, beta2=0.999, epsilon=1e-8)
         self.g_optimizer = nn.Adam(self.generator.trainable_variables, **adam, **self.optimizer_options())
         self.d_optimizer = nn.Adam(self.discriminator.trainable_variables, **adam, **self.optimizer_options())
-        self._d_loss, self._g_loss = nn.adversarial.LOSSES[config.loss]
+        self._loss = nn.adversarial.LOSSES[config.loss]
         self.average = None
         if config.ema:
             self.average = nn.ExponentialMovingAverage(self._make_generator(), self.generator, config.ema)
@@ -127,7 +127,7 @@ class DCGAN(training.Case):
             with tf.GradientTape() as d_tape:
                 real_logits = self._judge(real, update_statistics=True)
                 fake_logits = self._judge(fake, update_statistics=True)
-                d_loss = tf.reduce_mean(self._d_loss(real_logits, fake_logits))
+                d_loss = tf.reduce_mean(self._loss.discriminator(real_logits, fake_logits))
                 if config.loss == "wasserstein_gp":
                     d_loss += _PENALTY * self._gradient_penalty(real, fake, turn)
             d_norm = self.d_optimizer.minimize(d_loss, d_tape)
@@ -140,7 +140,7 @@ class DCGAN(training.Case):
                     fake = self.generator(latents, is_training=True)
             with g_tape:
                 new_logits = self._judge(fake)
-                g_loss = tf.reduce_mean(self._g_loss(new_logits))
+                g_loss = tf.reduce_mean(self._loss.generator(new_logits))
             g_norm = self.g_optimizer.minimize(g_loss, g_tape)
 
         if self.average:
@@ -148,9 +148,9 @@ class DCGAN(training.Case):
         return {
             "d_loss": d_loss,
             "g_loss": g_loss,
-            "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
-            "d_fake_before": tf.reduce_mean(tf.sigmoid(fake_logits)),
-            "d_fake_after": tf.reduce_mean(tf.sigmoid(new_logits)),
+            "d_real": tf.reduce_mean(self._loss.belief(real_logits)),
+            "d_fake_before": tf.reduce_mean(self._loss.belief(fake_logits)),
+            "d_fake_after": tf.reduce_mean(self._loss.belief(new_logits)),
             "d_gradient_norm": d_norm,
             "g_gradient_norm": g_norm,
         }
@@ -178,25 +178,24 @@ class DCGAN(training.Case):
         generate = self.average.network if self.average else self.generator
         return (generate(latents, is_training=False) + 1) / 2
 
-    def _probability(self, images: tf.Tensor) -> tf.Tensor:
-        """float32 [N, H, W, C] in [0, 1] -> float32 [N], how probably real the discriminator holds them to be."""
-        return tf.sigmoid(self.discriminator(images * 2 - 1, is_training=False))[:, 0]
+    def _belief(self, images: tf.Tensor) -> tf.Tensor:
+        """float32 [N, H, W, C] in [0, 1] -> float32 [N], see `nn.adversarial.Loss.belief`."""
+        return self._loss.belief(self.discriminator(images * 2 - 1, is_training=False)[:, 0])
 
     def evaluate(self, dataset):
-        return gan_watch.evaluate(dataset, self._probability, lambda i, j: self.generate(self.latents(j, 0)[i:]))
+        return gan_watch.evaluate(dataset, self._belief, lambda i, j: self.generate(self.latents(j, 0)[i:]))
 
     def latents(self, count: int, seed: int) -> tf.Tensor:
         """float32 [count, latents] to sample from; a longer draw of a seed begins with the shorter one."""
         return draw_latents(count, self.config.latent_dim, seed)
 
     def conclude(self, source, values):
-        return (
-            f"The discriminator gives held-out pictures {values['d_real']:.3f} and generated ones "
-            f"{values['d_fake']:.3f}; `python -m bin.evaluate_dcgan` measures how good the latter are."
-        )
+        return gan_watch.conclusion(values, self._loss)
+
+    def warning(self, history):
+        return gan_watch.saturation_warning(history, self._loss)
 
     curves = staticmethod(gan_watch.curves)
-    warning = staticmethod(gan_watch.saturation_warning)
 
     @property
     def frames_per_second(self):
@@ -228,8 +227,8 @@ class DCGAN(training.Case):
 
         @tf.function(input_signature=[tf.TensorSpec([None, *self._image_shape], tf.float32, "images")])
         def discriminate(images):
-            """Pictures in [0, 1] to the probability that they are real."""
-            return {"probability": self._probability(images)}
+            """Pictures in [0, 1] to the probability that they are real, or a score (`nn.adversarial.Loss`)."""
+            return {"probability" if self._loss.has_probability else "score": self._belief(images)}
 
         return {"serving_default": serving_default, "generate_bytes": generate_bytes, "discriminate": discriminate}
 

@@ -1,26 +1,47 @@
-"""Losses of generative adversarial networks, from the discriminator's logits, one value for each example.
+"""Losses of generative adversarial networks, from the discriminator's outputs, one value for each example."""
 
-`LOSSES[name]` is a pair of functions: the discriminator's loss of (real logits, fake logits), and the generator's of
-the fake logits; logits float32 [N], losses float32 [N].
-"""
-
+import dataclasses
 from collections.abc import Callable
 
 import tensorflow as tf
 
-LOSSES: dict[str, tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], Callable[[tf.Tensor], tf.Tensor]]] = {
-    # Goodfellow et al. 2014, arXiv 1406.2661; the generator's in its non-saturating form. The cross-entropy is
-    # log(1 + exp(-x)) for the target 1 and log(1 + exp(x)) for 0, which softplus computes safely for any logit.
-    "standard": (lambda real, fake: tf.nn.softplus(-real) + tf.nn.softplus(fake), lambda fake: tf.nn.softplus(-fake)),
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """The two losses of a game.
+
+    Attributes:
+      discriminator: (outputs for real pictures, outputs for generated ones), float32 [N] each -> float32 [N].
+      generator: outputs for generated pictures, float32 [N] -> float32 [N].
+      has_probability: whether the sigmoid of an output is the probability that the picture is real. Of the other losses
+        an output is a score: higher for real pictures, on no fixed scale.
+    """
+
+    discriminator: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    generator: Callable[[tf.Tensor], tf.Tensor]
+    has_probability: bool = False
+
+    def belief(self, outputs: tf.Tensor) -> tf.Tensor:
+        """What outputs say of their pictures: the probability that they are real, or the score."""
+        return tf.sigmoid(outputs) if self.has_probability else outputs
+
+
+LOSSES = {
+    # Goodfellow et al. 2014, arXiv 1406.2661; the generator's in its non-saturating form. softplus(-x) is the
+    # cross-entropy of the target 1 and softplus(x) of 0, safe for any x.
+    "standard": Loss(
+        lambda real, fake: tf.nn.softplus(-real) + tf.nn.softplus(fake),
+        lambda fake: tf.nn.softplus(-fake),
+        has_probability=True,
+    ),
     # Lim and Ye 2017, arXiv 1705.02894.
-    "hinge": (lambda real, fake: tf.nn.relu(1 - real) + tf.nn.relu(1 + fake), lambda fake: -fake),
+    "hinge": Loss(lambda real, fake: tf.nn.relu(1 - real) + tf.nn.relu(1 + fake), lambda fake: -fake),
     # Mao et al. 2016, arXiv 1611.04076, with the targets 0 and 1 (equation 9).
-    "least_squares": (
-        lambda real, fake: 0.5 * (tf.square(real - 1) + tf.square(fake)),
-        lambda fake: 0.5 * tf.square(fake - 1),
+    "least_squares": Loss(
+        lambda real, fake: 0.5 * (tf.square(real - 1) + tf.square(fake)), lambda fake: 0.5 * tf.square(fake - 1)
     ),
     # Arjovsky et al. 2017, arXiv 1701.07875; to be used with `gradient_penalty`.
-    "wasserstein_gp": (lambda real, fake: fake - real, lambda fake: -fake),
+    "wasserstein_gp": Loss(lambda real, fake: fake - real, lambda fake: -fake),
 }
 
 

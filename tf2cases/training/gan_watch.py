@@ -1,8 +1,8 @@
 """What is watched while a GAN trains: charts of its metrics, and a warning when the discriminator has saturated.
 
-The metrics are those that `cases.dcgan` reports: the losses, the discriminator's mean probability of real pictures
-(`d_real`) and of generated ones before and after the generator's updates (`d_fake_before`, `d_fake_after`), and the
-gradient norms.
+The metrics are those that `cases.dcgan` reports: the losses, the discriminator's mean belief (see
+`nn.adversarial.Loss.belief`) in real pictures (`d_real`) and in generated ones before and after the generator's updates
+(`d_fake_before`, `d_fake_after`), and the gradient norms.
 """
 
 from collections.abc import Callable
@@ -38,11 +38,11 @@ def curves(history: list[dict]) -> dict[str, np.ndarray]:
 def evaluate(
     dataset: tf.data.Dataset, discriminate: Callable[[tf.Tensor], tf.Tensor], generate: Callable[[int, int], tf.Tensor]
 ) -> dict[str, float]:
-    """The discriminator's mean probability of held-out pictures and of as many generated ones.
+    """The discriminator's mean belief in held-out pictures and in as many generated ones.
 
     Args:
       dataset: batches with "images", uint8 [N, H, W, C].
-      discriminate: pictures float32 [N, H, W, C] in [0, 1] -> probabilities float32 [N].
+      discriminate: pictures float32 [N, H, W, C] in [0, 1] -> beliefs float32 [N].
       generate: (i, j) -> the generated pictures i to j - 1, likewise.
 
     Returns:
@@ -58,8 +58,19 @@ def evaluate(
     return {"d_real": real.result(), "d_fake": fake.result()}
 
 
-def saturation_warning(history: list[dict]) -> str:
+def conclusion(values: dict[str, float], loss: nn.adversarial.Loss) -> str:
+    """The sentence at the end of a run, from what `evaluate` gave."""
+    given = "the probability" if loss.has_probability else "the score"
+    return (
+        f"The discriminator gives held-out pictures {given} {values['d_real']:.3f} and generated ones "
+        f"{values['d_fake']:.3f}; `python -m bin.evaluate_dcgan` measures how good the latter are."
+    )
+
+
+def saturation_warning(history: list[dict], loss: nn.adversarial.Loss) -> str:
     """Advice after every `SATURATED_REPORTS` reports in a row with a saturated discriminator, else ""."""
+    if not loss.has_probability:
+        return ""
     reports = [report["values"] for report in reversed(history) if report["split"] == "train"]
     saturated = [v["d_real"] > SATURATED_REAL and v["d_fake_before"] < SATURATED_FAKE for v in reports]
     in_a_row = saturated.index(False) if False in saturated else len(saturated)

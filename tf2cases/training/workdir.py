@@ -110,7 +110,9 @@ class Workdir:
             self.clear()
         elif os.path.exists(self.file(CONFIG)):
             record = self._check_config(config)
-            if any(record.get(name) != fact for name, fact in facts.items()):
+            before = record.get("examples") or {}
+            same = all(before.get(name, value) == value for name, value in facts["examples"].items())
+            if record["info"] != facts["info"] or not same:
                 raise UsageError(
                     f"--dataset={config.dataset} has changed since the run in --workdir={self.path} was started; "
                     f"{_ADVICE}."
