@@ -161,7 +161,7 @@ def sweep(folder: str | os.PathLike, name: str | None = None) -> None:
       folder: where to look, not below it.
       name: only those that were to be called so; None for all.
     """
-    with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+    with contextlib.suppress(OSError), os.scandir(os.fspath(folder) or ".") as entries:
         for entry in entries:
             match = _TEMPORARY.fullmatch(entry.name)
             if match and name in (None, match[1]):

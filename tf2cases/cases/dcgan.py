@@ -4,6 +4,8 @@ Radford, Metz and Chintala 2015, arXiv 1511.06434. One iteration updates the dis
 on the same real pictures and the same latents.
 """
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -24,7 +26,7 @@ def generator(size: int, channels: int) -> nn.Sequential:
     # Three layers double the side; the last one doubles it once more (64 = 16 * 4), or adds 4 (28 = 8 * 3 + 4).
     doubles = size % 16 == 0
     side = size // 16 if doubles else (size - 4) // 8
-    last = dict(strides=2, padding="SAME") if doubles else dict(strides=1, padding="VALID")
+    last: dict[str, Any] = dict(strides=2, padding="SAME") if doubles else dict(strides=1, padding="VALID")
     norm = dict(momentum=0.9, epsilon=1e-3, use_scale=False, activation=tf.nn.relu)
     layers = [
         nn.Dense(side * side * 512, name="dense"),
@@ -50,10 +52,10 @@ def discriminator(normalization: str) -> nn.Sequential:
     wrap = nn.SpectralNorm if normalization == "spectral" else lambda layer: layer
 
     def down(filters: int, number: int) -> list[nn.Layer]:
-        convolution = dict(filters=filters, kernel_size=5, strides=2, name=f"down_{number}")
+        convolution: dict[str, Any] = dict(filters=filters, kernel_size=5, strides=2, name=f"down_{number}")
         if normalization != "batch":
             return [wrap(nn.Conv2D(**convolution, activation=_leaky_relu))]
-        norm = dict(momentum=0.9, epsilon=1e-3, use_scale=False, name=f"norm_{number}")
+        norm: dict[str, Any] = dict(momentum=0.9, epsilon=1e-3, use_scale=False, name=f"norm_{number}")
         return [nn.Conv2D(**convolution), nn.BatchNorm(**norm, activation=_leaky_relu)]
 
     layers = [
@@ -243,5 +245,5 @@ def draw_latents(count: int, latent_dim: int, seed: int) -> tf.Tensor:
     return _uniform([count, latent_dim], nn.random.at_step(nn.random.fold(seed, "latents"), 0))
 
 
-def _uniform(shape: list, seed: tf.Tensor) -> tf.Tensor:
+def _uniform(shape: Any, seed: Any) -> tf.Tensor:
     return nn.random.uniform(shape, seed, -1.0, 1.0)

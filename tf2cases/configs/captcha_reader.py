@@ -1,6 +1,8 @@
 """What the captcha reader can be told."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, field, free_field, schedule_field
 
@@ -62,5 +64,5 @@ class Config(OptimizerConfig):
         return "captcha_reader" if self.model == "reader" else "captcha_tutorial"
 
     @classmethod
-    def recipe_defaults(cls, given):
+    def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         return _TUTORIAL if given.get("model") == "tutorial" else {}

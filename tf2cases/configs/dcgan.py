@@ -1,6 +1,7 @@
 """What the DCGAN can be told."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, ema_field, field, free_field
@@ -39,12 +40,12 @@ class Config(OptimizerConfig):
     )
     spectral_norm: bool = field(False, "Spectral normalization in the discriminator instead of batch norm.")
     ema: float = ema_field("Sample from and export an exponential moving average of the generator")
-    sample_every: int | None = free_field(
-        None, "Steps between montages of the same 100 latents; default: 1000 for digits, else 500.", minimum=1
+    sample_every: int = free_field(
+        0, "Steps between montages of the same 100 latents; 0: 1000 for digits, else 500.", minimum=0
     )
     log_every: int = free_field(20, "Steps between reports of the training metrics.", minimum=1)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.size is None:
             return
@@ -76,14 +77,14 @@ class Config(OptimizerConfig):
         return options | dict(channels=channels, crop=self.crop, max_bad_images=self.max_bad_images)
 
     @classmethod
-    def recipe_defaults(cls, given):
+    def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         # The montage, the evaluation and the checkpoint of a step belong together.
         usual = 1000 if given.get("dataset", cls.dataset) in DIGITS else 500
         every = given.get("sample_every") or usual
         return dict(sample_every=every, checkpoint_every=every, eval_every=every)
 
-    def with_examples(self, examples):
-        config = super().with_examples(examples)
+    def with_examples(self, examples: int) -> Any:
+        config: Any = super().with_examples(examples)
         if config.batch_size > examples:
             raise UsageError(
                 f"--batch_size is {config.batch_size}, but must be at most {examples}, the number of pictures to train "

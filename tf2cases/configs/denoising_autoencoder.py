@@ -33,7 +33,7 @@ class Config(OptimizerConfig):
     learning_rate: float = field(0.005, "Largest learning rate.", above=0)
     schedule: str = schedule_field("cosine")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.dataset != "folder" and self.size != 28:
             raise UsageError(f"--size is {self.size}, but must be 28 for --dataset={self.dataset}.")

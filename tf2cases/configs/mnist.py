@@ -1,6 +1,8 @@
 """What the digit classifier can be told."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, ema_field, field, free_field, recipe_field
 
@@ -30,5 +32,5 @@ class Config(OptimizerConfig):
         return f"{'fashion_mnist' if self.dataset == 'fashion_mnist' else 'mnist'}_{self.model}"
 
     @classmethod
-    def recipe_defaults(cls, given):
+    def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         return _BEST.get(given.get("model", cls.model), {}) if given.get("recipe") == "best" else {}

@@ -8,15 +8,28 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Mapping
+from typing import Any
 
 from tf2cases.errors import UsageError
+
+C = typing.TypeVar("C", bound="RunConfig")
 
 # The names that `nn.precision` and `nn.schedules` know; TensorFlow is not imported here.
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
 
 
-def field(default, help, *, choices=None, minimum=None, above=None, maximum=None, numeric=True):
+def field(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple | None = None,
+    minimum: float | None = None,
+    above: float | None = None,
+    maximum: float | None = None,
+    numeric: bool = True,
+) -> Any:
     """Declares one field of a config.
 
     Args:
@@ -33,22 +46,22 @@ def field(default, help, *, choices=None, minimum=None, above=None, maximum=None
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def free_field(default, help, **limits):
+def free_field(default: Any, help: str, **limits: Any) -> Any:
     """Declares a field that is not numeric: a cadence or a place, which is free to differ when a run is resumed."""
     return field(default, help, numeric=False, **limits)
 
 
-def recipe_field(names, changes):
+def recipe_field(names: tuple[str, ...], changes: str) -> Any:
     """Declares the field `recipe`: the names, the usual one first, and what another one changes."""
     return free_field(names[0], f"Defaults of the other flags. {changes}", choices=names)
 
 
-def schedule_field(default):
+def schedule_field(default: str) -> Any:
     """Declares the field `schedule`."""
     return field(default, "Learning-rate schedule. cosine: falls to 0 at the last step.", choices=SCHEDULES)
 
 
-def ema_field(use):
+def ema_field(use: str) -> Any:
     """Declares the field `ema`; `use` says what the average is of, and what for."""
     return field(0.0, f"{use} with this decay; 0: none.", minimum=0, maximum=0.9999)
 
@@ -96,12 +109,12 @@ class RunConfig:
     schedule = "constant"
 
     # The defaults that a `recipe` changes, where no flag says otherwise: {recipe: {field name: value}}.
-    recipes = {}
+    recipes: typing.ClassVar[dict[str, dict[str, Any]]] = {}
 
     # The key of the case's class in `cases.REGISTRY`; set by each case's config.
     case = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for f in dataclasses.fields(self):
             _check(f, getattr(self, f.name))
         kept = str(self.keep_checkpoints)
@@ -109,22 +122,22 @@ class RunConfig:
             raise UsageError(f"--keep_checkpoints is {kept!r}, but must be a number of at least 1, or all.")
 
     @property
-    def checkpoints_kept(self):
+    def checkpoints_kept(self) -> int | None:
         """How many of the newest checkpoints are kept; None: all."""
         return None if self.keep_checkpoints == "all" else int(self.keep_checkpoints)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The run's name, of its default workdir and its export: the case's, and the model's where it has several."""
         return self.case
 
     @classmethod
-    def recipe_defaults(cls, given):
+    def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults that depend on what was given (a recipe, a model): {field name: value}."""
-        return cls.recipes.get(given.get("recipe"), {})
+        return cls.recipes.get(given.get("recipe", ""), {})
 
     @classmethod
-    def resolve(cls, given):
+    def resolve(cls: type[C], given: Mapping[str, Any]) -> C:
         """Makes the config from the fields that were given, {field name: value}.
 
         Raises:
@@ -140,7 +153,7 @@ class RunConfig:
         return cls(**values)
 
     @classmethod
-    def from_record(cls, values):
+    def from_record(cls: type[C], values: Mapping[str, Any]) -> C:
         """The config whose fields `config.json` holds.
 
         Raises:
@@ -154,7 +167,7 @@ class RunConfig:
             )
         return cls(**values)
 
-    def with_examples(self, examples):
+    def with_examples(self: C, examples: int) -> C:
         """The config with `steps` and `batch_size` worked out for that many training examples."""
         batch_size = self.batch_size or examples
         steps = self.steps
@@ -172,7 +185,7 @@ class OptimizerConfig(RunConfig):
     warmup_steps: int = field(0, "Steps over which the learning rate first rises.", minimum=0)
     clip_norm: float | None = field(None, "Largest global norm of the gradients; default: no limit.", above=0)
 
-    def with_examples(self, examples):
+    def with_examples(self, examples: int) -> Any:
         config = super().with_examples(examples)
         if config.warmup_steps >= config.steps:
             raise UsageError(
@@ -199,7 +212,7 @@ def _check(declared, value):
         raise UsageError(f"--{declared.name} is {value!r}, but must be {wanted}.")
 
 
-def field_types(config_class):
+def field_types(config_class: type) -> dict[str, type]:
     """{field name: bool, int, float or str} of a config class; `int | None` counts as int."""
     hints = typing.get_type_hints(config_class)
 
@@ -211,7 +224,7 @@ def field_types(config_class):
     return {f.name: base(hints[f.name]) for f in dataclasses.fields(config_class)}
 
 
-def differences(config, other):
+def differences(config: "RunConfig", other: "RunConfig") -> list[str]:
     """Names of the fields in which two configs of one class would give different numbers."""
     names = [f.name for f in dataclasses.fields(config) if f.metadata["numeric"]]
     if {config.schedule, other.schedule} != {"constant"}:  # else the number of steps changes no step

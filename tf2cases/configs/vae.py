@@ -1,6 +1,7 @@
 """What the variational autoencoder can be told."""
 
 import dataclasses
+from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, field, free_field, recipe_field
 
@@ -33,14 +34,14 @@ class Config(OptimizerConfig):
     iwae: int = free_field(
         0, "Also evaluate the importance-weighted bound with this many draws per example; 0: do not.", minimum=0
     )
-    sample_every: int | None = free_field(
-        None, "Steps between pictures of the manifold, which become a GIF; default: 50 pictures in all.", minimum=1
+    sample_every: int = free_field(
+        0, "Steps between pictures of the manifold, which become a GIF; 0: 50 pictures in all.", minimum=0
     )
 
     @property
     def name(self) -> str:
         return "vae_fashion_mnist" if self.dataset == "fashion_mnist" else "vae"
 
-    def with_examples(self, examples):
-        config = super().with_examples(examples)
+    def with_examples(self, examples: int) -> Any:
+        config: Any = super().with_examples(examples)
         return dataclasses.replace(config, sample_every=self.sample_every or max(1, config.steps // 50))

@@ -8,13 +8,14 @@ high ones where XLA compiles it (github.com/tensorflow/tensorflow/issues/117644)
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
 # The shape of a draw, and the seed of a stateless op: int [2].
-Shape = Sequence[int | tf.Tensor] | tf.Tensor
-Seed = Sequence[int] | tf.Tensor
-Draw = Callable[[Shape, Seed], tf.Tensor]
+Shape: TypeAlias = Sequence[int | tf.Tensor] | tf.Tensor
+Seed: TypeAlias = Sequence[int] | tf.Tensor
+Draw: TypeAlias = Callable[[Shape, Seed], tf.Tensor]
 
 
 def fold(seed: int, name: str | int) -> int:

@@ -79,6 +79,8 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
         source = case_class.load(config)
         clock.loaded()
         config = config.with_examples(source.examples)
+        assert config.steps is not None
+        assert config.batch_size is not None
         distribution.check(config, strategy)
         with strategy.scope():
             case = _make(case_class, config, source)

@@ -1,6 +1,7 @@
 """Stopping between steps when a signal asks for it."""
 
 import signal
+from typing import Any
 
 
 class Stopper:
@@ -12,7 +13,7 @@ class Stopper:
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self._previous = {}
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "Stopper":
         for number in (signal.SIGINT, signal.SIGTERM):

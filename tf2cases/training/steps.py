@@ -5,6 +5,7 @@ the steps are divided into calls does not change what is computed.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -54,7 +55,7 @@ class TracedSteps:
         self._case, self._batches, self._progress, self._strategy = case, batches, progress, strategy
         # The step is a function of its own, so that XLA compiles it and not the drawing of batches. With several
         # replicas the outer function holds the steps of all of them.
-        self._step = case.train_step
+        self._step: Any = case.train_step
         if strategy.num_replicas_in_sync == 1:
             self._step = tf.function(case.train_step, jit_compile=distribution.compiles(case) or None)
         self._read_batches = None if batches.in_memory else iter(batches.dataset(int(case.step.numpy())))

@@ -1,6 +1,7 @@
 """All that can be chosen about a cloud, and the tutorial's seven clouds as sets of choices."""
 
 import dataclasses
+from typing import Any
 
 from tf2cases.wordcloud.messages import bilingual_error
 
@@ -122,7 +123,7 @@ def make_options(preset: str | None = None, **given) -> Options:
     """
     if preset is not None:
         _one_of("preset", preset, PRESETS)
-    made = {**PRESETS.get(preset, {})}
+    made: dict[str, Any] = {**PRESETS.get(preset or "", {})}
     if given.get("mask"):
         made = {name: value for name, value in made.items() if name not in ("width", "height")}
     return Options(**{**made, **given})

@@ -43,7 +43,8 @@ def read_table(path: str) -> dict[str, float]:
       UsageError: unreadable, empty, or a line that is not a word and a number above 0, or a word twice; the line is
         named.
     """
-    weights, lines = {}, {}
+    weights: dict[str, float] = {}
+    lines: dict[str, int] = {}
     with reading.opened(path, "--frequencies") as text:
         if text.size > MAX_BYTES:
             raise bilingual_error(

@@ -88,7 +88,9 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
     Returns:
       {word: times}, in the order of first appearance, and how many words there were before any was left out.
     """
-    singles, doubles, seen = Counter(), Counter(), 0
+    singles: Counter = Counter()
+    doubles: Counter = Counter()
+    seen = 0
     before, before_kept = None, False  # the last word of the chunk before
     for chunk in chunks:
         words = _WORD.findall(chunk)

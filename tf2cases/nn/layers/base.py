@@ -97,7 +97,7 @@ class Layer(tf.Module):
     def __repr__(self) -> str:
         """The call that makes such a layer. Arguments that have their default values are left out."""
         shown = []
-        for parameter in inspect.signature(self.__init__).parameters.values():
+        for parameter in list(inspect.signature(type(self).__init__).parameters.values())[1:]:
             value = self.given_name if parameter.name == "name" else getattr(self, parameter.name)
             if parameter.default is parameter.empty:
                 shown.append(_shown(value))
@@ -127,7 +127,8 @@ def call(
     """
     arguments = {"is_training": is_training, "seed": seed, "update_statistics": update_statistics}
     given = {}
-    for name, is_required in _parameters(type(layer)).items():
+    kind: Any = type(layer)
+    for name, is_required in _parameters(kind).items():
         if arguments.get(name) is not None:
             given[name] = arguments[name]
         elif is_required:
@@ -136,7 +137,7 @@ def call(
 
 
 @functools.cache
-def _parameters(kind: type[Layer]) -> dict[str, bool]:
+def _parameters(kind: Any) -> dict[str, bool]:
     """{name: whether it is required} of the parameters of `__call__` after the inputs."""
     _, _, *parameters = inspect.signature(kind.__call__).parameters.values()
     return {parameter.name: parameter.default is parameter.empty for parameter in parameters}

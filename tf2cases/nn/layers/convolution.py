@@ -90,8 +90,8 @@ class Conv2DTranspose(_Convolution):
     def _create(self, input_shape: Shape, seed: int) -> Shape:
         batch, *sides, channels = self._require_pictures(input_shape)
         self._make_variables((*self.kernel_size, self.filters, channels), seed)
-        sides = (side and self._grown(side, k) for side, k in zip(sides, self.kernel_size, strict=True))
-        return (batch, *sides, self.filters)
+        grown = (side and self._grown(side, k) for side, k in zip(sides, self.kernel_size, strict=True))
+        return (batch, *grown, self.filters)
 
     def _grown(self, length: Any, kernel: int) -> Any:
         """The outputs' length along an axis on which the inputs have `length`; both ints or both int32 scalars."""
