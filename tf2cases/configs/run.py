@@ -186,7 +186,7 @@ class OptimizerConfig(RunConfig):
     clip_norm: float | None = field(None, "Largest global norm of the gradients; default: no limit.", above=0)
 
     def with_examples(self, examples: int) -> Any:
-        config = super().with_examples(examples)
+        config: Any = super().with_examples(examples)
         if config.warmup_steps >= config.steps:
             raise UsageError(
                 f"--warmup_steps is {config.warmup_steps}, but must be less than the run's {config.steps} steps."

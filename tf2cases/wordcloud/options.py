@@ -100,7 +100,7 @@ class Options:
 _CHINESE = dict(language="zh", width=800, height=600, background="transparent")
 
 # The tutorial's seven. The first and the last take words as the packages give them, and only those.
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "english": dict(language="en", own_stopwords=False, width=400, height=200, background="black"),
     "chinese_raw": dict(**_CHINESE, segment=False),
     "chinese": dict(**_CHINESE, segment=True),

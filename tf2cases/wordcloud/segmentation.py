@@ -60,7 +60,7 @@ class Segmenter:
         tagger = object.__new__(jieba.posseg.POSTokenizer)
         tagger.tokenizer = self._tokenizer
         tagger.word_tag_tab = dict(jieba.posseg.dt.word_tag_tab)
-        seen: dict[str, str] = {}
+        seen: dict[Any, Any] = {}
         for chunk in chunks:
             for pair in tagger.cut(chunk):
                 yield seen.setdefault((pair.word, pair.flag), pair)
