@@ -397,10 +397,13 @@ def test_a_set_smaller_than_a_batch_is_refused():
 
 @pytest.mark.parametrize(("dataset", "every"), [("mnist", 1000), ("celeba", 500), ("folder", 500)])
 def test_samples_checkpoints_and_evaluations_come_together(dataset, every):
-    config = DCGAN.Config.resolve({"dataset": dataset})
-    assert (config.sample_every, config.checkpoint_every, config.eval_every) == (every, every, every)
-    assert config.checkpoints_kept == 3  # 113 MB each for faces
-    assert DCGAN.Config.resolve({"dataset": dataset, "sample_every": 7}).checkpoint_every == 7
+    def cadences(**given):
+        config = DCGAN.Config.resolve({"dataset": dataset, **given}).with_examples(1000)
+        return config.sample_every, config.checkpoint_every, config.eval_every
+
+    assert cadences() == cadences(sample_every=0) == (every, every, every)
+    assert cadences(sample_every=7, eval_every=9) == (7, 7, 9)
+    assert DCGAN.Config().checkpoints_kept == 3  # 113 MB each for faces
 
 
 def test_a_cosine_schedule_follows_the_iterations_and_not_each_networks_updates():

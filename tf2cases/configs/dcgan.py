@@ -1,7 +1,6 @@
 """What the DCGAN can be told."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, ema_field, field, free_field
@@ -43,6 +42,8 @@ class Config(OptimizerConfig):
     sample_every: int = free_field(
         0, "Steps between montages of the same 100 latents; 0: 1000 for digits, else 500.", minimum=0
     )
+    eval_every: int = free_field(0, "Steps between evaluations; 0: as often as montages.", minimum=0)
+    checkpoint_every: int = free_field(0, "Steps between checkpoints; 0: as often as montages.", minimum=0)
     log_every: int = free_field(20, "Steps between reports of the training metrics.", minimum=1)
 
     def __post_init__(self) -> None:
@@ -76,13 +77,6 @@ class Config(OptimizerConfig):
         channels = None if self.dataset == "folder" else 3
         return options | dict(channels=channels, crop=self.crop, max_bad_images=self.max_bad_images)
 
-    @classmethod
-    def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        # The montage, the evaluation and the checkpoint of a step belong together.
-        usual = 1000 if given.get("dataset", cls.dataset) in DIGITS else 500
-        every = given.get("sample_every") or usual
-        return dict(sample_every=every, checkpoint_every=every, eval_every=every)
-
     def with_examples(self, examples: int) -> Any:
         config: Any = super().with_examples(examples)
         if config.batch_size > examples:
@@ -90,4 +84,10 @@ class Config(OptimizerConfig):
                 f"--batch_size is {config.batch_size}, but must be at most {examples}, the number of pictures to train "
                 "on."
             )
-        return dataclasses.replace(config, sample_every=self.sample_every or config.steps)
+        every = self.sample_every or (1000 if self.dataset in DIGITS else 500)
+        return dataclasses.replace(
+            config,
+            sample_every=every,
+            eval_every=self.eval_every or every,
+            checkpoint_every=self.checkpoint_every or every,
+        )

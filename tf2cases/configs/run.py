@@ -102,7 +102,7 @@ class RunConfig:
     deterministic: bool = free_field(False, "Use deterministic operations only: runs repeat bit by bit.")
     overwrite: bool = free_field(False, "Start anew in a workdir that holds another run.")
 
-    # Steps between samples (see `training.Case.samples`); 0: none. A case that draws samples makes it a field.
+    # Steps between samples (see `training.Case.samples`); a case that draws samples makes it a field.
     sample_every = 0
 
     # The learning rate's; a case with an optimizer makes it a field.

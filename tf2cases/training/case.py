@@ -29,7 +29,7 @@ class Case(tf.Module):
 
     Attributes:
       info: as above.
-      step: int64 variable, how many updates were made.
+      step: int64 variable, how many steps were made.
     """
 
     Config: type[RunConfig]
@@ -52,7 +52,7 @@ class Case(tf.Module):
         raise NotImplementedError
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Makes one update on this replica's rows of a batch, in plain TensorFlow; the loop traces and repeats it.
+        """Makes one step on this replica's rows of a batch, in plain TensorFlow; the loop traces and repeats it.
 
         Returns:
           {name: float32 scalar} for `metric_names`, each a mean over the rows. One that is not finite stops the run.
@@ -180,7 +180,7 @@ class Case(tf.Module):
 
 
 def evaluate(case: Case, source: Source, batch_size: int = 500) -> dict[str, float]:
-    """The case's metrics over every example of each held-out split, under SPLIT_NAME where there are several."""
+    """The case's metrics over every example of each held-out split, called `test_loss` and the like where there are several."""
     values: dict[str, float] = {}
     for split, arrays in source.held_out.items():
         prefix = f"{split}_" if len(source.held_out) > 1 else ""

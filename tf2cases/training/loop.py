@@ -89,10 +89,10 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
         step = checkpoints.restore(workdir.file(CHECKPOINTS), set_aside=True, case=case, progress=progress) or 0
         workdir.cut_back(step)
         batches = pipeline.Batches(source.train, config.batch_size, nn.random.fold(config.seed, "order"), case.shuffle)
-        steps = TracedSteps(case, batches, progress, strategy)
+        traced = TracedSteps(case, batches, progress, strategy)
 
         run, last = _Run(case, source, workdir, progress, clock), config.steps
-        cadences = (  # every so many steps, 0 for once per epoch; at the last step everything is due
+        cadences = (  # every so many steps, or once per epoch where that is 0; at the last step everything is due
             (config.log_every, run.report_training),
             (config.eval_every, run.report_evaluation),
             (config.sample_every or last, run.draw_samples),
@@ -106,8 +106,8 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
                 upcoming = min(_next_due(every, run.step, batches) for every, _ in cadences)
                 count = min(upcoming, last, run.step + clock.steps_in(_SECONDS_PER_CALL)) - run.step
                 started = clock.now()
-                finite = bool(steps.many(count))  # waits for the device
-                run.advance(clock.now() - started, finite, steps)
+                finite = bool(traced.many(count))  # waits for the device
+                run.advance(clock.now() - started, finite, traced)
                 for every, action in cadences:
                     if run.step in (last, _next_due(every, run.step - 1, batches)):
                         action()
@@ -166,7 +166,7 @@ class _Run:
         megabytes = sum(v.dtype.size * v.shape.num_elements() for v in self.case.variables) / 1e6
         return f"{kept:,} checkpoints of {megabytes:,.1f} MB, {kept * megabytes:,.1f} MB in all"
 
-    def advance(self, seconds: float, finite: bool, steps: TracedSteps) -> None:
+    def advance(self, seconds: float, finite: bool, traced: TracedSteps) -> None:
         """Takes note of a call of the traced steps.
 
         Raises:
@@ -177,7 +177,7 @@ class _Run:
         self.reporter.advance(self.step)
         if not finite:
             raise self._diverged()
-        graph = steps.graph() if first else None
+        graph = traced.graph() if first else None
         if graph is not None:
             self.reporter.graph(graph)
 

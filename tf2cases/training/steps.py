@@ -58,7 +58,7 @@ class TracedSteps:
         self._step: Any = case.train_step
         if strategy.num_replicas_in_sync == 1:
             self._step = tf.function(case.train_step, jit_compile=distribution.compiles(case) or None)
-        self._read_batches = None if batches.in_memory else iter(batches.dataset(int(case.step.numpy())))
+        self._iterator = None if batches.in_memory else iter(batches.dataset(int(case.step.numpy())))
         self.many = tf.function(self._many, input_signature=[tf.TensorSpec([], tf.int64)])
 
     def graph(self) -> tf.Graph | None:
@@ -85,6 +85,6 @@ class TracedSteps:
         return finite
 
     def _next_batch(self) -> dict[str, tf.Tensor]:
-        if self._read_batches is None:
+        if self._iterator is None:
             return self._batches.batch(self._case.step.read_value())
-        return next(self._read_batches)
+        return next(self._iterator)

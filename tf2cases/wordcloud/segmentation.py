@@ -9,6 +9,7 @@ import stat
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from tf2cases.wordcloud import reading
 from tf2cases.wordcloud.messages import bilingual_error
