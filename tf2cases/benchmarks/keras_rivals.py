@@ -51,24 +51,25 @@ def _signed(arrays: _Arrays) -> tuple[np.ndarray, None]:
     return _scaled(arrays) * 2 - 1, None
 
 
-def _classifier(layers_of: Callable[[Any], list]) -> _Made:
+def _classifier(layers: list) -> _Made:
     import keras
 
-    model = keras.Sequential([keras.Input((28, 28, 1)), *layers_of(keras.layers)])
+    model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return model, dict(optimizer=keras.optimizers.Adam(0.001), loss=loss, metrics=["accuracy"])
 
 
 def _mlp() -> _Made:
-    return _classifier(lambda of: [of.Flatten(), of.Dense(512, "relu"), of.Dense(512, "relu"), of.Dense(10)])
+    from keras.layers import Dense, Flatten
+
+    return _classifier([Flatten(), Dense(512, "relu"), Dense(512, "relu"), Dense(10)])
 
 
 def _cnn() -> _Made:
-    def layers(of: Any) -> list:
-        convolutions = [of.Conv2D(32, 3, activation="relu"), of.Conv2D(64, 3, activation="relu"), of.MaxPooling2D()]
-        return [*convolutions, of.Dropout(0.25), of.Flatten(), of.Dense(128, "relu"), of.Dropout(0.5), of.Dense(10)]
+    from keras.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 
-    return _classifier(layers)
+    convolutions = [Conv2D(32, 3, activation="relu"), Conv2D(64, 3, activation="relu"), MaxPooling2D()]
+    return _classifier([*convolutions, Dropout(0.25), Flatten(), Dense(128, "relu"), Dropout(0.5), Dense(10)])
 
 
 def _vae() -> _Made:

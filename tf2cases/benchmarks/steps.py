@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
     from tf2cases.training import Case
 
-_DIGIT = [28, 28, 1]
-_CAPTCHA = [60, 160, 1]
-_FACE = [64, 64, 3]
-
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredCase:
@@ -53,18 +49,17 @@ class MeasuredCase:
         return case_class(case_class.Config(**self.flags, steps=10**9, epochs=None, **flags), self.info)
 
 
-_DIGITS_INFO = {"image_shape": _DIGIT, "class_names": list("0123456789")}
+_DIGITS_INFO = {"image_shape": [28, 28, 1], "class_names": list("0123456789")}
+_CAPTCHAS_INFO = {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}
 CASES = {
     "mnist_mlp": MeasuredCase("mnist", _DIGITS_INFO, {"model": "mlp"}, labels=()),
     "mnist_cnn": MeasuredCase("mnist", _DIGITS_INFO, {"model": "cnn"}, labels=()),
-    "captcha": MeasuredCase(
-        "captcha_reader", {"image_shape": _CAPTCHA, "charset": "0123456789", "length": 4}, labels=(4,)
-    ),
+    "captcha": MeasuredCase("captcha_reader", _CAPTCHAS_INFO, labels=(4,)),
     "vae": MeasuredCase("vae", _DIGITS_INFO),
-    "autoencoder": MeasuredCase("denoising_autoencoder", {"image_shape": _DIGIT}, {"model": "tutorial"}),
-    "autoencoder_skip": MeasuredCase("denoising_autoencoder", {"image_shape": _DIGIT}, {"model": "skip"}),
-    "dcgan_digits": MeasuredCase("dcgan", {"image_shape": _DIGIT}),
-    "dcgan_faces": MeasuredCase("dcgan", {"image_shape": _FACE}, {"dataset": "celeba"}),
+    "autoencoder": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "tutorial"}),
+    "autoencoder_skip": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "skip"}),
+    "dcgan_digits": MeasuredCase("dcgan", _DIGITS_INFO),
+    "dcgan_faces": MeasuredCase("dcgan", {"image_shape": [64, 64, 3]}, {"dataset": "celeba"}),
 }
 
 

@@ -29,11 +29,7 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> None:
     steps.check_cases(values, tuple(RIVALS))
     quiet.import_tensorflow()
-    import tensorflow as tf
-
-    from tf2cases.training import distribution
-
-    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; {values.precision}; median [min .. max]")
+    print(rounds.title(values.precision))
     for name in values.cases:
         print(name)
         measured = compare(name, values.rounds, values.seconds, values.precision)
