@@ -1,10 +1,10 @@
 """How good the pictures of a trained GAN are: their distances from real ones, by checkpoint."""
 
-import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf2cases import files, viz
+from tf2cases.configs import RunConfig
 from tf2cases.configs.evaluation import LEAST_PICTURES, SURE
 from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
@@ -22,29 +23,24 @@ from tf2cases.training import Case, checkpoints, workdir
 _BATCH = 500
 
 
-def load_pictures(case: Case, data_dir: str | None = None) -> Source:
+def load_pictures(case: Case, config: RunConfig) -> Source:
     """The pictures that a GAN was trained on, and those held out from it.
 
     Args:
       case: the trained case.
-      data_dir: where the data set is now; None for where it was in training.
+      config: its config, perhaps with another place to look for the data.
 
     Raises:
       UsageError: the pictures have another shape now, or there are fewer than `LEAST_PICTURES` of a split.
     """
-    config = case.config if data_dir is None else dataclasses.replace(case.config, data_dir=data_dir)
-    source, shape = type(case).load(config), tuple(case.info["image_shape"])
+    source, trained_on = case.load(config), list(case.info["image_shape"])
     train, held_out = source.train["images"], source.test["images"]
-    if held_out.shape[1:] != shape:
-        raise UsageError(
-            f"--dataset={config.dataset} has pictures {list(held_out.shape[1:])} now, but the run was trained on "
-            f"{list(shape)}."
-        )
+    shape, what = list(held_out.shape[1:]), f"--dataset={config.dataset} has"
+    if shape != trained_on:
+        raise UsageError(f"{what} pictures {shape} now, but the run was trained on {trained_on}.")
     if min(len(train), len(held_out)) < LEAST_PICTURES:
-        raise UsageError(
-            f"--dataset={config.dataset} has {len(train)} training and {len(held_out)} held-out pictures, but must "
-            f"have at least {LEAST_PICTURES} of each."
-        )
+        found = f"{len(train)} training and {len(held_out)} held-out pictures"
+        raise UsageError(f"{what} {found}, but must have at least {LEAST_PICTURES} of each.")
     return source
 
 
@@ -109,12 +105,8 @@ class Evaluation:
 
     def _computed(self, batches: Iterable[np.ndarray], total: int, what: str) -> np.ndarray:
         """The features, float32 [total, d], of batches of pictures."""
-        with tqdm(total=total, desc=what, unit="picture", disable=None, leave=False, dynamic_ncols=True) as bar:
-            found = []
-            for images in batches:
-                found.append(self.features(images))
-                bar.update(len(images))
-        return np.concatenate(found)
+        options = dict(total=-(-total // _BATCH), desc=what, unit="batch", disable=None, leave=False)
+        return np.concatenate([self.features(images) for images in tqdm(batches, dynamic_ncols=True, **options)])
 
     def _distances(self, features: np.ndarray) -> tuple[float, tuple[float, float]]:
         """Frechet and kernel distance from the held-out pictures."""
@@ -122,17 +114,16 @@ class Evaluation:
         return frechet, distances.kernel_distance(features, self._real)
 
 
-def measure_all(
-    evaluation: Evaluation, case: Case, path: str, passed_over: Callable[[int, Exception], None]
-) -> Iterator[dict[str, Any]]:
+def measure_all(evaluation: Evaluation, case: Case, path: str) -> Iterator[dict[str, Any]]:
     """The records of all checkpoints of a run, oldest first, each added to the run's file of distances.
+
+    A checkpoint that cannot be read is passed over, with a line on standard error: it is damaged, or was removed by a
+    training that goes on.
 
     Args:
       evaluation: of this run.
       case: the case that the checkpoints are restored into.
       path: the run's folder.
-      passed_over: called with the step of a checkpoint that cannot be read, and why: it is damaged, or was removed by
-        a training that goes on.
 
     Raises:
       RunError: no checkpoint could be evaluated, or the disk is full.
@@ -142,7 +133,7 @@ def measure_all(
         try:
             checkpoints.restore(directory, step, partial=True, case=case)
         except (RunError, UsageError) as error:
-            passed_over(step, error)
+            print(f"the checkpoint of step {step} is passed over: {error}", file=sys.stderr)
             continue
         found, record = True, evaluation.measure(case)
         append(path, record)
@@ -168,7 +159,7 @@ def draw_curve(path: str, records: list[dict[str, Any]]) -> None:
     Raises:
       RunError: the disk is full.
     """
-    steps = np.array([record["step"] for record in records])
+    steps = [record["step"] for record in records]
     keys = {"generated": "frechet", "real": "frechet_real"}
     series = {name: (steps, [record[key] for record in records]) for name, key in keys.items()}
     file = os.path.join(path, workdir.PICTURES, "distances.png")

@@ -14,12 +14,21 @@ if TYPE_CHECKING:
 
 def define_model(values: flags.FlagValues) -> None:
     """Defines --model, the export that a program asks."""
-    flags.DEFINE_string(
-        "model",
-        None,
-        "Exported model: exports/NAME, whose newest version is used, or the directory of one version.",
-        flag_values=values,
-    )
+    text = "Exported model: exports/NAME, whose newest version is used, or the directory of one version."
+    flags.DEFINE_string("model", None, text, flag_values=values)
+
+
+def define_drawing(values: flags.FlagValues, out: str, count: str) -> None:
+    """Defines the flags of a program that draws pictures: --model, --out, --count and --seed, of the random latents.
+
+    Args:
+      values: where they are defined.
+      out, count: help texts.
+    """
+    define_model(values)
+    flags.DEFINE_string("out", None, out, flag_values=values)
+    flags.DEFINE_integer("count", None, count, lower_bound=1, upper_bound=10_000, flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of the latents.", lower_bound=0, flag_values=values)
 
 
 def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | None = None) -> "Model":
