@@ -124,12 +124,12 @@ def scenes(count, seed):
 
 def test_random_features_tell_noise_missing_variety_and_misplaced_parts_from_the_real():
     features = picture_features.RandomConvFeatures((32, 32, 3))
-    held_out = distances.Gaussian.fit(features(scenes(200, 1)))
+    held_out = distances.Gaussian(features(scenes(200, 1)))
     real = scenes(200, 2)
     noise = np.random.default_rng(0).normal(0, 1, real.shape)
 
     def distance(images):
-        return distances.Gaussian.fit(features(images)).distance(held_out)
+        return distances.Gaussian(features(images)).distance(held_out)
 
     def noisy(amount):
         return np.clip(real + amount * noise, 0, 255).astype(np.uint8)

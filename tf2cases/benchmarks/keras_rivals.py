@@ -37,10 +37,6 @@ def _labelled(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
     return _scaled(arrays), arrays["labels"].astype(np.int32)
 
 
-def _flat(arrays: _Arrays) -> tuple[np.ndarray, None]:
-    return _scaled(arrays).reshape(-1, 784), None
-
-
 def _noisy_and_clean(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
     clean = _scaled(arrays)
     noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32)
@@ -169,7 +165,7 @@ def _gan(size: int, channels: int) -> _Made:
 RIVALS = {
     "mnist_mlp": Rival(_mlp, _labelled),
     "mnist_cnn": Rival(_cnn, _labelled),
-    "vae": Rival(_vae, _flat),
+    "vae": Rival(_vae, lambda arrays: (_scaled(arrays).reshape(-1, 784), None)),
     "autoencoder": Rival(_autoencoder, _noisy_and_clean),
     "dcgan_digits": Rival(lambda: _gan(28, 1), _signed, steps_per_call=1, xla=False),
     "dcgan_faces": Rival(lambda: _gan(64, 3), _signed, steps_per_call=1, xla=False),

@@ -17,30 +17,24 @@ _BLOCK_ELEMENTS = 2**23
 
 
 class Gaussian:
-    """A normal distribution given by its mean and a factor of its covariance.
+    """The normal distribution with the mean and the unbiased covariance of some features.
 
     Args:
-      mean: [d].
-      factor: [k, d], any k; the covariance is factor^T factor, which may be singular.
+      features: [N, d], N >= 2, of any float or integer dtype.
+
+    Attributes:
+      mean: float64 [d].
+      factor: float64 [k, d], k <= d; the covariance is factor^T factor, which may be singular.
+
+    Raises:
+      ValueError: another shape, or values that are not finite.
     """
 
-    def __init__(self, mean: _Features, factor: _Features):
-        self.mean, self.factor = tf.constant(mean, tf.float64), tf.constant(factor, tf.float64)
-
-    @classmethod
-    def fit(cls, features: _Features) -> "Gaussian":
-        """The Gaussian with the mean and the unbiased covariance of some features.
-
-        Args:
-          features: [N, d], N >= 2, of any float or integer dtype.
-
-        Raises:
-          ValueError: another shape, or values that are not finite.
-        """
+    def __init__(self, features: _Features):
         features = _checked("features", features, 2)
-        mean = tf.reduce_mean(features, axis=0)
-        # The triangle of a QR decomposition: a factor of at most d rows, made without forming the covariance.
-        return cls(mean, tf.linalg.qr((features - mean) / math.sqrt(len(features) - 1)).r)
+        self.mean = tf.reduce_mean(features, axis=0)
+        # The triangle of a QR decomposition, made without forming the covariance.
+        self.factor = tf.linalg.qr((features - self.mean) / math.sqrt(len(features) - 1)).r
 
     def distance(self, other: "Gaussian") -> float:
         """The squared Frechet (2-Wasserstein) distance to another Gaussian, at least 0.

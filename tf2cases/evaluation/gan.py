@@ -68,7 +68,7 @@ class Evaluation:
         train, held_out = source.train["images"], source.test["images"]
         self._latents = np.asarray(case.latents(samples, seed))
         self._real = self._computed(_slices(held_out), len(held_out), "held-out pictures")
-        self._gaussian = distances.Gaussian.fit(self._real)
+        self._gaussian = distances.Gaussian(self._real)
         rows = np.sort(np.random.default_rng(seed).choice(len(train), samples, replace=False))
         others = self._computed((train[part] for part in _slices(rows)), samples, "training pictures")
         self.frechet_floor, self.kernel_floor = self._distances(others)
@@ -110,7 +110,7 @@ class Evaluation:
 
     def _distances(self, features: np.ndarray) -> tuple[float, tuple[float, float]]:
         """Frechet and kernel distance from the held-out pictures."""
-        frechet = distances.Gaussian.fit(features).distance(self._gaussian)
+        frechet = distances.Gaussian(features).distance(self._gaussian)
         return frechet, distances.kernel_distance(features, self._real)
 
 
