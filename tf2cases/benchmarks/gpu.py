@@ -168,7 +168,7 @@ def _multiply(size: int, dtype: str, seconds: float) -> dict[str, Any]:
 def _train(name: str, precision: str, jit: bool, batch_size: int | None, seconds: float) -> dict[str, Any]:
     given = {} if batch_size is None else {"batch_size": batch_size}
     measured = steps.Steps(steps.CASES[name], None, precision=precision, jit="on" if jit else "off", **given)
-    rate, taken = measured.measure(seconds)
+    rate, _, taken = measured.measure(seconds)
     record = {"rate": rate, "unit": "examples/s", "seconds": taken, "first_seconds": measured.first_seconds}
     return {"batch_size": measured.batch_size, **record}
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
-import time
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
 
+from tf2cases.benchmarks import rounds
 from tf2cases.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -111,25 +112,22 @@ class Steps:
         else:
             batches = _SameBatch(measured.arrays(self.batch_size))
         self._many = TracedSteps(case, batches, progress, strategy).many
-        self.first_seconds = self._time(2)
-        self._step_seconds = self._time(10) / 10
+        self.first_seconds = self._timed(2)[2]
+        self._rate = self._timed(10)[0]
 
-    def measure(self, seconds: float) -> tuple[float, float]:
-        """Runs steps for about that many seconds, in one call, and waits for the device.
+    def measure(self, seconds: float) -> rounds.Numbers:
+        """Runs steps for about that many seconds, in one call, and measures them as `rounds.timed` does."""
+        numbers = self._timed(max(1, int(seconds * self._rate / self.batch_size)))
+        self._rate = numbers[0]
+        return numbers
 
-        Returns:
-          Examples per second, and the seconds that were measured.
-        """
-        steps = max(1, int(seconds / self._step_seconds))
-        taken = self._time(steps)
-        self._step_seconds = taken / steps
-        return self.batch_size / self._step_seconds, taken
+    def _timed(self, steps: int) -> rounds.Numbers:
+        return rounds.timed(functools.partial(self._run, steps))
 
-    def _time(self, steps: int) -> float:
-        started = time.perf_counter()
+    def _run(self, steps: int) -> int:
         if not bool(self._many(steps)):  # waits for the device
             raise RunError("the metrics became infinite or NaN, so that fewer steps were made than are timed.")
-        return time.perf_counter() - started
+        return steps * self.batch_size
 
 
 def on_device() -> contextlib.AbstractContextManager:

@@ -87,14 +87,15 @@ def kernel_distance(a: _Features, b: _Features) -> tuple[float, float]:
     n, m = len(a), len(b)
     within_a, within_b = _row_sums(a, a, same=True)[0], _row_sums(b, b, same=True)[0]
     across_a, across_b = _row_sums(a, b, same=False)
-    value = _total(within_a) / (n * (n - 1)) + _total(within_b) / (m * (m - 1)) - 2 * _total(across_a) / (n * m)
+    total = tf.reduce_sum
+    value = total(within_a) / (n * (n - 1)) + total(within_b) / (m * (m - 1)) - 2 * total(across_a) / (n * m)
     variance = 0.0
     for within, across, count, others in ((within_a, across_a, n, m), (within_b, across_b, m, n)):
         # What the value is without row i, up to a constant.
-        left = (_total(within) - 2 * within) / ((count - 1) * (count - 2))
-        left -= 2 * (_total(across) - across) / ((count - 1) * others)
+        left = (total(within) - 2 * within) / ((count - 1) * (count - 2))
+        left -= 2 * (total(across) - across) / ((count - 1) * others)
         variance += (count - 1) * float(tf.math.reduce_variance(left))
-    return value, math.sqrt(variance)
+    return float(value), math.sqrt(variance)
 
 
 def _row_sums(a: tf.Tensor, b: tf.Tensor, same: bool) -> tuple[tf.Tensor, tf.Tensor]:
@@ -112,10 +113,6 @@ def _row_sums(a: tf.Tensor, b: tf.Tensor, same: bool) -> tuple[tf.Tensor, tf.Ten
         rows.append(tf.reduce_sum(block, axis=1))
         columns += tf.reduce_sum(block, axis=0)
     return tf.concat(rows, axis=0), columns
-
-
-def _total(sums: tf.Tensor) -> float:
-    return float(tf.reduce_sum(sums))
 
 
 def _checked(name: str, features: _Features, least: int) -> tf.Tensor:

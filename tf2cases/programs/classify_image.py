@@ -130,7 +130,7 @@ def _exported(values: flags.FlagValues, paths: list[str]) -> _Answers:
 
     def ask(batch: list[str]) -> tuple:
         pictures = [picture_files.read(path) for path in batch]
-        answer = model.call("serving_default", image_bytes=pictures)
+        answer = exports.ask(model, "serving_default", batch, pictures)
         count = answer["scores"].shape[1]
         if values["top_k"].present and values.top_k > count:
             raise UsageError(f"--top_k is {values.top_k}, but {model.path} answers with {count} classes at most.")

@@ -37,10 +37,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
     needed = {"denoise_bytes": ["image_bytes"], "serving_default": ["images"]}
     model = exports.load(values.model, "a denoising autoencoder", needed)
     height, width, channels = model.signatures["serving_default"]["images"].shape[1:]
-    try:
-        (answer,) = model.call("denoise_bytes", image_bytes=[data])["image_bytes"]
-    except UsageError as error:
-        raise UsageError(f"{source}: {error}") from error
+    (answer,) = exports.ask(model, "denoise_bytes", [source], [data])["image_bytes"]
     for note in _changes(data, height, width, channels):
         print(f"{source}: {note}")
     files.write_bytes(target, answer)

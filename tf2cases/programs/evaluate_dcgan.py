@@ -72,10 +72,8 @@ def main(values: flags.FlagValues) -> None:
     print(f"Features: {features.name}{'' if features.comparable else '; not comparable with published FID'}.")
     real = len(source.train["images"])
     if real < values.samples:
-        print(
-            f"{config.dataset} has {real:,} training pictures, so that many are generated, not {values.samples:,}: the "
-            "floor is to have as many."
-        )
+        fewer = f"so that many are generated, not {values.samples:,}: the floor is to have as many."
+        print(f"{config.dataset} has {real:,} training pictures, {fewer}")
     evaluation = gan.Evaluation(case, source, features, min(values.samples, real), values.seed)
     print(
         f"Real against real, {evaluation.samples:,} training pictures against {len(source.test['images']):,} held-out "

@@ -1,6 +1,6 @@
 """What the programs share that ask an exported model."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -9,6 +9,8 @@ from tf2cases import quiet
 from tf2cases.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tf2cases.serving.model import Model
 
 
@@ -53,3 +55,24 @@ def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | 
                 f"{name}({', '.join(inputs)}), only {', '.join(model.signatures)}."
             )
     return model
+
+
+def ask(model: "Model", signature: str, paths: Sequence[str], pictures: Sequence[bytes]) -> "dict[str, np.ndarray]":
+    """Asks a signature that takes nothing but picture files.
+
+    Args:
+      model: see `load`.
+      signature: its name.
+      paths, pictures: names and content of the files.
+
+    Raises:
+      UsageError: the model refuses a file; it is named.
+    """
+    try:
+        return model.call(signature, image_bytes=pictures)
+    except UsageError as error:
+        if len(paths) == 1:
+            raise UsageError(f"{paths[0]}: {error}") from error
+        for path, picture in zip(paths, pictures, strict=True):
+            ask(model, signature, [path], [picture])
+        raise

@@ -40,25 +40,11 @@ def main(values: flags.FlagValues, paths: list[str]) -> None:
         raise UsageError("no picture is given: name at least one picture file.")
     pictures = [picture_files.read(path) for path in paths]
     model = exports.load(values.model)
-    signature = _bytes_signature(model)
-    try:
-        outputs = model.call(signature, image_bytes=pictures)
-    except UsageError:
-        _find_the_bad_one(model, signature, paths, pictures)
-        raise
+    outputs = exports.ask(model, _bytes_signature(model), paths, pictures)
     outputs = {name: value for name, value in outputs.items() if not name.endswith("_bytes")}
     for row, path in enumerate(paths):
         answer = {name: value[row] for name, value in outputs.items()}
         print(_as_json(path, answer) if values.json else _as_line(path, answer))
-
-
-def _find_the_bad_one(model: "Model", signature: str, paths: list[str], pictures: list[bytes]) -> None:
-    """Raises a UsageError that names the first file which the model's own decoder refuses."""
-    for path, picture in zip(paths, pictures, strict=True):
-        try:
-            model.call(signature, image_bytes=[picture])
-        except UsageError as error:
-            raise UsageError(f"{path}: {error}") from error
 
 
 def _bytes_signature(model: "Model") -> str:
