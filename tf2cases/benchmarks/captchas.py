@@ -31,12 +31,11 @@ def main(values: flags.FlagValues) -> None:
     # The bare loop draws without making it grey, or makes PNG files as the package does.
     for form, bare in {"grey": package.generate_image, "png": package.generate}.items():
         with Workers(values.workers) as pool:
-            drawn, looped = functools.partial(_drawn, pool, kind, form), functools.partial(_looped, bare)
-            drawn(200)  # all have started
-            looped(1)
-            works = {"workers": drawn, "bare loop": looped}
-            works = {name: functools.partial(work, values.pictures) for name, work in works.items()}
-            measured = rounds.race(works, values.rounds)
+            _drawn(pool, kind, form, 200)  # all have started
+            _looped(bare, 1)
+            drawn = functools.partial(_drawn, pool, kind, form, values.pictures)
+            looped = functools.partial(_looped, bare, values.pictures)
+            measured = rounds.race({"workers": drawn, "bare loop": looped}, values.rounds)
         print(form)
         rounds.show(measured, [("pictures/s", ",.0f")], compared=("workers", "bare loop"))
 

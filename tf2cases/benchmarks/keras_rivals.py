@@ -209,15 +209,15 @@ class Fit:
         class Enough(Exception):
             """Ends `fit` in the middle of an epoch, for which it has no other way."""
 
-        class Timer(keras.callbacks.Callback):
-            def on_train_batch_end(self, batch, logs=None):
-                float(logs["loss"])  # waits for the device
-                marks.append(time.perf_counter())
-                if marks[-1] - marks[0] > seconds:
-                    raise Enough
+        def mark(batch: int, logs: dict[str, Any]) -> None:
+            float(logs["loss"])  # waits for the device
+            marks.append(time.perf_counter())
+            if marks[-1] - marks[0] > seconds:
+                raise Enough
 
+        timer = keras.callbacks.LambdaCallback(on_train_batch_end=mark)
         # An epoch of the whole set at a time, as people run it.
         with contextlib.suppress(Enough):
-            self._model.fit(self._x, self._y, self._batch_size, epochs=10**6, verbose=0, callbacks=[Timer()])
+            self._model.fit(self._x, self._y, self._batch_size, epochs=10**6, verbose=0, callbacks=[timer])
         taken = marks[-1] - marks[0]
         return self._steps_per_call * (len(marks) - 1) * self._batch_size / taken, taken

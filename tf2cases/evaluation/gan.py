@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -67,26 +67,28 @@ class Evaluation:
         self.features, self.samples, self._seed = features, samples, seed
         train, held_out = source.train["images"], source.test["images"]
         self._latents = np.asarray(case.latents(samples, seed))
-        self._real = self._computed(_slices(held_out), len(held_out), "held-out pictures")
+        self._real = self._computed("held-out pictures", held_out, lambda images: images)
         self._gaussian = distances.Gaussian(self._real)
         rows = np.sort(np.random.default_rng(seed).choice(len(train), samples, replace=False))
-        others = self._computed((train[part] for part in _slices(rows)), samples, "training pictures")
+        others = self._computed("training pictures", rows, lambda part: train[part])
         self.frechet_floor, self.kernel_floor = self._distances(others)
 
     def measure(self, case: Case) -> dict[str, Any]:
         """The numbers of a case with some checkpoint's weights, as a dict that JSON can hold."""
-        pictures = (viz.to_uint8(case.generate(tf.constant(latents)).numpy()) for latents in _slices(self._latents))
-        features = self._computed(pictures, self.samples, f"step {int(case.step):,}")
+        step, floor = int(case.step), self.frechet_floor
+        features = self._computed(
+            f"step {step:,}", self._latents, lambda z: viz.to_uint8(case.generate(tf.constant(z)).numpy())
+        )
         frechet, (kernel, error) = self._distances(features)
         record = {
-            "step": int(case.step),
+            "step": step,
             "samples": self.samples,
             "held_out": len(self._real),
             "seed": self._seed,
             "features": self.features.name,
             "frechet": frechet,
-            "frechet_real": self.frechet_floor,
-            "times_real": frechet / self.frechet_floor if self.frechet_floor else None,
+            "frechet_real": floor,
+            "times_real": frechet / floor if floor else None,
             "kernel": kernel,
             "kernel_error": error,
             "kernel_real": self.kernel_floor[0],
@@ -103,10 +105,10 @@ class Evaluation:
             }
         return record
 
-    def _computed(self, batches: Iterable[np.ndarray], total: int, what: str) -> np.ndarray:
-        """The features, float32 [total, d], of batches of pictures."""
-        options = dict(total=-(-total // _BATCH), desc=what, unit="batch", disable=None, leave=False)
-        return np.concatenate([self.features(images) for images in tqdm(batches, dynamic_ncols=True, **options)])
+    def _computed(self, what: str, items: np.ndarray, pictures: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """The features, float32 [N, d], of the pictures that a function makes of each batch of N items."""
+        bar = tqdm(range(0, len(items), _BATCH), what, unit="picture", unit_scale=_BATCH, disable=None, leave=False)
+        return np.concatenate([self.features(pictures(items[first : first + _BATCH])) for first in bar])
 
     def _distances(self, features: np.ndarray) -> tuple[float, tuple[float, float]]:
         """Frechet and kernel distance from the held-out pictures."""
@@ -199,7 +201,3 @@ def entropy(counts: np.ndarray | list[int]) -> float:
 
 def _share_sure(probabilities: np.ndarray) -> float:
     return float(np.mean(probabilities.max(axis=1) >= SURE))
-
-
-def _slices(array: np.ndarray) -> Iterator[np.ndarray]:
-    return (array[first : first + _BATCH] for first in range(0, len(array), _BATCH))

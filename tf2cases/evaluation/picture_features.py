@@ -199,19 +199,17 @@ def digit_features(dataset: str, data_dir: str, classifier: str | None = None) -
         features = DigitFeatures(case)
     except UsageError as error:
         raise UsageError(f"--classifier={folder} cannot judge the pictures: {error}") from error
-    source = sources.load(dataset, data_dir)
+    source, refused = sources.load(dataset, data_dir), f"--classifier is {folder!r}, but"
     if features.class_names != source.info["class_names"]:
-        raise UsageError(
-            f"--classifier is {folder!r}, but that run was trained on {case.config.dataset}, whose classes are not "
-            f"those of {dataset}."
-        )
+        trained_on = case.config.dataset
+        raise UsageError(f"{refused} that run was trained on {trained_on}, whose classes are not those of {dataset}.")
     batches = pipeline.in_order(source.test, 500).as_numpy_iterator()
     hits = [features.classify(features(b["images"])).argmax(axis=1) == b["labels"] for b in batches]
     accuracy, least = float(np.concatenate(hits).mean()), _LEAST_ACCURACY[dataset]
     if accuracy < least:
         raise UsageError(
-            f"--classifier is {folder!r}, but it is right on {accuracy:.2%} of the held-out pictures of {dataset}, and "
-            f"must be on {least:.0%}, as a run of bin.train_mnist with --recipe=best is."
+            f"{refused} it is right on {accuracy:.2%} of the held-out pictures of {dataset}, and must be on "
+            f"{least:.0%}, as a run of bin.train_mnist with --recipe=best is."
         )
     features.name += f" in {folder} at step {int(case.step):,} (right on {accuracy:.2%} of the held-out pictures)"
     return features

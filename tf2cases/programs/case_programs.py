@@ -56,6 +56,18 @@ def define_workdir(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
 
 
+def restore(values: flags.FlagValues) -> "Case":
+    """The case that --workdir and --step name, as it was trained.
+
+    Raises:
+      UsageError: see `cases.restore`.
+    """
+    quiet.import_tensorflow()
+    from tf2cases import cases
+
+    return cases.restore(values.workdir, values.step)
+
+
 def define_data_dir(values: flags.FlagValues) -> None:
     """Defines --data_dir of a program that works on a trained run."""
     flags.DEFINE_string("data_dir", None, "Folder of the data set; default: that of the training.", flag_values=values)

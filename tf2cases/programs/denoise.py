@@ -22,8 +22,7 @@ from tf2cases.programs import exports
 REQUIRED, POSITIONAL = ("model",), "IN OUT.png"
 
 
-def define(values: flags.FlagValues) -> None:
-    exports.define_model(values)
+define = exports.define_model
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> None:

@@ -7,7 +7,6 @@ import dataclasses
 
 from absl import flags
 
-from tf2cases import quiet
 from tf2cases.errors import UsageError
 from tf2cases.programs import case_programs
 
@@ -22,10 +21,9 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
-    quiet.import_tensorflow()
-    from tf2cases import cases, training
+    case = case_programs.restore(values)
+    from tf2cases import training
 
-    case = cases.restore(values.workdir, values.step)
     config = case.config
     for name in ("data_dir", "test_dir"):
         if (given := values[name].value) is None:

@@ -21,7 +21,6 @@ from typing import Any
 
 from absl import flags
 
-from tf2cases import quiet
 from tf2cases.configs.evaluation import FEATURES, LEAST_PICTURES, SURE
 from tf2cases.errors import UsageError
 from tf2cases.programs import case_programs
@@ -54,11 +53,9 @@ def main(values: flags.FlagValues) -> None:
         raise UsageError(f"--features is {values.features!r}, but must be one of {', '.join(FEATURES)}.")
     if every and values.step is not None:
         raise UsageError(f"--step is {values.step}, but must not be given where every checkpoint is evaluated.")
-    quiet.import_tensorflow()
-    from tf2cases import cases
+    case = case_programs.restore(values)
     from tf2cases.evaluation import gan, picture_features
 
-    case = cases.restore(path, values.step)
     config = case.config
     if not (hasattr(case, "generate") and hasattr(case, "latents")):
         raise UsageError(

@@ -5,7 +5,6 @@ python -m bin.export --workdir=runs/mnist_cnn --export_dir=exports
 
 from absl import flags
 
-from tf2cases import quiet
 from tf2cases.programs import case_programs
 
 REQUIRED = ("workdir",)
@@ -17,9 +16,6 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
-    quiet.import_tensorflow()
-    from tf2cases import cases
-
-    case = cases.restore(values.workdir, values.step)
+    case = case_programs.restore(values)
     path = case_programs.export_case(case, values.export_dir, warmup=not values.no_warmup)
     print(f"Done: {case.config.name} at step {int(case.step):,} is exported to {path}.")

@@ -41,9 +41,8 @@ def main(values: flags.FlagValues) -> None:
         if values[name].value < 1:
             raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
     out, count = values.out, values.count
-    kind = generated.make_kind(
-        values.charset, values.length, values.width, values.height, generated.FILES_STREAM, values.seed
-    )
+    size = values.width, values.height
+    kind = generated.make_kind(values.charset, values.length, *size, generated.FILES_STREAM, values.seed)
     writer.prepare(out, values.overwrite)
     started = time.perf_counter()
     try:

@@ -91,7 +91,7 @@ def _usage(name: str, program: ModuleType, positional: str | None, values: flags
 
 
 def _doc(program: ModuleType) -> str:
-    return program.__doc__.strip()
+    return (program.__doc__ or "").strip()
 
 
 def _fail(name: str, error: Exception | str, status: int, debug: bool = False) -> NoReturn:
