@@ -34,16 +34,16 @@ def teapot() -> Image.Image:
     """A teapot in black on white, mode L, 900 x 640: the smooth edge is grey."""
     width, height = 900, 640
     shape = Image.new("L", (width * _FINER, height * _FINER), 255)
-    pen = _Pen(shape)
-    pen.band(_curve((660, 210), (900, 150), (900, 450), (640, 480)), 62, 0)  # handle
+    for x, y in _curve((660, 210), (900, 150), (900, 450), (640, 480)):  # handle
+        _disc(shape, x, y, 31, 31, 0)
     spout = _curve((270, 470), (120, 430), (150, 250), (20, 200)) + _curve(
         (75, 165), (210, 190), (210, 300), (300, 300)
     )
-    pen.blob(spout, 0)
-    pen.disc(440, 375, 275, 220, 0)  # belly
-    pen.blob([(300, 570), (580, 570), (610, 625), (270, 625)], 0)  # foot
-    pen.disc(440, 185, 170, 62, 0)  # lid
-    pen.disc(440, 92, 52, 48, 0)  # knob
+    _blob(shape, spout, 0)
+    _disc(shape, 440, 375, 275, 220, 0)  # belly
+    _blob(shape, [(300, 570), (580, 570), (610, 625), (270, 625)], 0)  # foot
+    _disc(shape, 440, 185, 170, 62, 0)  # lid
+    _disc(shape, 440, 92, 52, 48, 0)  # knob
     return shape.reduce(_FINER)
 
 
@@ -52,22 +52,20 @@ def tree() -> Image.Image:
     width, height = 700, 760
     size = (width * _FINER, height * _FINER)
     crown, leaves, wood = Image.new("L", size), Image.new("RGB", size, (214, 96, 30)), Image.new("RGBA", size)
-    pen = _Pen(crown)
     for disc in ((350, 270, 290, 230), (180, 340, 150, 120), (520, 340, 150, 120), (350, 140, 190, 110)):
-        pen.disc(*disc, 255)
+        _disc(crown, *disc, 255)
     # From yellow at the lit top left to dark red at the bottom right, in spots.
-    pen, draw = _Pen(leaves), random.Random(7)
+    draw = random.Random(7)
     for _ in range(420):
         x, y, radius = draw.uniform(40, 660), draw.uniform(10, 500), draw.uniform(18, 48)
         shade = min(1, max(0, (x / width + y / 500) / 2 + draw.gauss(0, 0.13)))
-        pen.disc(x, y, radius, radius, _between(shade))
+        _disc(leaves, x, y, radius, radius, _between(shade))
     leaves = leaves.filter(ImageFilter.GaussianBlur(6 * _FINER))
-    pen = _Pen(wood)
     trunk = _curve((290, 430), (310, 560), (300, 640), (230, 705)) + _curve(
         (470, 705), (400, 640), (390, 560), (410, 430)
     )
-    pen.blob(trunk, (96, 58, 32, 255))
-    pen.blob([*_curve((60, 720), (200, 650), (500, 650), (640, 720)), (640, 752), (60, 752)], (74, 112, 46, 255))
+    _blob(wood, trunk, (96, 58, 32, 255))
+    _blob(wood, [*_curve((60, 720), (200, 650), (500, 650), (640, 720)), (640, 752), (60, 752)], (74, 112, 46, 255))
     wood.paste(leaves, mask=crown)
     made = wood.reduce(_FINER)
     edge = made.getchannel("A").point(lambda value: 255 if value >= 128 else 0)
@@ -75,22 +73,16 @@ def tree() -> Image.Image:
     return Image.composite(made, Image.new("RGBA", made.size), edge)
 
 
-class _Pen:
-    """Draws on an image that is `_FINER` times as large as the coordinates say."""
+# On an image that is `_FINER` times as large as the coordinates say.
 
-    def __init__(self, image):
-        self._draw = ImageDraw.Draw(image)
 
-    def disc(self, x, y, across, along, fill):
-        box = [(x - across) * _FINER, (y - along) * _FINER, (x + across) * _FINER, (y + along) * _FINER]
-        self._draw.ellipse(box, fill=fill)
+def _disc(image, x, y, across, along, fill):
+    box = [(x - across) * _FINER, (y - along) * _FINER, (x + across) * _FINER, (y + along) * _FINER]
+    ImageDraw.Draw(image).ellipse(box, fill=fill)
 
-    def blob(self, points, fill):
-        self._draw.polygon([(x * _FINER, y * _FINER) for x, y in points], fill=fill)
 
-    def band(self, points, width, fill):
-        for x, y in points:
-            self.disc(x, y, width / 2, width / 2, fill)
+def _blob(image, points, fill):
+    ImageDraw.Draw(image).polygon([(x * _FINER, y * _FINER) for x, y in points], fill=fill)
 
 
 def _curve(start, first, second, end, count=120):

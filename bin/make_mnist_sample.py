@@ -24,19 +24,16 @@ def main(values: flags.FlagValues) -> None:
     source = mnist.load_idx(values.data_dir)
     # RandomState and not a Generator: NumPy promises that its stream never changes.
     rng = np.random.RandomState(0)
-    chosen = {}
-    for split, count in _PER_DIGIT.items():
-        chosen[split] = draw(getattr(source, split)["labels"], count, rng)
+    chosen = {split: draw(getattr(source, split)["labels"], count, rng) for split, count in _PER_DIGIT.items()}
     os.makedirs(values.out, exist_ok=True)
     size = 0
-    for split, files in mnist.FILES.items():
+    for split, rows in chosen.items():
         arrays = getattr(source, split)
-        images, labels = (arrays[name][chosen[split]] for name in ("images", "labels"))
-        for file, array in zip(files, (images[..., 0], labels), strict=True):
+        for file, array in zip(mnist.FILES[split], (arrays["images"][..., 0], arrays["labels"]), strict=True):
             path = os.path.join(values.out, f"{file}.gz")
-            idx.write(path, array)
+            idx.write(path, array[rows])
             size += os.path.getsize(path)
-    counts = " and ".join(f"{len(chosen[split])} {split}" for split in chosen)
+    counts = " and ".join(f"{len(rows)} {split}" for split, rows in chosen.items())
     print(f"{counts} digits, {size} bytes, in {values.out}")
 
 

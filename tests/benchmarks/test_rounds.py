@@ -19,14 +19,15 @@ def test_work_is_timed_by_the_clock_and_by_the_processor(monkeypatch):
     clock, processor = iter([10.0, 12.0]), iter([1.0, 1.5])
     monkeypatch.setattr(rounds.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(rounds.time, "process_time", lambda: next(processor))
-    assert rounds.timed(lambda: 100) == (50.0, 5.0)
+    assert rounds.timed(lambda: 100) == (50.0, 5.0, 2.0)
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(0.5, 1), (2.5, 3)])
-def test_a_call_is_repeated_until_the_time_is_over_at_least_once(seconds, calls, monkeypatch):
+def test_work_is_repeated_until_the_time_is_over_at_least_once(seconds, calls, monkeypatch):
     clock, called = iter(range(100)), []
     monkeypatch.setattr(rounds.time, "perf_counter", lambda: next(clock))
-    assert rounds.repeated(lambda: called.append(1), 8, seconds) == 8 * calls
+    rate, _, taken = rounds.timed(lambda: called.append(1) or 8, seconds)
+    assert (rate, taken) == (8.0, calls)
     assert len(called) == calls
 
 

@@ -11,7 +11,7 @@ from tf2cases.evaluation import distances
 
 
 def frechet_distance(a, b):
-    return distances.Gaussian.fit(a).distance(distances.Gaussian.fit(b))
+    return distances.Gaussian(a).distance(distances.Gaussian(b))
 
 
 def draw(seed, rows, columns, mixed=True):
@@ -182,7 +182,7 @@ def test_other_shapes_and_values_are_refused(a, b, message):
 )
 def test_other_features_have_no_gaussian(features, message):
     with pytest.raises(ValueError, match=message):
-        distances.Gaussian.fit(features)
+        distances.Gaussian(features)
 
 
 def test_two_rows_are_too_few_for_the_kernel_distances_error():
@@ -192,4 +192,4 @@ def test_two_rows_are_too_few_for_the_kernel_distances_error():
 
 def test_gaussians_of_different_dimensions_are_refused():
     with pytest.raises(ValueError, match=r"the Gaussians have 2 and 3 dimensions"):
-        distances.Gaussian.fit(np.eye(2)).distance(distances.Gaussian.fit(np.eye(3)))
+        distances.Gaussian(np.eye(2)).distance(distances.Gaussian(np.eye(3)))

@@ -151,7 +151,7 @@ def test_the_numbers_are_those_of_the_pictures(run, classifier):
     one, two = kernel(made, made), kernel(real, real)
     expected = (one.sum() - np.trace(one)) / (200 * 199) + (two.sum() - np.trace(two)) / (300 * 299)
     assert record["kernel"] == pytest.approx(expected - 2 * kernel(made, real).mean(), abs=1e-9)
-    probabilities = features.probabilities(pictures)
+    probabilities = features.classify(features(pictures))
     counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
     assert list(record["classes"].values()) == counts.tolist()
     assert record["sure"] == np.mean(probabilities.max(axis=1) >= 0.9)

@@ -74,7 +74,7 @@ def bytes_inputs(model):
 def test_rule_1_the_version_is_a_number_and_complete(exported):
     _, path, _ = exported
     assert {"saved_model.pb", "variables", "assets.extra"} <= set(os.listdir(path))
-    assert [n for n in os.listdir(os.path.dirname(path)) if n.startswith(".tmp")] == []
+    assert [n for n in os.listdir(os.path.dirname(path)) if n.startswith(".")] == []
 
 
 def test_rules_2_to_7_and_10_hold_for_the_reloaded_signatures(exported):

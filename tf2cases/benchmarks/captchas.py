@@ -7,6 +7,7 @@ The workers are started before, as they are for a large set.
 """
 
 import functools
+from collections.abc import Callable
 
 from absl import flags
 
@@ -22,40 +23,28 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
-    print(f"{values.workers} workers; median [min .. max]")
-    for form in ("grey", "png"):
-        print(form)
-        measured = compare(form, values.workers, values.rounds, values.pictures)
-        rounds.show(measured, [("pictures/s", ",.0f")], compared=("workers", "bare loop"))
-
-
-def compare(form: str, workers: int, count: int, pictures: int) -> dict[str, list[rounds.Numbers]]:
-    """Measures both in turn.
-
-    Args:
-      form: "grey" or "png"; the bare loop draws without making it grey, or makes PNG files as the package does.
-      workers: processes.
-      count: rounds.
-      pictures: captchas per contender and round.
-    """
     from captcha.image import ImageCaptcha
 
     package = ImageCaptcha(160, 60)
-    bare = package.generate if form == "png" else package.generate_image
     kind = generated.make_kind("digits", 4, 160, 60, generated.FILES_STREAM, 0)
-    with Workers(workers) as pool:
+    print(f"{values.workers} workers; median [min .. max]")
+    # The bare loop draws without making it grey, or makes PNG files as the package does.
+    for form, bare in {"grey": package.generate_image, "png": package.generate}.items():
+        with Workers(values.workers) as pool:
+            _drawn(pool, kind, form, 200)  # all have started
+            _looped(bare, 1)
+            drawn = functools.partial(_drawn, pool, kind, form, values.pictures)
+            looped = functools.partial(_looped, bare, values.pictures)
+            measured = rounds.race({"workers": drawn, "bare loop": looped}, values.rounds)
+        print(form)
+        rounds.show(measured, [("pictures/s", ",.0f")], compared=("workers", "bare loop"))
 
-        def drawn(number: int) -> int:
-            for _ in pool.draw(kind, 0, number, form):
-                pass
-            return number
 
-        def looped(number: int) -> int:
-            for index in range(number):
-                bare(f"{index % 10000:04d}")
-            return number
+def _drawn(pool: Workers, kind: dict, form: str, number: int) -> int:
+    return sum(1 for _ in pool.draw(kind, 0, number, form))
 
-        drawn(200)  # all have started
-        looped(1)
-        works = {"workers": functools.partial(drawn, pictures), "bare loop": functools.partial(looped, pictures)}
-        return rounds.race(works, count)
+
+def _looped(bare: Callable[[str], object], number: int) -> int:
+    for index in range(number):
+        bare(f"{index % 10000:04d}")
+    return number

@@ -12,13 +12,10 @@ import tempfile
 
 import numpy as np
 from absl import flags
-from PIL import Image
 
 from tf2cases import quiet
-from tf2cases.benchmarks import rounds
+from tf2cases.benchmarks import pictures, rounds
 from tf2cases.configs.inception_v3 import WEIGHTS_DIR
-
-_SIZE = (500, 375)
 
 
 def define(values: flags.FlagValues) -> None:
@@ -28,16 +25,13 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     quiet.import_tensorflow()
-    import tensorflow as tf
-
     from tf2cases.inception_v3 import extractor
-    from tf2cases.training import distribution
 
     base, number = extractor.load("random", WEIGHTS_DIR), values.rounds
     count = -(-values.pictures // number)
     batches = -(-count // extractor.BATCH)
     with tempfile.TemporaryDirectory() as folder:
-        paths = draw(os.path.join(folder, "pictures"), count * number)
+        paths = pictures.draw(os.path.join(folder, "pictures"), count * number, (500, 375), noise=8)
         images = base.model.read(paths[0])[np.newaxis].repeat(extractor.BATCH, axis=0)
         unseen = iter(paths[i : i + count] for i in range(0, len(paths), count))
 
@@ -51,17 +45,5 @@ def main(values: flags.FlagValues) -> None:
 
         base.model.answer(images)  # traced, and the allocator knows the size
         measured = rounds.race({"caching": caching, "network": network}, number)
-    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; float32; median [min .. max]")
+    print(rounds.title())
     rounds.show(measured, [("pictures/s", ".2f"), ("CPU ms/picture", ".1f")], compared=("caching", "network"))
-
-
-def draw(folder: str, count: int) -> list[str]:
-    """Draws smooth pictures with a little noise, as photographs have, into a new folder; returns their paths."""
-    os.makedirs(folder)
-    rng, paths = np.random.default_rng(0), []
-    for i in range(count):
-        coarse = Image.fromarray(rng.integers(0, 256, [12, 16, 3], np.uint8)).resize(_SIZE, Image.Resampling.BICUBIC)
-        noisy = np.asarray(coarse) + rng.integers(-8, 9, [_SIZE[1], _SIZE[0], 1])
-        paths.append(os.path.join(folder, f"{i}.jpg"))
-        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(paths[-1], quality=90)
-    return paths

@@ -11,6 +11,7 @@ line of the error. Training and inference run on data that is on the card alread
 import dataclasses
 import functools
 import gc
+import itertools
 import json
 import logging
 import time
@@ -32,8 +33,6 @@ _PRECISIONS = {
     "float16": ("float16", True),
     "float32": ("float32", False),
 }
-_MATRIX, _BATCHES = 8192, (1, 64)
-_SMALL_MATRIX, _SMALL_BATCHES, _SMALL_TRAINING = 128, (1, 2), 4
 _PRODUCTS_PER_CALL = 16
 
 
@@ -105,27 +104,23 @@ def plan(cases: list[str], seconds: float, small: bool) -> Iterator[Row]:
       seconds: length of one measurement.
       small: whether sizes are tiny.
     """
-    size = _SMALL_MATRIX if small else _MATRIX
+    size, batch_sizes, batch_of_training = (128, (1, 2), 4) if small else (8192, (1, 64), None)
+
+    def training(*precisions: str) -> Iterator[Row]:
+        for name, precision, jit in itertools.product(cases, precisions, (False, True)):
+            measure = functools.partial(_train, name, _PRECISIONS[precision][0], jit, batch_of_training, seconds)
+            yield Row(name, "training step", measure, precision, jit, batch_of_training)
+
     yield Row("", "machine", _machine)
     for precision in ("float32 (TF32)", "float32", "bfloat16"):
         measure = functools.partial(_multiply, size, _PRECISIONS[precision][0], seconds)
         yield Row(f"matrix of {size} x {size}", "product", measure, precision, jit=False)
-    yield from _training(cases, ("float32 (TF32)", "bfloat16"), seconds, small)
-    for name in [*cases, "inception_v3"]:
-        for batch_size in _SMALL_BATCHES if small else _BATCHES:
-            measure = functools.partial(_infer, name, batch_size, seconds)
-            yield Row(name, "inference", measure, jit=False, batch_size=batch_size)
-    yield from _training(cases, ("float16",), seconds, small)
-    yield from _training(cases, ("float32",), seconds, small)
-
-
-def _training(cases: list[str], precisions: tuple[str, ...], seconds: float, small: bool) -> Iterator[Row]:
-    batch_size = _SMALL_TRAINING if small else None
-    for name in cases:
-        for precision in precisions:
-            for jit in (False, True):
-                measure = functools.partial(_train, name, _PRECISIONS[precision][0], jit, batch_size, seconds)
-                yield Row(name, "training step", measure, precision, jit, batch_size)
+    yield from training("float32 (TF32)", "bfloat16")
+    for name, batch_size in itertools.product([*cases, "inception_v3"], batch_sizes):
+        measure = functools.partial(_infer, name, batch_size, seconds)
+        yield Row(name, "inference", measure, jit=False, batch_size=batch_size)
+    yield from training("float16")
+    yield from training("float32")
 
 
 def _machine() -> dict[str, Any]:
@@ -157,30 +152,25 @@ def _multiply(size: int, dtype: str, seconds: float) -> dict[str, Any]:
             power = tf.matmul(matrix, power)
         return power
 
-    power = [multiply(multiply(matrix))]  # traced, and the library has chosen its kernel
-    float(power[0][0, 0])
+    power = multiply(matrix)
 
-    def call() -> None:
-        power[0] = multiply(power[0])
-        float(power[0][0, 0])  # waits for the device
+    def work() -> int:
+        nonlocal power
+        power = multiply(power)
+        float(power[0, 0])  # waits for the device
+        return _PRODUCTS_PER_CALL
 
-    started = time.perf_counter()
-    products = rounds.repeated(call, _PRODUCTS_PER_CALL, seconds)
-    taken = time.perf_counter() - started
-    return {"rate": products * 2 * size**3 / taken / 1e12, "unit": "TFLOP/s", "seconds": taken}
+    work()  # traced, and the library has chosen its kernel
+    rate, _, taken = rounds.timed(work, seconds)
+    return {"rate": rate * 2 * size**3 / 1e12, "unit": "TFLOP/s", "seconds": taken}
 
 
 def _train(name: str, precision: str, jit: bool, batch_size: int | None, seconds: float) -> dict[str, Any]:
     given = {} if batch_size is None else {"batch_size": batch_size}
     measured = steps.Steps(steps.CASES[name], None, precision=precision, jit="on" if jit else "off", **given)
-    rate, taken = measured.measure(seconds)
-    return {
-        "batch_size": measured.batch_size,
-        "rate": rate,
-        "unit": "examples/s",
-        "seconds": taken,
-        "first_seconds": measured.first_seconds,
-    }
+    rate, _, taken = measured.measure(seconds)
+    record = {"rate": rate, "unit": "examples/s", "seconds": taken, "first_seconds": measured.first_seconds}
+    return {"batch_size": measured.batch_size, **record}
 
 
 def _infer(name: str, batch_size: int, seconds: float) -> dict[str, Any]:
@@ -197,16 +187,15 @@ def _infer(name: str, batch_size: int, seconds: float) -> dict[str, Any]:
     with steps.on_device():
         inputs = {key: tf.constant(np.resize(rows, [batch_size, *rows.shape[1:]])) for key, rows in request.items()}
 
-    def call() -> None:
+    def work() -> int:
         for output in function(**inputs).values():
             output.numpy()
+        return batch_size
 
-    call()
-    call()
-    started = time.perf_counter()
-    examples = rounds.repeated(call, batch_size, seconds)
-    taken = time.perf_counter() - started
-    return {"rate": examples / taken, "unit": "examples/s", "seconds": taken}
+    work()
+    work()
+    rate, _, taken = rounds.timed(work, seconds)
+    return {"rate": rate, "unit": "examples/s", "seconds": taken}
 
 
 def _line(record: dict[str, Any]) -> str:
@@ -214,9 +203,8 @@ def _line(record: dict[str, Any]) -> str:
     if record["error"]:
         result = f"failed: {record['error']}"
     elif record["what"] == "machine":
-        return ", ".join(
-            f"{key} {record[key]}" for key in ("device", "compute_capability", "tensorflow", "cuda", "cudnn")
-        )
+        keys = ("device", "compute_capability", "tensorflow", "cuda", "cudnn")
+        return ", ".join(f"{key} {record[key]}" for key in keys)
     else:
         result = f"{record['rate']:,.5g} {record['unit']} in {record['seconds']:.2f} s"
     jit = {None: "", False: ", XLA off", True: ", XLA on"}[record["jit"]]

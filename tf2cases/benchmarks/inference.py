@@ -33,25 +33,20 @@ def main(values: flags.FlagValues) -> None:
     if not all(size.isdecimal() and int(size) for size in sizes):
         raise UsageError(f"--batch_sizes is {','.join(sizes)!r}, but must be positive integers with commas.")
     quiet.import_tensorflow()
-    import tensorflow as tf
-
-    from tf2cases.training import distribution
-
     contenders = make_contenders()
-    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; float32; median [min .. max]")
+    print(rounds.title())
     for size in map(int, sizes):
         images = _images(size)
-        calls = {name: functools.partial(_answer, contender, images) for name, contender in contenders.items()}
-        for call in calls.values():  # traced, and the allocator knows the size
-            call()
-            call()
-        works = {name: functools.partial(rounds.repeated, call, size, values.seconds) for name, call in calls.items()}
+        works = {name: functools.partial(_answered, contender, images) for name, contender in contenders.items()}
+        for work in works.values():  # traced, and the allocator knows the size
+            work()
+            work()
         print(f"batch {size}")
         columns = [("pictures/s", ".2f"), ("CPU ms/picture", ".1f")]
-        rounds.show(rounds.race(works, values.rounds), columns, compared=("tf2cases", "keras"))
+        rounds.show(rounds.race(works, values.rounds, values.seconds), columns, compared=("tf2cases", "keras"))
 
 
-def make_contenders() -> "dict[str, Callable[[tf.Tensor], tf.Tensor]]":
+def make_contenders() -> "dict[str, Callable[[tf.Tensor], np.ndarray]]":
     """{"tf2cases", "keras": float32 [N, 299, 299, 3] in [0, 1] -> probabilities [N, 1000]}, with equal weights.
 
     Raises:
@@ -70,11 +65,12 @@ def make_contenders() -> "dict[str, Callable[[tf.Tensor], tf.Tensor]]":
     names = [str(number) for number in range(1000)]
     predict = inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names).signatures()["predict"]
     spec = tf.TensorSpec([None, *inception_v3.IMAGE_SHAPE], tf.float32)
+    traced = tf.function(lambda images: model(2 * images - 1, training=False), input_signature=[spec])
     contenders = {
-        "tf2cases": lambda images: predict(images=images)["probabilities"],
-        "keras": tf.function(lambda images: model(2 * images - 1, training=False), input_signature=[spec]),
+        "tf2cases": lambda images: predict(images=images)["probabilities"].numpy(),
+        "keras": lambda images: traced(images).numpy(),
     }
-    ours, theirs = (_answer(contender, _images(2)) for contender in contenders.values())
+    ours, theirs = (contender(_images(2)) for contender in contenders.values())
     gap = float(np.abs(ours - theirs).max())
     if not gap < 1e-4:
         raise RunError(f"the probabilities differ from Keras' by {gap:.3g}, but at most 0.0001 is allowed.")
@@ -89,5 +85,5 @@ def _images(count: int) -> "tf.Tensor":
     return tf.constant(np.random.default_rng(0).uniform(0, 1, [count, *inception_v3.IMAGE_SHAPE]), tf.float32)
 
 
-def _answer(contender: "Callable[[tf.Tensor], tf.Tensor]", images: "tf.Tensor") -> np.ndarray:
-    return contender(images).numpy()  # waits for the device
+def _answered(contender: "Callable[[tf.Tensor], np.ndarray]", images: "tf.Tensor") -> int:
+    return len(contender(images))

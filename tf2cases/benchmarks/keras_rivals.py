@@ -19,14 +19,13 @@ class Rival:
     Attributes:
       model: makes it.
       data: makes of the training arrays what `fit` is given: -> (x, y).
-      steps_per_call: 1 where a step takes so long that the cost of a call does not matter.
-      xla: whether it runs with XLA as well, which makes a GAN's step on a CPU several times slower.
+      large: whether a step takes so long that it is made in a call of its own, and never with XLA, which makes a
+        GAN's step on a CPU several times slower.
     """
 
     model: Callable[[], _Made]
     data: Callable[[_Arrays], tuple[np.ndarray, np.ndarray | None]]
-    steps_per_call: int = 16
-    xla: bool = True
+    large: bool = False
 
 
 def _scaled(arrays: _Arrays) -> np.ndarray:
@@ -35,10 +34,6 @@ def _scaled(arrays: _Arrays) -> np.ndarray:
 
 def _labelled(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
     return _scaled(arrays), arrays["labels"].astype(np.int32)
-
-
-def _flat(arrays: _Arrays) -> tuple[np.ndarray, None]:
-    return _scaled(arrays).reshape(-1, 784), None
 
 
 def _noisy_and_clean(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
@@ -51,24 +46,25 @@ def _signed(arrays: _Arrays) -> tuple[np.ndarray, None]:
     return _scaled(arrays) * 2 - 1, None
 
 
-def _classifier(layers_of: Callable[[Any], list]) -> _Made:
+def _classifier(layers: list) -> _Made:
     import keras
 
-    model = keras.Sequential([keras.Input((28, 28, 1)), *layers_of(keras.layers)])
+    model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return model, dict(optimizer=keras.optimizers.Adam(0.001), loss=loss, metrics=["accuracy"])
 
 
 def _mlp() -> _Made:
-    return _classifier(lambda of: [of.Flatten(), of.Dense(512, "relu"), of.Dense(512, "relu"), of.Dense(10)])
+    from keras.layers import Dense, Flatten
+
+    return _classifier([Flatten(), Dense(512, "relu"), Dense(512, "relu"), Dense(10)])
 
 
 def _cnn() -> _Made:
-    def layers(of: Any) -> list:
-        convolutions = [of.Conv2D(32, 3, activation="relu"), of.Conv2D(64, 3, activation="relu"), of.MaxPooling2D()]
-        return [*convolutions, of.Dropout(0.25), of.Flatten(), of.Dense(128, "relu"), of.Dropout(0.5), of.Dense(10)]
+    from keras.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 
-    return _classifier(layers)
+    convolutions = [Conv2D(32, 3, activation="relu"), Conv2D(64, 3, activation="relu"), MaxPooling2D()]
+    return _classifier([*convolutions, Dropout(0.25), Flatten(), Dense(128, "relu"), Dropout(0.5), Dense(10)])
 
 
 def _vae() -> _Made:
@@ -168,10 +164,10 @@ def _gan(size: int, channels: int) -> _Made:
 RIVALS = {
     "mnist_mlp": Rival(_mlp, _labelled),
     "mnist_cnn": Rival(_cnn, _labelled),
-    "vae": Rival(_vae, _flat),
+    "vae": Rival(_vae, lambda arrays: (_scaled(arrays).reshape(-1, 784), None)),
     "autoencoder": Rival(_autoencoder, _noisy_and_clean),
-    "dcgan_digits": Rival(lambda: _gan(28, 1), _signed, steps_per_call=1, xla=False),
-    "dcgan_faces": Rival(lambda: _gan(64, 3), _signed, steps_per_call=1, xla=False),
+    "dcgan_digits": Rival(lambda: _gan(28, 1), _signed, large=True),
+    "dcgan_faces": Rival(lambda: _gan(64, 3), _signed, large=True),
 }
 
 
@@ -192,8 +188,8 @@ class Fit:
         keras.mixed_precision.set_global_policy("float32" if precision == "float32" else f"mixed_{precision}")
         keras.utils.set_random_seed(0)
         self._model, arguments = rival.model()
-        self._model.compile(jit_compile=jit, steps_per_execution=rival.steps_per_call, **arguments)
-        self._batch_size, self._steps_per_call = batch_size, rival.steps_per_call
+        self._batch_size, self._steps_per_call = batch_size, 1 if rival.large else 16
+        self._model.compile(jit_compile=jit, steps_per_execution=self._steps_per_call, **arguments)
         # Whole calls only, so that every call makes the same number of steps.
         call = self._steps_per_call * batch_size
         whole = len(arrays["images"]) // call * call
@@ -213,15 +209,15 @@ class Fit:
         class Enough(Exception):
             """Ends `fit` in the middle of an epoch, for which it has no other way."""
 
-        class Timer(keras.callbacks.Callback):
-            def on_train_batch_end(self, batch, logs=None):
-                float(logs["loss"])  # waits for the device
-                marks.append(time.perf_counter())
-                if marks[-1] - marks[0] > seconds:
-                    raise Enough
+        def mark(batch: int, logs: dict[str, Any]) -> None:
+            float(logs["loss"])  # waits for the device
+            marks.append(time.perf_counter())
+            if marks[-1] - marks[0] > seconds:
+                raise Enough
 
+        timer = keras.callbacks.LambdaCallback(on_train_batch_end=mark)
         # An epoch of the whole set at a time, as people run it.
         with contextlib.suppress(Enough):
-            self._model.fit(self._x, self._y, self._batch_size, epochs=10**6, verbose=0, callbacks=[Timer()])
+            self._model.fit(self._x, self._y, self._batch_size, epochs=10**6, verbose=0, callbacks=[timer])
         taken = marks[-1] - marks[0]
         return self._steps_per_call * (len(marks) - 1) * self._batch_size / taken, taken

@@ -20,8 +20,7 @@ from PIL import Image
 from tf2cases.benchmarks import rounds
 from tf2cases.data import sources
 
-_WIDTH, _HEIGHT = 178, 218
-_QUALITY = 92
+_CELEBA = (178, 218)
 
 
 def define(values: flags.FlagValues) -> None:
@@ -47,10 +46,9 @@ def compare(folder: str, pictures: int, count: int, size: int) -> dict[str, list
       size: side of the prepared pictures.
     """
     jpegs, archive = os.path.join(folder, "files"), os.path.join(folder, "files.zip")
-    write(jpegs, pictures)
     with zipfile.ZipFile(archive, "w") as opened:
-        for name in sorted(os.listdir(jpegs)):
-            opened.write(os.path.join(jpegs, name), name)
+        for path in draw(jpegs, pictures, _CELEBA):
+            opened.write(path, os.path.basename(path))
     faces = dict(train_count=pictures - 1, test_count=1)
     kinds = {"folder": ("folder", jpegs, {}), "zip": ("folder", archive, {}), "toy_faces": ("toy_faces", "", faces)}
 
@@ -62,11 +60,23 @@ def compare(folder: str, pictures: int, count: int, size: int) -> dict[str, list
     return rounds.race({kind: functools.partial(prepare, *arguments) for kind, arguments in kinds.items()}, count)
 
 
-def write(folder: str, pictures: int) -> None:
-    """Writes smooth random JPEGs, 000001.jpg and so on, into a new folder."""
+def draw(folder: str, count: int, size: tuple[int, int], noise: int = 0) -> list[str]:
+    """Draws smooth random JPEGs, 000001.jpg and so on, into a new folder.
+
+    Args:
+      folder: where they go.
+      count: how many.
+      size: their width and height.
+      noise: how much each pixel differs from the smooth picture at most, as in photographs.
+
+    Returns:
+      Their paths.
+    """
     os.makedirs(folder)
-    rng = np.random.default_rng(0)
-    for i in range(pictures):
-        small = Image.fromarray(rng.integers(0, 256, [14, 11, 3], np.uint8))
-        picture = small.resize((_WIDTH, _HEIGHT), Image.Resampling.BICUBIC)
-        picture.save(os.path.join(folder, f"{i + 1:06d}.jpg"), quality=_QUALITY)
+    rng, paths = np.random.default_rng(0), []
+    for i in range(count):
+        smooth = Image.fromarray(rng.integers(0, 256, [14, 11, 3], np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        noisy = np.asarray(smooth) + rng.integers(-noise, noise + 1, [size[1], size[0], 1])
+        paths.append(os.path.join(folder, f"{i + 1:06d}.jpg"))
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(paths[-1], quality=92)
+    return paths

@@ -48,30 +48,37 @@ def interleaved(
     return measured
 
 
-def race(works: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, list[Numbers]]:
+def race(works: Mapping[str, Callable[[], int]], rounds: int, seconds: float = 0) -> dict[str, list[Numbers]]:
     """Times works in turn, as `interleaved` and `timed` do."""
-    return interleaved({name: functools.partial(timed, work) for name, work in works.items()}, rounds)
+    return interleaved({name: functools.partial(timed, work, seconds) for name, work in works.items()}, rounds)
 
 
-def timed(work: Callable[[], int]) -> Numbers:
-    """Times work that returns how many examples it went through.
+def timed(work: Callable[[], int], seconds: float = 0) -> Numbers:
+    """Times work, which is done again and again until the seconds are over, at least once.
+
+    Args:
+      work: returns how many examples it went through.
+      seconds: how long.
 
     Returns:
-      Examples per second, and milliseconds of CPU time per example, of all threads of this process; other programs on
-      the machine lower the first but hardly change the second.
+      Examples per second; milliseconds of CPU time per example, of all threads of this process; and the seconds that
+      it took. Other programs on the machine lower the first but hardly change the second.
     """
-    started, used = time.perf_counter(), time.process_time()
-    done = work()
-    return done / (time.perf_counter() - started), 1000 * (time.process_time() - used) / done
+    started, used, done = time.perf_counter(), time.process_time(), 0
+    while True:
+        done += work()
+        taken = time.perf_counter() - started
+        if taken >= seconds:
+            return done / taken, 1000 * (time.process_time() - used) / done, taken
 
 
-def repeated(call: Callable[[], Any], examples: int, seconds: float) -> int:
-    """Calls a function that goes through so many examples until the seconds are over; returns how many in all."""
-    started, done = time.perf_counter(), 0
-    while not done or time.perf_counter() - started < seconds:
-        call()
-        done += examples
-    return done
+def title(precision: str = "float32") -> str:
+    """What is computed on, with and in: the line above the tables of benchmarks that use TensorFlow."""
+    import tensorflow as tf
+
+    from tf2cases.training import distribution
+
+    return f"{distribution.device_name()}; TensorFlow {tf.__version__}; {precision}; median [min .. max]"
 
 
 def show(
@@ -88,21 +95,14 @@ def show(
     """
     width = max(map(len, measured))
     for name, rows in measured.items():
-        cells = [f"{spread(_column(rows, i), form)} {what}" for i, (what, form) in enumerate(columns)]
+        cells = [f"{_spread([row[i] for row in rows], form)} {what}" for i, (what, form) in enumerate(columns)]
         print(f"  {name:{width}}  " + "  ".join(cells))
     if compared:
-        ours, theirs = (measured[name] for name in compared)
-        cells = []
-        for i, (what, _) in enumerate(columns):
-            ratios = [a / b for a, b in zip(_column(ours, i), _column(theirs, i), strict=True)]
-            cells.append(f"{what} {spread(ratios, '.2f')}")
+        pairs = list(zip(*(measured[name] for name in compared), strict=True))
+        cells = [f"{what} {_spread([a[i] / b[i] for a, b in pairs], '.2f')}" for i, (what, _) in enumerate(columns)]
         print(f"  {' / '.join(compared)}: " + ", ".join(cells))
 
 
-def spread(values: Sequence[float], form: str) -> str:
+def _spread(values: Sequence[float], form: str) -> str:
     """'median [min .. max]' of numbers, each written with a format specification such as ',.0f'."""
     return f"{statistics.median(values):{form}} [{min(values):{form}} .. {max(values):{form}}]"
-
-
-def _column(rows: Sequence[Numbers], i: int) -> list[float]:
-    return [row[i] for row in rows]

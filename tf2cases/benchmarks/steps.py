@@ -2,23 +2,20 @@
 
 import contextlib
 import dataclasses
-import time
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
 
+from tf2cases.benchmarks import rounds
 from tf2cases.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from tf2cases.training import Case
-
-_DIGIT = [28, 28, 1]
-_CAPTCHA = [60, 160, 1]
-_FACE = [64, 64, 3]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,18 +50,17 @@ class MeasuredCase:
         return case_class(case_class.Config(**self.flags, steps=10**9, epochs=None, **flags), self.info)
 
 
-_DIGITS_INFO = {"image_shape": _DIGIT, "class_names": list("0123456789")}
+_DIGITS_INFO = {"image_shape": [28, 28, 1], "class_names": list("0123456789")}
+_CAPTCHAS_INFO = {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}
 CASES = {
     "mnist_mlp": MeasuredCase("mnist", _DIGITS_INFO, {"model": "mlp"}, labels=()),
     "mnist_cnn": MeasuredCase("mnist", _DIGITS_INFO, {"model": "cnn"}, labels=()),
-    "captcha": MeasuredCase(
-        "captcha_reader", {"image_shape": _CAPTCHA, "charset": "0123456789", "length": 4}, labels=(4,)
-    ),
+    "captcha": MeasuredCase("captcha_reader", _CAPTCHAS_INFO, labels=(4,)),
     "vae": MeasuredCase("vae", _DIGITS_INFO),
-    "autoencoder": MeasuredCase("denoising_autoencoder", {"image_shape": _DIGIT}, {"model": "tutorial"}),
-    "autoencoder_skip": MeasuredCase("denoising_autoencoder", {"image_shape": _DIGIT}, {"model": "skip"}),
-    "dcgan_digits": MeasuredCase("dcgan", {"image_shape": _DIGIT}),
-    "dcgan_faces": MeasuredCase("dcgan", {"image_shape": _FACE}, {"dataset": "celeba"}),
+    "autoencoder": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "tutorial"}),
+    "autoencoder_skip": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "skip"}),
+    "dcgan_digits": MeasuredCase("dcgan", _DIGITS_INFO),
+    "dcgan_faces": MeasuredCase("dcgan", {"image_shape": [64, 64, 3]}, {"dataset": "celeba"}),
 }
 
 
@@ -116,25 +112,22 @@ class Steps:
         else:
             batches = _SameBatch(measured.arrays(self.batch_size))
         self._many = TracedSteps(case, batches, progress, strategy).many
-        self.first_seconds = self._time(2)
-        self._step_seconds = self._time(10) / 10
+        self.first_seconds = self._timed(2)[2]
+        self._rate = self._timed(10)[0]
 
-    def measure(self, seconds: float) -> tuple[float, float]:
-        """Runs steps for about that many seconds, in one call, and waits for the device.
+    def measure(self, seconds: float) -> rounds.Numbers:
+        """Runs steps for about that many seconds, in one call, and measures them as `rounds.timed` does."""
+        numbers = self._timed(max(1, int(seconds * self._rate / self.batch_size)))
+        self._rate = numbers[0]
+        return numbers
 
-        Returns:
-          Examples per second, and the seconds that were measured.
-        """
-        steps = max(1, int(seconds / self._step_seconds))
-        taken = self._time(steps)
-        self._step_seconds = taken / steps
-        return self.batch_size / self._step_seconds, taken
+    def _timed(self, steps: int) -> rounds.Numbers:
+        return rounds.timed(functools.partial(self._run, steps))
 
-    def _time(self, steps: int) -> float:
-        started = time.perf_counter()
+    def _run(self, steps: int) -> int:
         if not bool(self._many(steps)):  # waits for the device
             raise RunError("the metrics became infinite or NaN, so that fewer steps were made than are timed.")
-        return time.perf_counter() - started
+        return steps * self.batch_size
 
 
 def on_device() -> contextlib.AbstractContextManager:

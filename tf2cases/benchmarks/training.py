@@ -29,15 +29,11 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> None:
     steps.check_cases(values, tuple(RIVALS))
     quiet.import_tensorflow()
-    import tensorflow as tf
-
-    from tf2cases.training import distribution
-
-    print(f"{distribution.device_name()}; TensorFlow {tf.__version__}; {values.precision}; median [min .. max]")
+    print(rounds.title(values.precision))
     for name in values.cases:
         print(name)
         measured = compare(name, values.rounds, values.seconds, values.precision)
-        medians = {n: statistics.median(rate for rate, _ in rows) for n, rows in measured.items() if n != "tf2cases"}
+        medians = {n: statistics.median(rate for rate, *_ in rows) for n, rows in measured.items() if n != "tf2cases"}
         rival = max(medians, key=medians.__getitem__)
         rounds.show(measured, [("examples/s", ",.0f")], compared=("tf2cases", rival))
 
@@ -52,14 +48,14 @@ def compare(name: str, count: int, seconds: float, precision: str) -> dict[str, 
       precision: what everything computes in.
 
     Returns:
-      {contender: [(examples per second, seconds), by round]}.
+      {contender: [what it measured, examples per second first, by round]}.
     """
     case, rival = steps.CASES[name], RIVALS[name]
     examples = _FACES if name == "dcgan_faces" else _EXAMPLES
     ours = steps.Steps(case, examples, precision=precision, jit="auto")
     contenders = {"tf2cases": ours}
     arrays = case.arrays(examples)
-    for jit in (False, True) if rival.xla else (False,):
+    for jit in (False,) if rival.large else (False, True):
         contenders["keras+xla" if jit else "keras"] = keras_rivals.Fit(rival, arrays, ours.batch_size, precision, jit)
 
     def progress(number: int, measured: dict[str, list[rounds.Numbers]]) -> None:

@@ -17,30 +17,24 @@ _BLOCK_ELEMENTS = 2**23
 
 
 class Gaussian:
-    """A normal distribution given by its mean and a factor of its covariance.
+    """The normal distribution with the mean and the unbiased covariance of some features.
 
     Args:
-      mean: [d].
-      factor: [k, d], any k; the covariance is factor^T factor, which may be singular.
+      features: [N, d], N >= 2, of any float or integer dtype.
+
+    Attributes:
+      mean: float64 [d].
+      factor: float64 [k, d], k <= d; the covariance is factor^T factor, which may be singular.
+
+    Raises:
+      ValueError: another shape, or values that are not finite.
     """
 
-    def __init__(self, mean: _Features, factor: _Features):
-        self.mean, self.factor = tf.constant(mean, tf.float64), tf.constant(factor, tf.float64)
-
-    @classmethod
-    def fit(cls, features: _Features) -> "Gaussian":
-        """The Gaussian with the mean and the unbiased covariance of some features.
-
-        Args:
-          features: [N, d], N >= 2, of any float or integer dtype.
-
-        Raises:
-          ValueError: another shape, or values that are not finite.
-        """
+    def __init__(self, features: _Features):
         features = _checked("features", features, 2)
-        mean = tf.reduce_mean(features, axis=0)
-        # The triangle of a QR decomposition: a factor of at most d rows, made without forming the covariance.
-        return cls(mean, tf.linalg.qr((features - mean) / math.sqrt(len(features) - 1)).r)
+        self.mean = tf.reduce_mean(features, axis=0)
+        # The triangle of a QR decomposition, made without forming the covariance.
+        self.factor = tf.linalg.qr((features - self.mean) / math.sqrt(len(features) - 1)).r
 
     def distance(self, other: "Gaussian") -> float:
         """The squared Frechet (2-Wasserstein) distance to another Gaussian, at least 0.
@@ -93,14 +87,15 @@ def kernel_distance(a: _Features, b: _Features) -> tuple[float, float]:
     n, m = len(a), len(b)
     within_a, within_b = _row_sums(a, a, same=True)[0], _row_sums(b, b, same=True)[0]
     across_a, across_b = _row_sums(a, b, same=False)
-    value = _total(within_a) / (n * (n - 1)) + _total(within_b) / (m * (m - 1)) - 2 * _total(across_a) / (n * m)
+    total = tf.reduce_sum
+    value = total(within_a) / (n * (n - 1)) + total(within_b) / (m * (m - 1)) - 2 * total(across_a) / (n * m)
     variance = 0.0
     for within, across, count, others in ((within_a, across_a, n, m), (within_b, across_b, m, n)):
         # What the value is without row i, up to a constant.
-        left = (_total(within) - 2 * within) / ((count - 1) * (count - 2))
-        left -= 2 * (_total(across) - across) / ((count - 1) * others)
+        left = (total(within) - 2 * within) / ((count - 1) * (count - 2))
+        left -= 2 * (total(across) - across) / ((count - 1) * others)
         variance += (count - 1) * float(tf.math.reduce_variance(left))
-    return value, math.sqrt(variance)
+    return float(value), math.sqrt(variance)
 
 
 def _row_sums(a: tf.Tensor, b: tf.Tensor, same: bool) -> tuple[tf.Tensor, tf.Tensor]:
@@ -118,10 +113,6 @@ def _row_sums(a: tf.Tensor, b: tf.Tensor, same: bool) -> tuple[tf.Tensor, tf.Ten
         rows.append(tf.reduce_sum(block, axis=1))
         columns += tf.reduce_sum(block, axis=0)
     return tf.concat(rows, axis=0), columns
-
-
-def _total(sums: tf.Tensor) -> float:
-    return float(tf.reduce_sum(sums))
 
 
 def _checked(name: str, features: _Features, least: int) -> tf.Tensor:

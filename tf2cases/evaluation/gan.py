@@ -1,10 +1,10 @@
 """How good the pictures of a trained GAN are: their distances from real ones, by checkpoint."""
 
-import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf2cases import files, viz
+from tf2cases.configs import RunConfig
 from tf2cases.configs.evaluation import LEAST_PICTURES, SURE
 from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
@@ -22,29 +23,24 @@ from tf2cases.training import Case, checkpoints, workdir
 _BATCH = 500
 
 
-def load_pictures(case: Case, data_dir: str | None = None) -> Source:
+def load_pictures(case: Case, config: RunConfig) -> Source:
     """The pictures that a GAN was trained on, and those held out from it.
 
     Args:
       case: the trained case.
-      data_dir: where the data set is now; None for where it was in training.
+      config: its config, perhaps with another place to look for the data.
 
     Raises:
       UsageError: the pictures have another shape now, or there are fewer than `LEAST_PICTURES` of a split.
     """
-    config = case.config if data_dir is None else dataclasses.replace(case.config, data_dir=data_dir)
-    source, shape = type(case).load(config), tuple(case.info["image_shape"])
+    source, trained_on = case.load(config), list(case.info["image_shape"])
     train, held_out = source.train["images"], source.test["images"]
-    if held_out.shape[1:] != shape:
-        raise UsageError(
-            f"--dataset={config.dataset} has pictures {list(held_out.shape[1:])} now, but the run was trained on "
-            f"{list(shape)}."
-        )
+    shape, what = list(held_out.shape[1:]), f"--dataset={config.dataset} has"
+    if shape != trained_on:
+        raise UsageError(f"{what} pictures {shape} now, but the run was trained on {trained_on}.")
     if min(len(train), len(held_out)) < LEAST_PICTURES:
-        raise UsageError(
-            f"--dataset={config.dataset} has {len(train)} training and {len(held_out)} held-out pictures, but must "
-            f"have at least {LEAST_PICTURES} of each."
-        )
+        found = f"{len(train)} training and {len(held_out)} held-out pictures"
+        raise UsageError(f"{what} {found}, but must have at least {LEAST_PICTURES} of each.")
     return source
 
 
@@ -71,26 +67,28 @@ class Evaluation:
         self.features, self.samples, self._seed = features, samples, seed
         train, held_out = source.train["images"], source.test["images"]
         self._latents = np.asarray(case.latents(samples, seed))
-        self._real = self._computed(_slices(held_out), len(held_out), "held-out pictures")
-        self._gaussian = distances.Gaussian.fit(self._real)
+        self._real = self._computed("held-out pictures", held_out, lambda images: images)
+        self._gaussian = distances.Gaussian(self._real)
         rows = np.sort(np.random.default_rng(seed).choice(len(train), samples, replace=False))
-        others = self._computed((train[part] for part in _slices(rows)), samples, "training pictures")
+        others = self._computed("training pictures", rows, lambda part: train[part])
         self.frechet_floor, self.kernel_floor = self._distances(others)
 
     def measure(self, case: Case) -> dict[str, Any]:
         """The numbers of a case with some checkpoint's weights, as a dict that JSON can hold."""
-        pictures = (viz.to_uint8(case.generate(tf.constant(latents)).numpy()) for latents in _slices(self._latents))
-        features = self._computed(pictures, self.samples, f"step {int(case.step):,}")
+        step, floor = int(case.step), self.frechet_floor
+        features = self._computed(
+            f"step {step:,}", self._latents, lambda z: viz.to_uint8(case.generate(tf.constant(z)).numpy())
+        )
         frechet, (kernel, error) = self._distances(features)
         record = {
-            "step": int(case.step),
+            "step": step,
             "samples": self.samples,
             "held_out": len(self._real),
             "seed": self._seed,
             "features": self.features.name,
             "frechet": frechet,
-            "frechet_real": self.frechet_floor,
-            "times_real": frechet / self.frechet_floor if self.frechet_floor else None,
+            "frechet_real": floor,
+            "times_real": frechet / floor if floor else None,
             "kernel": kernel,
             "kernel_error": error,
             "kernel_real": self.kernel_floor[0],
@@ -107,32 +105,27 @@ class Evaluation:
             }
         return record
 
-    def _computed(self, batches: Iterable[np.ndarray], total: int, what: str) -> np.ndarray:
-        """The features, float32 [total, d], of batches of pictures."""
-        with tqdm(total=total, desc=what, unit="picture", disable=None, leave=False, dynamic_ncols=True) as bar:
-            found = []
-            for images in batches:
-                found.append(self.features(images))
-                bar.update(len(images))
-        return np.concatenate(found)
+    def _computed(self, what: str, items: np.ndarray, pictures: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """The features, float32 [N, d], of the pictures that a function makes of each batch of N items."""
+        bar = tqdm(range(0, len(items), _BATCH), what, unit="picture", unit_scale=_BATCH, disable=None, leave=False)
+        return np.concatenate([self.features(pictures(items[first : first + _BATCH])) for first in bar])
 
     def _distances(self, features: np.ndarray) -> tuple[float, tuple[float, float]]:
         """Frechet and kernel distance from the held-out pictures."""
-        frechet = distances.Gaussian.fit(features).distance(self._gaussian)
+        frechet = distances.Gaussian(features).distance(self._gaussian)
         return frechet, distances.kernel_distance(features, self._real)
 
 
-def measure_all(
-    evaluation: Evaluation, case: Case, path: str, passed_over: Callable[[int, Exception], None]
-) -> Iterator[dict[str, Any]]:
+def measure_all(evaluation: Evaluation, case: Case, path: str) -> Iterator[dict[str, Any]]:
     """The records of all checkpoints of a run, oldest first, each added to the run's file of distances.
+
+    A checkpoint that cannot be read is passed over, with a line on standard error: it is damaged, or was removed by a
+    training that goes on.
 
     Args:
       evaluation: of this run.
       case: the case that the checkpoints are restored into.
       path: the run's folder.
-      passed_over: called with the step of a checkpoint that cannot be read, and why: it is damaged, or was removed by
-        a training that goes on.
 
     Raises:
       RunError: no checkpoint could be evaluated, or the disk is full.
@@ -142,7 +135,7 @@ def measure_all(
         try:
             checkpoints.restore(directory, step, partial=True, case=case)
         except (RunError, UsageError) as error:
-            passed_over(step, error)
+            print(f"the checkpoint of step {step} is passed over: {error}", file=sys.stderr)
             continue
         found, record = True, evaluation.measure(case)
         append(path, record)
@@ -168,7 +161,7 @@ def draw_curve(path: str, records: list[dict[str, Any]]) -> None:
     Raises:
       RunError: the disk is full.
     """
-    steps = np.array([record["step"] for record in records])
+    steps = [record["step"] for record in records]
     keys = {"generated": "frechet", "real": "frechet_real"}
     series = {name: (steps, [record[key] for record in records]) for name, key in keys.items()}
     file = os.path.join(path, workdir.PICTURES, "distances.png")
@@ -208,7 +201,3 @@ def entropy(counts: np.ndarray | list[int]) -> float:
 
 def _share_sure(probabilities: np.ndarray) -> float:
     return float(np.mean(probabilities.max(axis=1) >= SURE))
-
-
-def _slices(array: np.ndarray) -> Iterator[np.ndarray]:
-    return (array[first : first + _BATCH] for first in range(0, len(array), _BATCH))

@@ -9,12 +9,5 @@ medians [min .. max] over the rounds.
 
 from tf2cases.benchmarks import captchas, features, gpu, inference, pictures, training, wordcloud
 
-PARTS = {
-    "training": training,
-    "inference": inference,
-    "captchas": captchas,
-    "pictures": pictures,
-    "features": features,
-    "wordcloud": wordcloud,
-    "gpu": gpu,
-}
+_MODULES = (training, inference, captchas, pictures, features, wordcloud, gpu)
+PARTS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}

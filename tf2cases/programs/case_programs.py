@@ -1,5 +1,6 @@
 """What the programs share that train, evaluate and export cases."""
 
+import functools
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,17 +23,11 @@ def training_program(
     Args:
       config_class: the config of a case in `cases.REGISTRY`.
     """
-
-    def define(values: flags.FlagValues) -> None:
-        config_flags.define(config_class, values)
-
-    def main(values: flags.FlagValues) -> int:
-        return _train(config_class.resolve(config_flags.given(config_class, values)))
-
-    return define, main
+    return functools.partial(config_flags.define, config_class), functools.partial(_train, config_class)
 
 
-def _train(config: RunConfig) -> int:
+def _train(config_class: type[RunConfig], values: flags.FlagValues) -> int:
+    config = config_class.resolve(config_flags.given(config_class, values))
     quiet.import_tensorflow()
     from tf2cases import cases, training
 
@@ -59,6 +54,18 @@ def define_workdir(values: flags.FlagValues) -> None:
     """Defines the flags of a program that works on a trained run: which folder, which checkpoint."""
     flags.DEFINE_string("workdir", None, "Folder of the run, such as runs/mnist_cnn.", flag_values=values)
     flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
+
+
+def restore(values: flags.FlagValues) -> "Case":
+    """The case that --workdir and --step name, as it was trained.
+
+    Raises:
+      UsageError: see `cases.restore`.
+    """
+    quiet.import_tensorflow()
+    from tf2cases import cases
+
+    return cases.restore(values.workdir, values.step)
 
 
 def define_data_dir(values: flags.FlagValues) -> None:

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from absl import flags
@@ -34,19 +34,13 @@ _Answers = Iterator[tuple[Sequence[str], list[list[tuple[str, float]]], np.ndarr
 
 def define(values: flags.FlagValues) -> None:
     inception_programs.define_weights(values)
-    flags.DEFINE_enum(
-        "engine",
-        "network",
-        ["network", "graph"],
-        "What computes: this project's network, or the frozen graph of 2015 itself.",
-        flag_values=values,
-    )
+    engine = "What computes: this project's network, or the frozen graph of 2015 itself."
+    flags.DEFINE_enum("engine", "network", ["network", "graph"], engine, flag_values=values)
     exports.define_model(values)
     flags.DEFINE_integer("top_k", 5, "Number of classes to print.", lower_bound=1, flag_values=values)
     flags.DEFINE_bool("json", False, "Print one JSON object per picture.", flag_values=values)
-    flags.DEFINE_string(
-        "features", None, "Write the 2,048 features of each picture to this .npy file, float32.", flag_values=values
-    )
+    features = "Write the 2,048 features of each picture to this .npy file, float32."
+    flags.DEFINE_string("features", None, features, flag_values=values)
     flags.DEFINE_integer("batch_size", 16, "Pictures per batch.", lower_bound=1, flag_values=values)
 
 
@@ -56,9 +50,9 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
     notes = sys.stderr if values.json else sys.stdout  # nothing but JSON on standard output
     with contextlib.redirect_stdout(notes):
         quiet.import_tensorflow()
-        ask = (_exported if values.model else _graph if values.engine == "graph" else _network)(values)
+        answers = (_exported if values.model else _graph if values.engine == "graph" else _network)(values, paths)
     features, marks, done = [], [(0, time.perf_counter())], 0
-    for batch, ranked, vectors in ask(paths):
+    for batch, ranked, vectors in answers:
         for path, best in zip(batch, ranked, strict=True):
             _print(path, best, values.json, len(paths) > 1)
         if values.features:
@@ -99,23 +93,23 @@ def _pictures(arguments: list[str]) -> list[str]:
     return paths
 
 
-# What can be asked: each function takes the flags and returns a function of the paths.
+# What can be asked: each function loads it at once, and its answers are computed as they are taken.
 
 
-def _network(values: flags.FlagValues) -> Callable[[list[str]], _Answers]:
+def _network(values: flags.FlagValues, paths: list[str]) -> _Answers:
     from tf2cases import inception_v3
 
-    model = inception_programs.load_model(values, values.top_k)
+    model = inception_programs.load_model(values)
 
-    def ask(paths: list[str]) -> _Answers:
-        for batch, answer in model.stream(paths, values.batch_size):
-            scores = answer.get("probabilities", np.zeros([len(batch), 0]))
-            yield batch, [inception_v3.best(row, model.class_names, model.top_k) for row in scores], answer["features"]
+    def ranked(answer: dict[str, np.ndarray]) -> list[list[tuple[str, float]]]:
+        scores = answer.get("probabilities", np.zeros([len(answer["features"]), 0]))
+        return [inception_v3.best(row, model.class_names, model.top_k) for row in scores]
 
-    return ask
+    answers = model.stream(paths, values.batch_size)
+    return ((batch, ranked(answer), answer["features"]) for batch, answer in answers)
 
 
-def _graph(values: flags.FlagValues) -> Callable[[list[str]], _Answers]:
+def _graph(values: flags.FlagValues, paths: list[str]) -> _Answers:
     from tf2cases import inception_v3
 
     source = values.weights
@@ -123,35 +117,30 @@ def _graph(values: flags.FlagValues) -> Callable[[list[str]], _Answers]:
         source = inception_v3.weights.find(inception_v3.weights.PUBLISHED[source], values.weights_dir)
     engine = inception_v3.frozen_graph.Engine(source)
     names = inception_programs.class_names(values, engine.classes, source)
-
-    def ask(paths: list[str]) -> _Answers:
-        for path in paths:
-            answer = engine(picture_files.read(path))
-            yield [path], [inception_v3.best(answer["probabilities"], names, values.top_k)], answer["features"][None]
-
-    return ask
+    answers = ((path, engine(picture_files.read(path))) for path in paths)
+    return (
+        ([path], [inception_v3.best(answer["probabilities"], names, values.top_k)], answer["features"][None])
+        for path, answer in answers
+    )
 
 
-def _exported(values: flags.FlagValues) -> Callable[[list[str]], _Answers]:
+def _exported(values: flags.FlagValues, paths: list[str]) -> _Answers:
     needed = {"serving_default": ["image_bytes"], "features": ["image_bytes"]}
     model = exports.load(values.model, "Inception-v3", needed)
 
-    def ask(paths: list[str]) -> _Answers:
-        for i in range(0, len(paths), values.batch_size):
-            batch = paths[i : i + values.batch_size]
-            pictures = [picture_files.read(path) for path in batch]
-            answer = model.call("serving_default", image_bytes=pictures)
-            count = answer["scores"].shape[1]
-            if values["top_k"].present and values.top_k > count:
-                raise UsageError(f"--top_k is {values.top_k}, but {model.path} answers with {count} classes at most.")
-            ranked = [
-                [(name.decode(), float(score)) for name, score in zip(*row, strict=True)][: values.top_k]
-                for row in zip(answer["classes"], answer["scores"], strict=True)
-            ]
-            vectors = model.call("features", image_bytes=pictures)["features"] if values.features else None
-            yield batch, ranked, vectors
+    def ask(batch: list[str]) -> tuple:
+        pictures = [picture_files.read(path) for path in batch]
+        answer = exports.ask(model, "serving_default", batch, pictures)
+        count = answer["scores"].shape[1]
+        if values["top_k"].present and values.top_k > count:
+            raise UsageError(f"--top_k is {values.top_k}, but {model.path} answers with {count} classes at most.")
+        ranked = [
+            [(name.decode(), float(score)) for name, score in zip(*row, strict=True)][: values.top_k]
+            for row in zip(answer["classes"], answer["scores"], strict=True)
+        ]
+        return batch, ranked, model.call("features", image_bytes=pictures)["features"] if values.features else None
 
-    return ask
+    return map(ask, (paths[i : i + values.batch_size] for i in range(0, len(paths), values.batch_size)))
 
 
 def _print(path: str, best: list[tuple[str, float]], as_json: bool, several: bool) -> None:

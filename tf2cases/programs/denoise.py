@@ -18,17 +18,14 @@ from tf2cases import files
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports
-from tf2cases.programs.program import required
 
-POSITIONAL = "IN OUT.png"
+REQUIRED, POSITIONAL = ("model",), "IN OUT.png"
 
 
-def define(values: flags.FlagValues) -> None:
-    exports.define_model(values)
+define = exports.define_model
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> None:
-    path = required(values, "model")
     if len(arguments) != 2:
         raise UsageError(f"{len(arguments)} files are named, but must be 2: the noisy picture and the PNG to write.")
     source, target = arguments
@@ -37,12 +34,9 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
         raise UsageError(f"{target} cannot be written, but must be a file in a folder that is there.")
     data = picture_files.read(source)
     needed = {"denoise_bytes": ["image_bytes"], "serving_default": ["images"]}
-    model = exports.load(path, "a denoising autoencoder", needed)
+    model = exports.load(values.model, "a denoising autoencoder", needed)
     height, width, channels = model.signatures["serving_default"]["images"].shape[1:]
-    try:
-        (answer,) = model.call("denoise_bytes", image_bytes=[data])["image_bytes"]
-    except UsageError as error:
-        raise UsageError(f"{source}: {error}") from error
+    (answer,) = exports.ask(model, "denoise_bytes", [source], [data])["image_bytes"]
     for note in _changes(data, height, width, channels):
         print(f"{source}: {note}")
     files.write_bytes(target, answer)

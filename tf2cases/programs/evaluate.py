@@ -7,10 +7,10 @@ import dataclasses
 
 from absl import flags
 
-from tf2cases import quiet
 from tf2cases.errors import UsageError
 from tf2cases.programs import case_programs
-from tf2cases.programs.program import required
+
+REQUIRED = ("workdir",)
 
 
 def define(values: flags.FlagValues) -> None:
@@ -21,18 +21,16 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
-    workdir = required(values, "workdir")
-    quiet.import_tensorflow()
-    from tf2cases import cases, training
+    case = case_programs.restore(values)
+    from tf2cases import training
 
-    case = cases.restore(workdir, values.step)
     config = case.config
     for name in ("data_dir", "test_dir"):
-        if values[name].value is None:
+        if (given := values[name].value) is None:
             continue
         if not hasattr(config, name):
-            raise UsageError(f"--{name} is {values[name].value!r}, but the case {config.case} has no such option.")
-        config = dataclasses.replace(config, **{name: values[name].value})
+            raise UsageError(f"--{name} is {given!r}, but the case {config.case} has no such option.")
+        config = dataclasses.replace(config, **{name: given})
     source = case.load_test(config, case.info)
     measured = training.evaluate(case, source, values.batch_size)
     print(f"{config.name} at step {int(case.step):,}, {source.name}:")

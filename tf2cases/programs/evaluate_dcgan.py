@@ -14,18 +14,18 @@ pictures/distances.png. --keep_best makes the folder `best` in the workdir a run
 smallest Frechet distance: use --workdir=runs/dcgan_mnist/best for bin.export and every other program.
 """
 
+import dataclasses
 import math
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from absl import flags
 
-from tf2cases import quiet
 from tf2cases.configs.evaluation import FEATURES, LEAST_PICTURES, SURE
 from tf2cases.errors import UsageError
 from tf2cases.programs import case_programs
-from tf2cases.programs.program import required
+
+REQUIRED = ("workdir",)
 
 
 def define(values: flags.FlagValues) -> None:
@@ -34,25 +34,18 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("samples", 10000, "Number of pictures to generate.", flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of the latents and of the choice of training pictures.", flag_values=values)
     flags.DEFINE_bool("every_checkpoint", False, "Evaluate all checkpoints that are kept.", flag_values=values)
-    flags.DEFINE_bool(
-        "keep_best",
-        False,
-        "Evaluate all checkpoints, and copy the best to WORKDIR/best as a run of its own.",
-        flag_values=values,
-    )
+    best = "Evaluate all checkpoints, and copy the best to WORKDIR/best as a run of its own."
+    flags.DEFINE_bool("keep_best", False, best, flag_values=values)
     flags.DEFINE_string("features", "auto", f"Features to compare: one of {', '.join(FEATURES)}.", flag_values=values)
-    flags.DEFINE_string(
-        "classifier",
-        None,
+    classifier = (
         "Workdir of the MNIST CNN that judges digits; default: runs/DATASET_cnn_best. With --features=inception its "
-        "weights, as classify_image takes them; default: 2015.",
-        flag_values=values,
+        "weights, as classify_image takes them; default: 2015."
     )
+    flags.DEFINE_string("classifier", None, classifier, flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
-    path = required(values, "workdir")
-    every = values.every_checkpoint or values.keep_best
+    path, every = values.workdir, values.every_checkpoint or values.keep_best
     for name, least in {"samples": LEAST_PICTURES, "seed": 0}.items():
         if values[name].value < least:
             raise UsageError(f"--{name} is {values[name].value}, but must be at least {least}.")
@@ -60,29 +53,24 @@ def main(values: flags.FlagValues) -> None:
         raise UsageError(f"--features is {values.features!r}, but must be one of {', '.join(FEATURES)}.")
     if every and values.step is not None:
         raise UsageError(f"--step is {values.step}, but must not be given where every checkpoint is evaluated.")
-    quiet.import_tensorflow()
-    from tf2cases import cases
+    case = case_programs.restore(values)
     from tf2cases.evaluation import gan, picture_features
 
-    case = cases.restore(path, values.step)
     config = case.config
     if not (hasattr(case, "generate") and hasattr(case, "latents")):
         raise UsageError(
             f"--workdir is {path!r}, but it holds a run of the case {config.case!r}, which generates no pictures; "
             "it must be a DCGAN's."
         )
-    source = gan.load_pictures(case, values.data_dir)
-    data_dir = config.data_dir if values.data_dir is None else values.data_dir
-    features = picture_features.make(
-        values.features, config.dataset, data_dir, case.info["image_shape"], values.classifier
-    )
+    if values.data_dir is not None:
+        config = dataclasses.replace(config, data_dir=values.data_dir)
+    source, shape = gan.load_pictures(case, config), case.info["image_shape"]
+    features = picture_features.make(values.features, config.dataset, config.data_dir, shape, values.classifier)
     print(f"Features: {features.name}{'' if features.comparable else '; not comparable with published FID'}.")
     real = len(source.train["images"])
     if real < values.samples:
-        print(
-            f"{config.dataset} has {real:,} training pictures, so that many are generated, not {values.samples:,}: the "
-            "floor is to have as many."
-        )
+        fewer = f"so that many are generated, not {values.samples:,}: the floor is to have as many."
+        print(f"{config.dataset} has {real:,} training pictures, {fewer}")
     evaluation = gan.Evaluation(case, source, features, min(values.samples, real), values.seed)
     print(
         f"Real against real, {evaluation.samples:,} training pictures against {len(source.test['images']):,} held-out "
@@ -96,7 +84,7 @@ def main(values: flags.FlagValues) -> None:
         print("\n".join(_sentences(record)))
         return
     records = []
-    for record in gan.measure_all(evaluation, case, path, _passed_over):
+    for record in gan.measure_all(evaluation, case, path):
         if not records:
             print(_header(record))
         print(_row(record), flush=True)
@@ -107,26 +95,18 @@ def main(values: flags.FlagValues) -> None:
         print(f"The best is that of step {best['step']:,}; it is kept as the run {gan.keep_best(path, best)}.")
 
 
-def _passed_over(step: int, error: Exception) -> None:
-    print(f"the checkpoint of step {step} is passed over: {error}", file=sys.stderr)
-
-
 def _sentences(record: dict[str, Any]) -> Iterator[str]:
     """What is printed of one checkpoint."""
     times = f"{record['times_real']:.2f} times real against real" if record["times_real"] else "real is at 0"
     yield f"  Frechet distance: {record['frechet']:.5g}, {times}"
     yield f"  kernel distance: {_with_error(record['kernel'], record['kernel_error'])}"
     if "classes" in record:
-        most = math.log(len(record["classes"]))
-        yield (
-            f"  the classifier is sure (at least {SURE:.0%}) of {record['sure']:.1%} of them, and of "
-            f"{record['sure_real']:.1%} of the held-out pictures"
-        )
+        held_out = f"{record['sure_real']:.1%} of the held-out pictures"
+        yield f"  the classifier is sure (at least {SURE:.0%}) of {record['sure']:.1%} of them, and of {held_out}"
         yield "  what it takes them for: " + ", ".join(f"{n}: {c:,}" for n, c in record["classes"].items())
-        yield (
-            f"  entropy of that: {record['entropy']:.3f} of at most {most:.3f} nats "
-            f"({record['entropy'] / math.log(2):.3f} of {most / math.log(2):.3f} bits)"
-        )
+        entropy, most = record["entropy"], math.log(len(record["classes"]))
+        bits = f"{entropy / math.log(2):.3f} of {most / math.log(2):.3f} bits"
+        yield f"  entropy of that: {entropy:.3f} of at most {most:.3f} nats ({bits})"
 
 
 def _header(record: dict[str, Any]) -> str:

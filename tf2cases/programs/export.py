@@ -5,9 +5,9 @@ python -m bin.export --workdir=runs/mnist_cnn --export_dir=exports
 
 from absl import flags
 
-from tf2cases import quiet
 from tf2cases.programs import case_programs
-from tf2cases.programs.program import required
+
+REQUIRED = ("workdir",)
 
 
 def define(values: flags.FlagValues) -> None:
@@ -16,10 +16,6 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
-    workdir = required(values, "workdir")
-    quiet.import_tensorflow()
-    from tf2cases import cases
-
-    case = cases.restore(workdir, values.step)
+    case = case_programs.restore(values)
     path = case_programs.export_case(case, values.export_dir, warmup=not values.no_warmup)
     print(f"Done: {case.config.name} at step {int(case.step):,} is exported to {path}.")

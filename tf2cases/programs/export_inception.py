@@ -17,7 +17,7 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
-    model = inception_programs.load_model(values, values.top_k)
+    model = inception_programs.load_model(values)
     from tf2cases.serving import export
 
     directory = os.path.join(values.export_dir, "inception_v3")

@@ -1,6 +1,6 @@
 """What the programs share that ask an exported model."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -9,17 +9,28 @@ from tf2cases import quiet
 from tf2cases.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tf2cases.serving.model import Model
 
 
 def define_model(values: flags.FlagValues) -> None:
     """Defines --model, the export that a program asks."""
-    flags.DEFINE_string(
-        "model",
-        None,
-        "Exported model: exports/NAME, whose newest version is used, or the directory of one version.",
-        flag_values=values,
-    )
+    text = "Exported model: exports/NAME, whose newest version is used, or the directory of one version."
+    flags.DEFINE_string("model", None, text, flag_values=values)
+
+
+def define_drawing(values: flags.FlagValues, out: str, count: str) -> None:
+    """Defines the flags of a program that draws pictures: --model, --out, --count and --seed, of the random latents.
+
+    Args:
+      values: where they are defined.
+      out, count: help texts.
+    """
+    define_model(values)
+    flags.DEFINE_string("out", None, out, flag_values=values)
+    flags.DEFINE_integer("count", None, count, lower_bound=1, upper_bound=10_000, flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of the latents.", lower_bound=0, flag_values=values)
 
 
 def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | None = None) -> "Model":
@@ -44,3 +55,24 @@ def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | 
                 f"{name}({', '.join(inputs)}), only {', '.join(model.signatures)}."
             )
     return model
+
+
+def ask(model: "Model", signature: str, paths: Sequence[str], pictures: Sequence[bytes]) -> "dict[str, np.ndarray]":
+    """Asks a signature that takes nothing but picture files.
+
+    Args:
+      model: see `load`.
+      signature: its name.
+      paths, pictures: names and content of the files.
+
+    Raises:
+      UsageError: the model refuses a file; it is named.
+    """
+    try:
+        return model.call(signature, image_bytes=pictures)
+    except UsageError as error:
+        if len(paths) == 1:
+            raise UsageError(f"{paths[0]}: {error}") from error
+        for path, picture in zip(paths, pictures, strict=True):
+            ask(model, signature, [path], [picture])
+        raise

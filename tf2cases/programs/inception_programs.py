@@ -1,5 +1,6 @@
 """What the programs around Inception-v3 share: its weights and the names of its classes."""
 
+import itertools
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,16 +20,14 @@ def define_weights(values: flags.FlagValues) -> None:
     """Defines the flags that select weights and class names."""
     flags.DEFINE_string("weights", "2015", WEIGHTS_HELP, flag_values=values)
     flags.DEFINE_string("weights_dir", WEIGHTS_DIR, WEIGHTS_DIR_HELP, flag_values=values)
-    flags.DEFINE_string(
-        "labels",
-        None,
+    text = (
         "File with the names of the classes: the label map of 2015 (.pbtxt, with its human label map beside it) or a "
-        "class index (.json); or `numbers`. Default: a file beside the weights or in --weights_dir.",
-        flag_values=values,
+        "class index (.json); or `numbers`. Default: a file beside the weights or in --weights_dir."
     )
+    flags.DEFINE_string("labels", None, text, flag_values=values)
 
 
-def load_model(values: flags.FlagValues, top_k: int) -> "InceptionV3":
+def load_model(values: flags.FlagValues) -> "InceptionV3":
     """The model that the flags select; prints which tensors of the weights file are left over.
 
     Raises:
@@ -44,7 +43,7 @@ def load_model(values: flags.FlagValues, top_k: int) -> "InceptionV3":
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
         print(f"{loaded.source}: every variable is assigned; left over are {names}{more}.")
     names = class_names(values, loaded.network.classes, loaded.source)
-    return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, top_k)
+    return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, values.top_k)
 
 
 def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence[str]:
@@ -60,19 +59,17 @@ def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence
     """
     from tf2cases.inception_v3 import labels, weights
 
-    given, weights_dir = values.labels, values.weights_dir
     if not classes:
         return ()
-    if given and given != "numbers":
-        return labels.class_names(given, classes)
-    if given != "numbers":
-        for folder in (os.path.dirname(source), weights_dir):
-            for file in (labels.LABEL_MAP, labels.CLASS_INDEX):
-                path = os.path.join(folder, file)
-                # The order of the graph of 2015 is in the label map only.
-                if os.path.exists(path) and (classes <= 1001 or file == labels.LABEL_MAP):
-                    return labels.class_names(path, classes)
+    if values.labels not in (None, "numbers"):
+        return labels.class_names(values.labels, classes)
+    if values.labels is None:
+        # The order of the graph of 2015 is in the label map only.
+        files = (labels.LABEL_MAP, labels.CLASS_INDEX) if classes <= 1001 else (labels.LABEL_MAP,)
+        for folder, file in itertools.product((os.path.dirname(source), values.weights_dir), files):
+            if os.path.exists(path := os.path.join(folder, file)):
+                return labels.class_names(path, classes)
         if source != "random":
             published = weights.CLASS_INDEX if classes <= 1001 else weights.LABEL_MAP
-            return labels.class_names(weights.find(published, weights_dir), classes)
+            return labels.class_names(weights.find(published, values.weights_dir), classes)
     return [f"class {number}" for number in range(classes)]

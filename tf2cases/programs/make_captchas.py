@@ -9,7 +9,6 @@ import os
 import time
 
 import imageio.v3 as imageio
-import numpy as np
 from absl import flags
 
 from tf2cases import viz
@@ -18,7 +17,8 @@ from tf2cases.data.captchas.folder import label_of
 from tf2cases.data.captchas.listing import CONTACT_SHEET
 from tf2cases.data.captchas.text import NAMED
 from tf2cases.errors import UsageError
-from tf2cases.programs.program import required
+
+REQUIRED = ("out",)
 
 _ON_SHEET = 20
 
@@ -37,14 +37,12 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
-    out = required(values, "out")
     for name in ("count", "workers"):
         if values[name].value < 1:
             raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
-    count = values.count
-    kind = generated.make_kind(
-        values.charset, values.length, values.width, values.height, generated.FILES_STREAM, values.seed
-    )
+    out, count = values.out, values.count
+    size = values.width, values.height
+    kind = generated.make_kind(values.charset, values.length, *size, generated.FILES_STREAM, values.seed)
     writer.prepare(out, values.overwrite)
     started = time.perf_counter()
     try:
@@ -55,8 +53,7 @@ def main(values: flags.FlagValues) -> None:
         ) from error
     seconds = time.perf_counter() - started
     shown = paths[:_ON_SHEET]
-    pictures = np.stack([imageio.imread(path) for path in shown])
-    sheet = viz.labelled(pictures, [label_of(path) for path in shown])
+    sheet = viz.labelled([imageio.imread(path) for path in shown], [label_of(path) for path in shown])
     viz.write_png(os.path.join(out, CONTACT_SHEET), sheet)
     writer.finish(out, kind, count)
     print(f"{count:,} captchas in {out}, drawn and written in {seconds:.1f} s: {count / seconds:,.0f} pictures/s.")

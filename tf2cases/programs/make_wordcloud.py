@@ -16,7 +16,7 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable
+from typing import TextIO
 
 from absl import flags
 
@@ -86,36 +86,34 @@ def main(values: flags.FlagValues) -> None:
     started = time.perf_counter()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Chinese is no reason to stop
-    table = values.frequencies
-    if values.text is None and table is None:
+    table, from_text = values.frequencies, values.text is not None
+    if table is None and not from_text:
         raise messages.bilingual_error(
             "--text is missing: expected a text file, or - for standard input; or --frequencies with a CSV table.",
             "（请用 --text 给出文本文件，或用 --frequencies 给出词频表。）",
         )
     clouds.check_target("out", values.out)
-    printed = values.text is not None and table == "-"
-    if values.text is not None and table is not None and not printed:
+    printed = from_text and table == "-"
+    written = from_text and table is not None and not printed
+    if written:
         clouds.check_target("frequencies", table, (".csv",))
     options = _options(values)
-    say = _say_on_stderr if printed else print
-    words = _read(values, options, say) if values.text is not None else _taken(table, options)
+    notes = sys.stderr if printed else sys.stdout
+    words = _read(values, options, notes) if from_text else _taken(table, options)
     if printed:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8")
         print(tables.as_text(words.weights), end="")
-    elif values.text is not None and table is not None:
+    if written:
         wordcloud.write_table(table, words.weights)
     made = wordcloud.draw(words, options)
     made.save(values.out)
     took = time.perf_counter() - started
     size, drawn, font = f"{made.width} x {made.height}", len(made.words), os.path.basename(made.font)
     asked = min(len(words.weights), options.max_words)
-    _tell(
-        say,
-        words.language,
-        f"{values.out}: {size}, {drawn} of {asked} words, {font}, {took:.1f} s.",
-        f"{values.out}：{size}，画出 {asked} 个词中的 {drawn} 个，字体 {font}，{took:.1f} 秒。",
-    )
+    english = f"{values.out}: {size}, {drawn} of {asked} words, {font}, {took:.1f} s."
+    chinese = f"{values.out}：{size}，画出 {asked} 个词中的 {drawn} 个，字体 {font}，{took:.1f} 秒。"
+    _tell(notes, words.language, english, chinese)
 
 
 def _options(values: flags.FlagValues) -> wordcloud.Options:
@@ -128,7 +126,7 @@ def _options(values: flags.FlagValues) -> wordcloud.Options:
     return wordcloud.make_options(values.preset, **given)
 
 
-def _read(values: flags.FlagValues, options: wordcloud.Options, say: Callable[[str], None]) -> wordcloud.Words:
+def _read(values: flags.FlagValues, options: wordcloud.Options, notes: TextIO) -> wordcloud.Words:
     from tqdm import tqdm
 
     with wordcloud.opened(values.text) as text:
@@ -136,17 +134,12 @@ def _read(values: flags.FlagValues, options: wordcloud.Options, say: Callable[[s
         with tqdm(total=text.size, unit="B", unit_scale=True, delay=1, disable=None, leave=False) as bar:
             words = wordcloud.weigh(text, options, bar.update)
     top = list(words.weights.items())[:5]
-    shown = ", ".join(
-        f"{word} {weight:,}" if isinstance(weight, int) else f"{word} {weight:.3g}" for word, weight in top
-    )
+    shown = ", ".join(f"{word} {weight:{',' if isinstance(weight, int) else '.3g'}}" for word, weight in top)
     read = f"{text.size:,} bytes of {text.encoding}, read as {_SPOKEN[words.language]}"
-    _tell(
-        say,
-        words.language,
-        f"{values.text}: {read}; {words.different:,} different words, led by {shown}.",
-        f"{values.text}：{text.size:,} 字节，{text.encoding} 编码，按中文处理；"
-        f"{words.different:,} 个不同的词，最重的是 {shown}。",
-    )
+    english = f"{values.text}: {read}; {words.different:,} different words, led by {shown}."
+    chinese = f"{values.text}：{text.size:,} 字节，{text.encoding} 编码，按中文处理；"
+    chinese += f"{words.different:,} 个不同的词，最重的是 {shown}。"
+    _tell(notes, words.language, english, chinese)
     return words
 
 
@@ -156,11 +149,7 @@ def _taken(table: str, options: wordcloud.Options) -> wordcloud.Words:
     return wordcloud.Words(weights, spoken, len(weights))
 
 
-def _tell(say: Callable[[str], None], spoken: str, english: str, chinese: str) -> None:
-    say(english)
+def _tell(notes: TextIO, spoken: str, english: str, chinese: str) -> None:
+    print(english, file=notes)
     if spoken == "zh":
-        say(chinese)
-
-
-def _say_on_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
+        print(chinese, file=notes)

@@ -20,12 +20,11 @@ from absl import flags
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports
-from tf2cases.programs.program import required
 
 if TYPE_CHECKING:
     from tf2cases.serving.model import Model
 
-POSITIONAL = "PICTURE..."
+REQUIRED, POSITIONAL = ("model",), "PICTURE..."
 
 _PREFERRED_SIGNATURES = ("classify_bytes", "read_bytes")
 _CERTAINTIES = ("confidence", "probability", "probabilities")
@@ -33,36 +32,19 @@ _CERTAINTIES = ("confidence", "probability", "probabilities")
 
 def define(values: flags.FlagValues) -> None:
     exports.define_model(values)
-    flags.DEFINE_bool(
-        "json", False, "Print one JSON object per line, with every output of the model.", flag_values=values
-    )
+    flags.DEFINE_bool("json", False, "Print a JSON object per line, with all outputs of the model.", flag_values=values)
 
 
 def main(values: flags.FlagValues, paths: list[str]) -> None:
-    model_path = required(values, "model")
     if not paths:
         raise UsageError("no picture is given: name at least one picture file.")
     pictures = [picture_files.read(path) for path in paths]
-    model = exports.load(model_path)
-    signature = _bytes_signature(model)
-    try:
-        outputs = model.call(signature, image_bytes=pictures)
-    except UsageError:
-        _find_the_bad_one(model, signature, paths, pictures)
-        raise
+    model = exports.load(values.model)
+    outputs = exports.ask(model, _bytes_signature(model), paths, pictures)
     outputs = {name: value for name, value in outputs.items() if not name.endswith("_bytes")}
     for row, path in enumerate(paths):
         answer = {name: value[row] for name, value in outputs.items()}
         print(_as_json(path, answer) if values.json else _as_line(path, answer))
-
-
-def _find_the_bad_one(model: "Model", signature: str, paths: list[str], pictures: list[bytes]) -> None:
-    """Raises a UsageError that names the first file which the model's own decoder refuses."""
-    for path, picture in zip(paths, pictures, strict=True):
-        try:
-            model.call(signature, image_bytes=[picture])
-        except UsageError as error:
-            raise UsageError(f"{path}: {error}") from error
 
 
 def _bytes_signature(model: "Model") -> str:
@@ -78,22 +60,16 @@ def _bytes_signature(model: "Model") -> str:
 
 def _as_line(path: str, answer: dict[str, Any]) -> str:
     """Tab-separated: the path, the first string that the model says of the picture, then how sure it is."""
-    texts = [_plain(value) for value in answer.values() if _is_text(value)]
+    texts = [_plain(value) for value in answer.values() if isinstance(value, bytes)]
     certainty = _certainty(answer)
     return "\t".join([path, *texts[:1], *([] if certainty is None else [f"{certainty:.4f}"])])
 
 
 def _as_json(path: str, answer: dict[str, Any]) -> str:
-    record = {"path": path, **{name: _plain(value) for name, value in answer.items()}}
     certainty = _certainty(answer)
     if certainty is not None and not {"confidence", "probability"} & set(answer):
-        record["probability"] = certainty
-    return json.dumps(record, ensure_ascii=False)
-
-
-def _is_text(value: Any) -> bool:
-    """Whether a row of an output is one string."""
-    return np.ndim(value) == 0 and isinstance(value, bytes)
+        answer = {**answer, "probability": certainty}
+    return json.dumps({"path": path, **answer}, ensure_ascii=False, default=_plain)
 
 
 def _certainty(answer: dict[str, Any]) -> float | None:
@@ -102,9 +78,5 @@ def _certainty(answer: dict[str, Any]) -> float | None:
 
 
 def _plain(value: Any) -> Any:
-    """Arrays and bytes to what JSON can hold."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return _plain(value.tolist()) if hasattr(value, "tolist") else value
+    """Arrays, NumPy's numbers and bytes to what JSON can hold."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value.tolist()

@@ -13,37 +13,22 @@ from absl import flags
 from tf2cases import viz
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports
-from tf2cases.programs.program import required
+
+REQUIRED = ("model", "out")
 
 
 def define(values: flags.FlagValues) -> None:
-    exports.define_model(values)
-    flags.DEFINE_string("out", None, "PNG file to write.", flag_values=values)
-    flags.DEFINE_integer(
-        "grid",
-        None,
-        "Rows and columns of a grid; default: 20 for two latent variables, unless --count is given.",
-        lower_bound=1,
-        upper_bound=200,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "count",
-        None,
-        "Number of random pictures instead; default: 100 for other than two latent variables, unless --grid is given.",
-        lower_bound=1,
-        upper_bound=10_000,
-        flag_values=values,
-    )
-    flags.DEFINE_integer("seed", 0, "Seed of the random pictures.", lower_bound=0, flag_values=values)
+    count = "Number of random pictures instead; default: 100 for other than two latent variables without --grid."
+    exports.define_drawing(values, "PNG file to write.", count)
+    grid = "Rows and columns of a grid; default: 20 for two latent variables without --count."
+    flags.DEFINE_integer("grid", None, grid, lower_bound=1, upper_bound=200, flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
-    path, out = required(values, "model"), required(values, "out")
-    side, count = values.grid, values.count
+    out, side, count = values.out, values.grid, values.count
     if side and count:
         raise UsageError(f"--grid={side} and --count={count} were both given, but only one of them can be.")
-    model = exports.load(path, "a variational autoencoder", {"decode": ["z"]})
+    model = exports.load(values.model, "a variational autoencoder", {"decode": ["z"]})
     from tf2cases.cases import vae
 
     latent_dim = model.signatures["decode"]["z"].shape[1]

@@ -1,17 +1,17 @@
 """A trained model to a SavedModel that a server can pick up at any moment."""
 
 import os
-import shutil
 import sys
 import tempfile
-import uuid
 
 import tensorflow as tf
 
+from tf2cases import files
 from tf2cases.errors import RunError
-from tf2cases.files import sync
 from tf2cases.serving import rules, verify
 from tf2cases.serving import warmup as warmup_file
+
+_UNFINISHED = "version"  # servers ignore names that are no numbers
 
 
 def export(signatures, requests, directory, *, warmup=True, tolerance=1e-5):
@@ -37,27 +37,23 @@ def export(signatures, requests, directory, *, warmup=True, tolerance=1e-5):
       RunError: the disk is full, or the export does not answer as the live model does.
     """
     directory = os.path.abspath(directory)
-    temporary = os.path.join(directory, f".tmp-{uuid.uuid4().hex}")
     try:
         functions = {name: function.get_concrete_function() for name, function in signatures.items()}
         rules.check(functions)
         answers = _live_answers(signatures, functions, requests)
-        os.makedirs(directory, exist_ok=True)
-        os.mkdir(temporary)
-        _save(functions, temporary)
-        if warmup:
-            _write_warmup(temporary, os.path.basename(directory), answers)
-        with tempfile.TemporaryDirectory() as place:
-            expected = os.path.join(place, "expected.npz")
-            verify.save(expected, answers)
-            verify.in_fresh_process(temporary, expected, tolerance)
-        _flush(temporary)
-        return _rename_to_next_version(temporary, directory)
+        files.sweep(directory, _UNFINISHED)
+        with files.temporary_folder(directory, _UNFINISHED) as temporary:
+            _save(functions, temporary)
+            if warmup:
+                _write_warmup(temporary, os.path.basename(directory), answers)
+            with tempfile.TemporaryDirectory() as place:
+                expected = os.path.join(place, "expected.npz")
+                verify.save(expected, answers)
+                verify.in_fresh_process(temporary, expected, tolerance)
+            return _publish_as_next_version(temporary, directory)
     except (OSError, tf.errors.OpError) as error:
         what = getattr(error, "strerror", None) or str(error)
         raise RunError(f"the export to {directory} failed, and nothing was changed there: {what}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)  # gone already if all went well
 
 
 def versions(directory):
@@ -84,7 +80,7 @@ def _live_answers(signatures, functions, requests):
         specs = rules.input_specs(function)
         if set(requests[name]) != set(specs):
             raise RunError(f"the request for {name!r} has {sorted(requests[name])}, but must have {sorted(specs)}.")
-        request = {key: tf.convert_to_tensor(requests[name][key], spec.dtype) for key, spec in specs.items()}
+        request = {key: tf.convert_to_tensor(requests[name][key], spec.dtype).numpy() for key, spec in specs.items()}
         for rows in (1, None):
             inputs = {key: value[:rows] for key, value in request.items()}
             counts = {key: len(value) for key, value in inputs.items()}
@@ -92,14 +88,10 @@ def _live_answers(signatures, functions, requests):
                 raise RunError(
                     f"the request for {name!r} has {counts} rows, but must have at least 2, equally many each."
                 )
-            outputs = _arrays(function(**inputs))
+            outputs = verify.call(function, inputs)
             rules.check_answer(name, outputs)
-            answers.append((name, _arrays(inputs), outputs))
+            answers.append((name, inputs, outputs))
     return answers
-
-
-def _arrays(tensors):
-    return {key: value.numpy() for key, value in tensors.items()}
 
 
 def _save(functions, directory):
@@ -121,21 +113,13 @@ def _write_warmup(directory, model_name, answers):
         )
 
 
-def _flush(directory):
-    """Waits until every file and folder is on the disk, so that a crash cannot leave a version with holes."""
-    for folder, _, names in os.walk(directory):
-        for path in [os.path.join(folder, name) for name in names] + [folder]:
-            sync(path)
-
-
-def _rename_to_next_version(temporary, directory):
+def _publish_as_next_version(temporary, directory):
     version = max(versions(directory), default=0) + 1
     while True:
         target = os.path.join(directory, str(version))
         if not os.path.lexists(target):
             try:
-                os.rename(temporary, target)
-                sync(directory)
+                files.publish(temporary, target)
                 return target
             except OSError:
                 if not os.path.lexists(target):

@@ -43,22 +43,11 @@ def in_fresh_process(directory, path, tolerance):
       RunError: the answers differ, or the export cannot be loaded.
     """
     package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    search = [package_root, os.environ.get("PYTHONPATH")]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, search)),
-        "CUDA_VISIBLE_DEVICES": "-1",  # the live model may hold all of the GPU's memory
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tf2cases.serving.verify", directory, path, repr(tolerance)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    search = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
+    # Without a GPU, because the live model may hold all of its memory.
+    environment = {**os.environ, "PYTHONPATH": search, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [sys.executable, "-m", "tf2cases.serving.verify", directory, path, repr(tolerance)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise RunError(f"the export does not answer as the live model does: {lines[-1]}")
@@ -100,12 +89,9 @@ def compare(directory, path, tolerance):
 
 
 def call(function, inputs):
-    """{output name: array} of a signature; floating inputs take the signature's dtype."""
-    return {key: value.numpy() for key, value in function(**_tensors(inputs)).items()}
-
-
-def _tensors(inputs):
-    return {key: tf.constant(value) for key, value in inputs.items()}
+    """{output name: array} of a signature that is asked with {input name: array}."""
+    outputs = function(**{key: tf.constant(value) for key, value in inputs.items()})
+    return {key: value.numpy() for key, value in outputs.items()}
 
 
 def _load(path):
