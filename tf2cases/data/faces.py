@@ -12,7 +12,6 @@ from tf2cases.data import tfds
 from tf2cases.data.pictures import dataset
 from tf2cases.data.pictures.archive import ENDINGS
 from tf2cases.data.pictures.folder import PictureFolder, Readers
-from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 
 
@@ -51,35 +50,18 @@ SETS = {
 }
 
 
-def load(
-    name: str,
-    data_dir: str,
-    size: int = 64,
-    channels: int | None = 3,
-    crop: str | int | None = None,
-    cache_dir: str = "data",
-    max_bad_images: int = 0,
-) -> Source:
-    """Loads CelebA ("celeba") or Labeled Faces in the Wild ("lfw").
+def find(name: str, data_dir: str) -> dataset.Collection:
+    """Finds the pictures of CelebA ("celeba") or Labeled Faces in the Wild ("lfw").
 
     Looks for, in this order: DATA_DIR itself as an archive; in DATA_DIR/NAME, DATA_DIR and a folder Img in either, the
     publisher's archive (also one of a subset, such as celeba_10000.tgz), or a folder called like it; DATA_DIR/NAME or
     DATA_DIR as the folder of the pictures; a prepared TFDS set in DATA_DIR, then in TFDS' default directory; a download
     with TFDS. A subset, or pictures of another size, will do.
 
-    Returns:
-      Source, as `dataset.load`.
-
     Raises:
-      UsageError: as `dataset.load`, or nothing was found and the network is out of reach.
-      RunError: the download failed, or the disk is full.
+      UsageError: nothing was found and the network is out of reach.
+      RunError: the download failed.
     """
-    pictures = find(name, data_dir)
-    return dataset.load(name, pictures, size, channels, crop, cache_dir, max_bad_images, SETS[name].whole)
-
-
-def find(name: str, data_dir: str) -> dataset.Collection:
-    """The collection of pictures that `load` prepares, with its errors."""
     data_dir = os.path.expanduser(data_dir)
     if data_dir and os.path.isfile(data_dir):
         return dataset.collection(data_dir)
