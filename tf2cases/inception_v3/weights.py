@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import files, nn
-from tf2cases.configs.inception_v3 import WEIGHTS, WEIGHTS_DIR
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR, check_weights
 from tf2cases.data import download
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import frozen_graph, keras_weights, labels, slim_weights
@@ -90,13 +90,13 @@ def load(weights, weights_dir=WEIGHTS_DIR, seed=0):
       UsageError: there are no such weights, the network is out of reach, or a file is damaged or of another network.
       RunError: a download broke off.
     """
+    check_weights(weights)
     if weights == "random":
         network = Network(1000)
         network.create((None, *IMAGE_SHAPE), nn.random.fold(seed, "weights"))
         return Loaded(network, KERAS, weights, ())
     path = find(PUBLISHED[weights], weights_dir) if weights in PUBLISHED else weights
     if path.endswith(".h5"):
-        _require_file(path)
         tensors, names = keras_weights.read(path, Network(0).units())
         return _loaded(path, tensors, names, KERAS)
     if path.endswith(".pb"):
@@ -140,11 +140,6 @@ def _unpack(archive, folder):
 
 def _load_checkpoint(path):
     path = path.removesuffix(".index")
-    if not os.path.exists(path) and not os.path.exists(f"{path}.index"):
-        raise UsageError(
-            f"--weights is {path!r}, but must be one of {', '.join(WEIGHTS)}, or the path of a .pb, .h5 or checkpoint "
-            "file."
-        )
     try:
         reader = tf.train.load_checkpoint(path)
         tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
@@ -156,13 +151,6 @@ def _load_checkpoint(path):
         raise UsageError(f"{path} is not a checkpoint of TF-Slim's Inception-v3.")
     tensors, names = slim_weights.read(tensors, Network(0))
     return _loaded(path, tensors, names, SLIM)
-
-
-def _require_file(path):
-    if not os.path.isfile(path):
-        raise UsageError(
-            f"--weights is {path!r}, but there is no such file; it must be there, or one of {', '.join(WEIGHTS)}."
-        )
 
 
 def _loaded(source, tensors, names, preprocessing):
