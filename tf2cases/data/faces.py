@@ -4,9 +4,10 @@ import contextlib
 import dataclasses
 import fnmatch
 import hashlib
+import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tf2cases.data import tfds
 from tf2cases.data.pictures import dataset
@@ -79,20 +80,16 @@ def find(name: str, data_dir: str) -> dataset.Collection:
 
 def _archive_or_folder(folder: str, faces: Faces) -> str | None:
     """The path of the likeliest archive in a folder, else of the likeliest folder with such pictures, else None."""
-    if not os.path.isdir(folder):
-        return None
-    entries = sorted(os.listdir(folder))
-    for stem in faces.stems:
-        for entry in entries:
-            path, name = os.path.join(folder, entry), entry.lower()
-            if any(fnmatch.fnmatch(name, stem + ending) for ending in ENDINGS) and os.path.isfile(path):
-                return path
-    for stem in faces.stems:
-        for entry in entries:
-            path = os.path.join(folder, entry)
-            if fnmatch.fnmatch(entry.lower(), stem) and _holds(path, faces):
-                return path
-    return None
+    paths = [os.path.join(folder, n) for n in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
+
+    def matching(endings: Sequence[str]) -> Iterator[str]:
+        for stem, path in itertools.product(faces.stems, paths):
+            if any(fnmatch.fnmatch(os.path.basename(path).lower(), stem + ending) for ending in endings):
+                yield path
+
+    archives = filter(os.path.isfile, matching(ENDINGS))
+    folders = (path for path in matching([""]) if _holds(path, faces))
+    return next(itertools.chain(archives, folders), None)
 
 
 def _holds(folder: str, faces: Faces) -> bool:

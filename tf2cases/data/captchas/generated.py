@@ -84,19 +84,13 @@ def load(
 def _labels(kind: Kind, count: int) -> np.ndarray:
     """uint8 [count, length]; drawn again rather than stored, which takes microseconds a picture."""
     draws, charset = drawing.Draws(), Charset(kind.characters)
-    labels = np.empty([count, kind.length], np.uint8)
-    for i in range(count):
-        labels[i] = charset.encode(kind.text(i, draws), kind.length)
-    return labels
+    labels = [charset.encode(kind.text(i, draws), kind.length) for i in range(count)]
+    return np.reshape(labels, [count, kind.length]).astype(np.uint8)
 
 
 def _folder(cache_dir: str, kind: Kind) -> str:
     """Makes the folder for sets of this kind; other parameters or other versions of the packages have another."""
-    parameters = {
-        "characters": kind.characters,
-        "length": kind.length,
-        "width": kind.width,
-        "height": kind.height,
+    parameters = {name: value for name, value in vars(kind).items() if name not in ("stream", "seed")} | {
         "format": "files *.u8: uint8 [N, height, width], appended to; the file's size tells N",
         "versions": drawing.versions(),
     }
