@@ -42,7 +42,7 @@ def compare(form: str, workers: int, count: int, pictures: int) -> dict[str, lis
 
     package = ImageCaptcha(160, 60)
     bare = package.generate if form == "png" else package.generate_image
-    kind = generated.make_kind("digits", 4, 160, 60, generated.FILES_STREAM, 0)
+    kind = generated.make_kind(generated.FILES_STREAM, 0)
     with Workers(workers) as pool:
 
         def drawn(number: int) -> int:

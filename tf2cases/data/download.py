@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import re
 import urllib.request
 from http.client import HTTPMessage
 
@@ -57,9 +58,5 @@ def fetch(url: str, path: str, md5: str | None = None, help: str = "") -> None:
 
 
 def _sent_md5(headers: HTTPMessage) -> str | None:
-    for value in headers.get_all("x-goog-hash", []):
-        for item in value.split(","):
-            kind, _, digest = item.strip().partition("=")
-            if kind == "md5":
-                return base64.b64decode(digest).hex()
-    return None
+    found = re.search(r"md5=([\w+/=]+)", " ".join(headers.get_all("x-goog-hash", [])))
+    return base64.b64decode(found[1]).hex() if found else None

@@ -68,15 +68,14 @@ def read_label_map(path):
     """
     text, nodes = re.sub("#.*", "", _read(path)), {}
     for match in _ENTRY.finditer(text):
-        where = f"{path}, line {text.count(chr(10), 0, match.start()) + 1}"
-        node, synset = match["node"], match["synset"]
+        line, node, synset = text.count("\n", 0, match.start()) + 1, match["node"], match["synset"]
         if not node or not synset:
             raise UsageError(
-                f"{where}: there is {match[0][:40]!r}, but must be entry {{ target_class: NODE target_class_string: "
-                '"SYNSET" }, a synset being like n01440764.'
+                f"{path}, line {line}: there is {match[0][:40]!r}, but must be entry {{ target_class: NODE "
+                'target_class_string: "SYNSET" }, a synset being like n01440764.'
             )
         if int(node) in nodes:
-            raise UsageError(f"{where}: node {node} is there twice.")
+            raise UsageError(f"{path}, line {line}: node {node} is there twice.")
         nodes[int(node)] = synset
     if not nodes:
         raise UsageError(f"{path} has no entry, but must have one for each class.")

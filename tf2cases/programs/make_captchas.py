@@ -43,7 +43,7 @@ def main(values: flags.FlagValues) -> None:
             raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
     count = values.count
     kind = generated.make_kind(
-        values.charset, values.length, values.width, values.height, generated.FILES_STREAM, values.seed
+        generated.FILES_STREAM, values.seed, values.charset, values.length, values.width, values.height
     )
     writer.prepare(out, values.overwrite)
     started = time.perf_counter()
