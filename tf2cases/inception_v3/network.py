@@ -6,6 +6,7 @@ has stride 1 (the table: 2) and a pool after it (the table: a sixth convolution)
 the order is that of the table and of Keras.
 """
 
+import collections
 import typing
 
 import tensorflow as tf
@@ -238,11 +239,10 @@ class Network(nn.Layer):
 
 def _named(parts):
     """[(name, part)], each kind counted on its own: conv, conv_1, ..., pool, ...; a list is a `tower`."""
-    counts, named = {}, []
+    counts, named = collections.Counter(), []
     for part in parts:
         kind = "tower" if isinstance(part, list) else part.kind
-        count = counts.setdefault(kind, 0)
-        named.append((f"{kind}_{count}" if count else kind, part))
+        named.append((f"{kind}_{counts[kind]}" if counts[kind] else kind, part))
         counts[kind] += 1
     return named
 

@@ -102,8 +102,8 @@ def load(
       RunError: the disk is full.
     """
     options.check_size(size)
-    pictures = find(data_dir)
     wanted = {"size": size, "channels": channels, "crop": options.parse_crop(crop)}
+    pictures = find(data_dir)
     key = {"fingerprint": pictures.fingerprint(), "decoding": _DECODING, **wanted}
     made = prepared.load(cache_dir, name, key, functools.partial(_make, pictures=pictures, **wanted))
     bad = made.facts["bad"]

@@ -137,15 +137,11 @@ def _read_manifest(folder: str, key_hash: str) -> dict | None:
     try:
         with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="surrogateescape") as file:
             manifest = json.load(file)
-        if manifest["key_sha256"] != key_hash:
-            return None
-        for split in SPLITS:
-            expected = manifest["counts"][split] * math.prod(manifest["image_shape"])
-            if os.path.getsize(_array(folder, split)) != expected:
-                return None
+        picture_bytes = math.prod(manifest["image_shape"])
+        whole = all(os.path.getsize(_array(folder, s)) == manifest["counts"][s] * picture_bytes for s in SPLITS)
+        return manifest if whole and manifest["key_sha256"] == key_hash else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return manifest
 
 
 def _array(folder: str, split: str) -> str:
