@@ -87,7 +87,8 @@ def test_prepared_set_comes_after_idx_files(tmp_path, monkeypatch):
         "test": {"image": test_images[..., None], "label": test_labels.astype(np.int64)},
     }
     asked = []
-    monkeypatch.setattr(tfds, "load_prepared", lambda *args: asked.append(args) or splits)
+    monkeypatch.setattr(tfds, "find_prepared", lambda *args: asked.append(args) or "folder")
+    monkeypatch.setattr(tfds, "read", {"folder": splits}.get)
     assert_holds(mnist.load("mnist", str(tmp_path)), arrays(offset=3))
     assert asked == [("mnist", [str(tmp_path), str(tmp_path / "tfds-default")])]
     store(tmp_path)
@@ -103,7 +104,8 @@ def test_prepared_set_comes_after_idx_files(tmp_path, monkeypatch):
     ],
 )
 def test_refuses_a_prepared_set_of_another_kind(monkeypatch, splits, message):
-    monkeypatch.setattr(tfds, "load_prepared", lambda *args: splits)
+    monkeypatch.setattr(tfds, "find_prepared", lambda *args: "folder")
+    monkeypatch.setattr(tfds, "read", {"folder": splits}.get)
     with pytest.raises(UsageError, match=message):
         mnist.load("mnist")
 
@@ -113,10 +115,11 @@ def test_download_goes_to_the_data_dir(tmp_path, monkeypatch):
 
     def download(name, data_dir, looked_for):
         asked.append((name, data_dir))
-        images, labels = np.zeros([2, 28, 28, 1], np.uint8), np.array([0, 9])
-        return {split: {"image": images, "label": labels} for split in ("train", "test")}
+        return "folder"
 
+    arrays = {"image": np.zeros([2, 28, 28, 1], np.uint8), "label": np.array([0, 9])}
     monkeypatch.setattr(tfds, "download", download)
+    monkeypatch.setattr(tfds, "read", {"folder": {"train": arrays, "test": arrays}}.get)
     assert len(mnist.load("fashion_mnist", str(tmp_path)).test["labels"]) == 2
     assert asked == [("fashion_mnist", str(tmp_path))]
 

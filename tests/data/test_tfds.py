@@ -51,7 +51,7 @@ def prepared(tmp_path_factory):
 
 
 def test_reads_a_prepared_set_whole(prepared):
-    splits = tfds.load_prepared("mnist", [prepared])
+    splits = tfds.read(tfds.find_prepared("mnist", [prepared]))
     assert set(splits) == {"train", "test"}
     for split, count in (("train", 5), ("test", 2)):
         expected = examples(count)
@@ -69,24 +69,22 @@ def test_mnist_comes_from_a_prepared_set_without_network(prepared, monkeypatch, 
         assert loaded.train["images"].dtype == loaded.train["labels"].dtype == np.uint8
 
 
-def test_newest_version_counts_by_number(tmp_path, monkeypatch):
+def test_newest_version_counts_by_number(tmp_path):
     for version in ("3.0.1", "10.0.0", "9.0.0", "11.0.0.incomplete", "other"):
         folder = tmp_path / "mnist" / version
         folder.mkdir(parents=True)
         (folder / "dataset_info.json").write_text("{}")
         (folder / "features.json").write_text("{}")
     (tmp_path / "mnist" / "12.0.0").mkdir()  # nothing in it
-    monkeypatch.setattr(tfds, "_read", lambda folder: folder)
-    assert tfds.load_prepared("mnist", [tmp_path]) == str(tmp_path / "mnist" / "10.0.0")
+    assert tfds.find_prepared("mnist", [tmp_path]) == str(tmp_path / "mnist" / "10.0.0")
 
 
-def test_first_directory_goes_first(tmp_path, prepared, monkeypatch):
-    monkeypatch.setattr(tfds, "_read", lambda folder: folder)
-    assert tfds.load_prepared("mnist", [tmp_path, prepared]) == str(prepared / "mnist" / "3.0.1")
+def test_first_directory_goes_first(tmp_path, prepared):
+    assert tfds.find_prepared("mnist", [tmp_path, prepared]) == str(prepared / "mnist" / "3.0.1")
 
 
 def test_none_is_prepared(tmp_path):
-    assert tfds.load_prepared("mnist", [tmp_path, tmp_path / "none"]) is None
+    assert tfds.find_prepared("mnist", [tmp_path, tmp_path / "none"]) is None
 
 
 def test_refuses_a_damaged_set(tmp_path):
@@ -94,7 +92,7 @@ def test_refuses_a_damaged_set(tmp_path):
     for record in (tmp_path / "mnist" / "3.0.1").glob("*tfrecord*"):
         record.write_bytes(record.read_bytes()[:-5])
     with pytest.raises(UsageError, match=r"mnist/3.0.1 looks like a prepared .* cannot be read \(.+\)"):
-        tfds.load_prepared("mnist", [tmp_path])
+        tfds.read(tfds.find_prepared("mnist", [tmp_path]))
 
 
 def test_default_dir_is_that_of_tfds(monkeypatch):
@@ -229,9 +227,9 @@ def test_download_prepares_and_reads(monkeypatch, prepared):
 
     monkeypatch.setattr(tfds, "unreachable", lambda url: None)
     monkeypatch.setattr(tensorflow_datasets, "builder", builder)
-    splits = tfds.download("mnist", "some/where")
+    splits = tfds.read(tfds.download("mnist", "some/where", "nothing here"))
     np.testing.assert_array_equal(splits["test"]["label"], [0, 1])
-    tfds.download("mnist")
+    tfds.download("mnist", "", "nothing here")
     assert asked == [("mnist", "some/where"), ("mnist", None)]
 
 
@@ -242,4 +240,4 @@ def test_failed_download_is_one_sentence(monkeypatch):
     monkeypatch.setattr(tfds, "unreachable", lambda url: None)
     monkeypatch.setattr(tensorflow_datasets, "builder", builder)
     with pytest.raises(RunError, match=r"--dataset=mnist: TFDS could not .* in d \(connection reset\)"):
-        tfds.download("mnist", "d")
+        tfds.download("mnist", "d", "nothing here")

@@ -190,7 +190,7 @@ def test_a_truncated_file_is_refused(kind, keras_inception, graph_2015, tmp_path
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere.h5", "nowhere.pb"])
 def test_weights_that_are_not_there_are_named(name, tmp_path):
-    with pytest.raises(UsageError, match=r"nowhere.*(must be one of 2015, keras|it must be there|cannot be read)"):
+    with pytest.raises(UsageError, match=r"nowhere.*must be one of 2015, keras"):
         weights.load(str(tmp_path / name))
 
 

@@ -43,17 +43,15 @@ def test_points_in_space_are_coloured_by_z():
 def test_a_class_keeps_its_colour_whichever_others_are_there():
     points = np.random.default_rng(0).normal(size=(30, 2))
     # Points are drawn with opacity, so the pure colour is in the legend only: a class there, and absent.
-    third = scatter_classes(points, np.full(30, 2), "T", class_names="abc")
+    third = scatter_classes(points, np.full(30, 2), "T", "x", "y", "abc")
     assert _pixels_of(third, canvas.CLASSES[2]) > 0
     assert _pixels_of(third, canvas.CLASSES[0]) == 0
-    alone = scatter_classes(points, np.full(30, 2), "T")
-    assert _pixels_of(alone, canvas.CLASSES[0]) > 0
 
 
-def test_classes_may_be_strings_or_many():
+def test_classes_may_be_called_anything_and_be_many():
     points = np.random.default_rng(0).normal(size=(62, 2))
-    _is_picture(scatter_classes(points[:3], ["cat", "dog", "_$x$"], "T"))
-    _is_picture(scatter_classes(points, np.arange(62), "T", "z1", "z2"))
+    _is_picture(scatter_classes(points[:3], [0, 1, 2], "T", "x", "y", ["cat", "dog", "_$x$"]))
+    _is_picture(scatter_classes(points, np.arange(62), "T", "z1", "z2", range(62)))
 
 
 @pytest.mark.parametrize(
@@ -66,14 +64,23 @@ def test_classes_may_be_strings_or_many():
         (lambda: scatter_with_line([], [], 1, 0, "", "", ""), r"x \[0\], y \[0\], but must"),
         (lambda: scatter_3d([1], [1], [[1]], "xyz", ""), r"x \[1\], y \[1\], z \[1, 1\], but must"),
         (lambda: scatter_3d([1], [1], [1], "xy", ""), r"2 labels, but must be 3"),
-        (lambda: scatter_classes([1, 2], [0, 1], ""), r"points have the shape \[2\], but must be \[N, 2\]"),
-        (lambda: scatter_classes(np.zeros((0, 2)), [], ""), r"shape \[0, 2\], but must be \[N, 2\], N >= 1"),
-        (lambda: scatter_classes([[1, 2]], [0, 1], ""), r"labels have the shape \[2\], but must be \[1\]"),
         (
-            lambda: scatter_classes([[1, 2]], [3], "", class_names="ab"),
+            lambda: scatter_classes([1, 2], [0, 1], "", "", "", "ab"),
+            r"points have the shape \[2\], but must be \[N, 2\]",
+        ),
+        (
+            lambda: scatter_classes(np.zeros((0, 2)), [], "", "", "", "ab"),
+            r"shape \[0, 2\], but must be \[N, 2\], N >= 1",
+        ),
+        (
+            lambda: scatter_classes([[1, 2]], [0, 1], "", "", "", "ab"),
+            r"labels have the shape \[2\], but must be \[1\]",
+        ),
+        (
+            lambda: scatter_classes([[1, 2]], [3], "", "", "", "ab"),
             r"labels lie in 3 to 3, but must be integers in 0 to 1",
         ),
-        (lambda: scatter_classes([[1, 2]], ["a"], "", class_names="ab"), r"labels lie in a to a, but must be integers"),
+        (lambda: scatter_classes([[1, 2]], ["a"], "", "", "", "ab"), r"labels lie in a to a, but must be integers"),
     ],
 )
 def test_scatters_refuse_with_a_sentence(call, message):

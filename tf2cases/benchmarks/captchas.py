@@ -26,7 +26,7 @@ def main(values: flags.FlagValues) -> None:
     from captcha.image import ImageCaptcha
 
     package = ImageCaptcha(160, 60)
-    kind = generated.make_kind("digits", 4, 160, 60, generated.FILES_STREAM, 0)
+    kind = generated.make_kind(generated.FILES_STREAM, 0)
     print(f"{values.workers} workers; median [min .. max]")
     # The bare loop draws without making it grey, or makes PNG files as the package does.
     for form, bare in {"grey": package.generate_image, "png": package.generate}.items():

@@ -3,9 +3,9 @@
 import base64
 import hashlib
 import os
+import re
 import urllib.request
-from http.client import HTTPMessage, HTTPResponse
-from typing import IO
+from http.client import HTTPMessage
 
 from tqdm import tqdm
 
@@ -36,13 +36,18 @@ def fetch(url: str, path: str, md5: str | None = None, help: str = "") -> None:
         raise UsageError(
             f"{url} is out of reach ({reason}); download it elsewhere and put it at {path}. {help}".rstrip()
         )
+    digest, size = hashlib.md5(), 0
     try:
         with urllib.request.build_opener().open(url, timeout=_TIMEOUT) as answer, files.replacing(path) as file:
-            length = answer.headers.get("Content-Length")
-            wanted = md5 or _sent_md5(answer.headers)
-            size, found = _copy(answer, file, os.path.basename(path), int(length) if length else None)
-            if length and size != int(length):
-                raise RunError(f"{url}: {size:,} bytes came, but must be {int(length):,}; try again.")
+            length = int(answer.headers.get("Content-Length", 0))
+            with tqdm.wrapattr(answer, "read", total=length or None, desc=os.path.basename(path)) as body:
+                while chunk := body.read(_CHUNK):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+            if length and size != length:
+                raise RunError(f"{url}: {size:,} bytes came, but must be {length:,}; try again.")
+            wanted, found = md5 or _sent_md5(answer.headers), digest.hexdigest()
             if wanted and found != wanted:
                 raise RunError(
                     f"{url}: the md5 checksum is {found}, but must be {wanted}; was it a page that was sent instead?"
@@ -53,21 +58,5 @@ def fetch(url: str, path: str, md5: str | None = None, help: str = "") -> None:
 
 
 def _sent_md5(headers: HTTPMessage) -> str | None:
-    for value in headers.get_all("x-goog-hash", []):
-        for item in value.split(","):
-            kind, _, digest = item.strip().partition("=")
-            if kind == "md5":
-                return base64.b64decode(digest).hex()
-    return None
-
-
-def _copy(answer: HTTPResponse, file: IO[bytes], name: str, length: int | None) -> tuple[int, str]:
-    """Copies the answer's body to a file with a progress bar: (bytes, md5)."""
-    digest, size = hashlib.md5(), 0
-    with tqdm(total=length, unit="B", unit_scale=True, desc=name) as bar:
-        while chunk := answer.read(_CHUNK):
-            file.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-            bar.update(len(chunk))
-    return size, digest.hexdigest()
+    found = re.search(r"md5=([\w+/=]+)", " ".join(headers.get_all("x-goog-hash", [])))
+    return base64.b64decode(found[1]).hex() if found else None

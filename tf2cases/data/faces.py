@@ -4,15 +4,15 @@ import contextlib
 import dataclasses
 import fnmatch
 import hashlib
+import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tf2cases.data import tfds
 from tf2cases.data.pictures import dataset
 from tf2cases.data.pictures.archive import ENDINGS
 from tf2cases.data.pictures.folder import PictureFolder, Readers
-from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 
 
@@ -51,35 +51,18 @@ SETS = {
 }
 
 
-def load(
-    name: str,
-    data_dir: str,
-    size: int = 64,
-    channels: int | None = 3,
-    crop: str | int | None = None,
-    cache_dir: str = "data",
-    max_bad_images: int = 0,
-) -> Source:
-    """Loads CelebA ("celeba") or Labeled Faces in the Wild ("lfw").
+def find(name: str, data_dir: str) -> dataset.Collection:
+    """Finds the pictures of CelebA ("celeba") or Labeled Faces in the Wild ("lfw").
 
     Looks for, in this order: DATA_DIR itself as an archive; in DATA_DIR/NAME, DATA_DIR and a folder Img in either, the
     publisher's archive (also one of a subset, such as celeba_10000.tgz), or a folder called like it; DATA_DIR/NAME or
     DATA_DIR as the folder of the pictures; a prepared TFDS set in DATA_DIR, then in TFDS' default directory; a download
     with TFDS. A subset, or pictures of another size, will do.
 
-    Returns:
-      Source, as `dataset.load`.
-
     Raises:
-      UsageError: as `dataset.load`, or nothing was found and the network is out of reach.
-      RunError: the download failed, or the disk is full.
+      UsageError: nothing was found and the network is out of reach.
+      RunError: the download failed.
     """
-    pictures = find(name, data_dir)
-    return dataset.load(name, pictures, size, channels, crop, cache_dir, max_bad_images, SETS[name].whole)
-
-
-def find(name: str, data_dir: str) -> dataset.Collection:
-    """The collection of pictures that `load` prepares, with its errors."""
     data_dir = os.path.expanduser(data_dir)
     if data_dir and os.path.isfile(data_dir):
         return dataset.collection(data_dir)
@@ -97,20 +80,16 @@ def find(name: str, data_dir: str) -> dataset.Collection:
 
 def _archive_or_folder(folder: str, faces: Faces) -> str | None:
     """The path of the likeliest archive in a folder, else of the likeliest folder with such pictures, else None."""
-    if not os.path.isdir(folder):
-        return None
-    entries = sorted(os.listdir(folder))
-    for stem in faces.stems:
-        for entry in entries:
-            path, name = os.path.join(folder, entry), entry.lower()
-            if any(fnmatch.fnmatch(name, stem + ending) for ending in ENDINGS) and os.path.isfile(path):
-                return path
-    for stem in faces.stems:
-        for entry in entries:
-            path = os.path.join(folder, entry)
-            if fnmatch.fnmatch(entry.lower(), stem) and _holds(path, faces):
-                return path
-    return None
+    paths = [os.path.join(folder, n) for n in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
+
+    def matching(endings: Sequence[str]) -> Iterator[str]:
+        for stem, path in itertools.product(faces.stems, paths):
+            if any(fnmatch.fnmatch(os.path.basename(path).lower(), stem + ending) for ending in endings):
+                yield path
+
+    archives = filter(os.path.isfile, matching(ENDINGS))
+    folders = (path for path in matching([""]) if _holds(path, faces))
+    return next(itertools.chain(archives, folders), None)
 
 
 def _holds(folder: str, faces: Faces) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from tf2cases.data.source import Source, checkout_path
 from tf2cases.errors import UsageError
 
+_Rows = list[tuple[int, list[str]]]  # [(line number, fields)]
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -42,22 +43,34 @@ def load(
     if features:
         wanted = next(csv_reader([features], skipinitialspace=True))
         columns = [_column(path, names, name, "features") for name in wanted]
-        _check_features(path, names, features, columns, target_column)
+        if target_column in columns:
+            raise UsageError(
+                f"--features={features} includes the target {names[target_column]!r}: expected other columns of {path}."
+            )
+        if len(set(columns)) < len(columns):
+            raise UsageError(f"--features={features} names a column twice: expected each column once.")
     else:
         columns = [i for i in range(len(names)) if i != target_column]
+    for line, row in rows:
+        if len(row) != len(names):
+            raise UsageError(
+                f"--csv={path}, line {line} has {len(row)} fields: expected {len(names)}, as in the first row."
+            )
+    if len(rows) < len(columns) + 1:
+        raise UsageError(
+            f"--csv={path} has {len(rows)} rows of numbers: expected at least {len(columns) + 1} for {len(columns)} "
+            "features."
+        )
     columns.append(target_column)
-    _check_rows(path, names, rows, len(columns) - 1)
     table = np.array([[_number(path, names, i, line, row[i]) for i in columns] for line, row in rows])
-    for i, column in zip(columns, table.astype(np.float32).T, strict=True):
+    single = table.astype(np.float32)
+    for i, column in zip(columns, single.T, strict=True):
         if column.min() == column.max():
             raise UsageError(
                 f"--csv={path}: column {names[i]!r} is {column[0]:g} in every row, so it cannot be "
                 "normalised: expected at least two different numbers."
             )
-    arrays = {
-        "features": np.ascontiguousarray(table[:, :-1], np.float32),
-        "targets": np.ascontiguousarray(table[:, -1], np.float32),
-    }
+    arrays = {"features": np.ascontiguousarray(single[:, :-1]), "targets": np.ascontiguousarray(single[:, -1])}
     info = {
         "feature_names": [names[i] for i in columns[:-1]],
         "target_name": names[target_column],
@@ -67,7 +80,7 @@ def load(
     return Source("houses", {"train": arrays, "test": arrays}, info)
 
 
-def _read(path: str) -> list[tuple[int, list[str]]]:
+def _read(path: str) -> _Rows:
     """[(line number, fields)] of a CSV file, blank lines left out."""
     try:
         with open(path, "rb") as file:
@@ -97,9 +110,7 @@ def _read(path: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _split_header(
-    path: str, rows: list[tuple[int, list[str]]], header: str
-) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _split_header(path: str, rows: _Rows, header: str) -> tuple[list[str], _Rows]:
     """The names of the columns, and the rows of numbers."""
     if header not in ("auto", "yes", "no"):
         raise UsageError(f"--header is {header!r}, but must be one of auto, yes, no.")
@@ -138,27 +149,6 @@ def _column(path: str, names: list[str], wanted: str, flag: str) -> int:
         f"--{flag}: {path} has no column {wanted!r}: expected one of {', '.join(names)}, or a number "
         f"from 0 to {len(names) - 1}."
     )
-
-
-def _check_features(path: str, names: list[str], features: str, columns: list[int], target: int) -> None:
-    if target in columns:
-        raise UsageError(
-            f"--features={features} includes the target {names[target]!r}: expected other columns of {path}."
-        )
-    if len(set(columns)) < len(columns):
-        raise UsageError(f"--features={features} names a column twice: expected each column once.")
-
-
-def _check_rows(path: str, names: list[str], rows: list[tuple[int, list[str]]], features: int) -> None:
-    for line, row in rows:
-        if len(row) != len(names):
-            raise UsageError(
-                f"--csv={path}, line {line} has {len(row)} fields: expected {len(names)}, as in the first row."
-            )
-    if len(rows) < features + 1:
-        raise UsageError(
-            f"--csv={path} has {len(rows)} rows of numbers: expected at least {features + 1} for {features} features."
-        )
 
 
 def _number(path: str, names: list[str], column: int, line: int, text: str) -> float:

@@ -10,23 +10,9 @@ from tf2cases.errors import UsageError
 
 IMAGE_SHAPE = (28, 28, 1)
 _DIGITS = [str(digit) for digit in range(10)]
-CLASS_NAMES = {
-    "mnist": _DIGITS,
-    "mnist_sample": _DIGITS,
-    # The order of the labels, from https://github.com/zalandoresearch/fashion-mnist.
-    "fashion_mnist": [
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ],
-}
+# The order of the labels, from https://github.com/zalandoresearch/fashion-mnist.
+_CLOTHES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+CLASS_NAMES = {"mnist": _DIGITS, "mnist_sample": _DIGITS, "fashion_mnist": _CLOTHES}
 # split -> (images, labels), the names of the original distribution.
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -59,7 +45,7 @@ def load(name: str, data_dir: str = "") -> Source:
         if paths:
             return _from_idx(name, paths)
     files = ", ".join(file for pair in FILES.values() for file in pair)
-    return _from_tfds(name, tfds.load(name, data_dir, f"the idx files {files} (plain or .gz)", folders))
+    return _from_tfds(name, tfds.read(tfds.locate(name, data_dir, f"the idx files {files} (plain or .gz)", folders)))
 
 
 def load_sample() -> Source:
@@ -105,10 +91,8 @@ def _find(folder: str) -> dict[str, tuple[str, str]] | None:
 
 
 def _from_idx(name: str, paths: dict[str, tuple[str, str]]) -> Source:
-    splits = {
-        split: _checked(idx.read(images), idx.read(labels), images, labels) for split, (images, labels) in paths.items()
-    }
-    return _source(name, splits)
+    read = {split: (idx.read(images), idx.read(labels), images, labels) for split, (images, labels) in paths.items()}
+    return _source(name, read)
 
 
 def _from_tfds(name: str, splits: dict[str, dict[str, np.ndarray]]) -> Source:
@@ -116,16 +100,20 @@ def _from_tfds(name: str, splits: dict[str, dict[str, np.ndarray]]) -> Source:
     missing = {"train", "test"} - set(splits)
     if missing:
         raise UsageError(f"{where} has the splits {sorted(splits)}: expected train and test.")
-    checked = {}
+    read = {}
     for split in FILES:
         arrays = splits[split]
         if not {"image", "label"} <= set(arrays):
             raise UsageError(f"{where} has the features {sorted(arrays)}: expected image and label.")
-        images, labels = arrays["image"], arrays["label"]
-        if images.shape[1:] == IMAGE_SHAPE:
-            images = images[..., 0]
-        checked[split] = _checked(images, labels, where, where)
-    return _source(name, checked)
+        images = arrays["image"]
+        read[split] = images[..., 0] if images.shape[1:] == IMAGE_SHAPE else images, arrays["label"], where, where
+    return _source(name, read)
+
+
+def _source(name: str, splits: dict[str, tuple]) -> Source:
+    """The source of {split: the arguments of `_checked`}."""
+    info = {"image_shape": list(IMAGE_SHAPE), "class_names": list(CLASS_NAMES[name])}
+    return Source(name, {split: _checked(*given) for split, given in splits.items()}, info)
 
 
 def _checked(images: np.ndarray, labels: np.ndarray, images_from: str, labels_from: str) -> dict[str, np.ndarray]:
@@ -152,8 +140,3 @@ def _checked(images: np.ndarray, labels: np.ndarray, images_from: str, labels_fr
         "images": images.astype(np.uint8, copy=False)[..., np.newaxis],
         "labels": labels.astype(np.uint8, copy=False),
     }
-
-
-def _source(name: str, splits: dict[str, dict[str, np.ndarray]]) -> Source:
-    info = {"image_shape": list(IMAGE_SHAPE), "class_names": list(CLASS_NAMES[name])}
-    return Source(name, splits, info)

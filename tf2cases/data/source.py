@@ -88,8 +88,7 @@ def checkout_path(name: str) -> str:
     path = os.path.join(checkout, "testdata", name)
     if not os.path.exists(path):
         raise UsageError(
-            f"testdata/{name} is not at {path}: it belongs to the checkout, not to the installed "
-            "package, so run from a checkout installed with `pip install -e .`, or pass data of "
-            "your own."
+            f"testdata/{name} is not at {path}: it belongs to the checkout, not to the installed package, so run from "
+            "a checkout installed with `pip install -e .`, or pass data of your own."
         )
     return path

@@ -53,13 +53,14 @@ def _loader(dataset: str) -> Callable[..., Source]:
             return mnist.load_sample
         case "celeba" | "lfw":
             from tf2cases.data import faces
+            from tf2cases.data.pictures.dataset import load
 
-            return functools.partial(faces.load, dataset)
+            return functools.partial(load, dataset, functools.partial(faces.find, dataset), faces.SETS[dataset].whole)
         case "toy_faces":
             from tf2cases.data.toy_faces.dataset import load
 
             return load
         case _:
-            from tf2cases.data.pictures.dataset import load_folder
+            from tf2cases.data.pictures.dataset import collection, load
 
-            return load_folder
+            return functools.partial(load, dataset, collection, None)

@@ -1,13 +1,13 @@
 """Sets of TensorFlow Datasets (TFDS): one that is already prepared on disk, or a download."""
 
+import contextlib
 import os
 import re
 import threading
-import types
 import typing
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -57,7 +57,6 @@ DOWNLOADS = {
     ),
 }
 
-Arrays = dict[str, dict[str, np.ndarray]]  # {split: {feature: array with leading dimension N}}
 _TIMEOUT = 5.0  # seconds for each network operation of the probe
 _DEADLINE = 10.0  # seconds for the whole probe: looking up a host's name has no time limit of its own
 
@@ -67,8 +66,8 @@ def default_dir() -> str:
     return os.environ.get("TFDS_DATA_DIR", os.path.join(os.path.expanduser("~"), "tensorflow_datasets"))
 
 
-def load(name: str, data_dir: str, files: str, folders: list[str]) -> Arrays:
-    """Loads a set that is prepared in DATA_DIR or TFDS' default directory, or downloads it.
+def locate(name: str, data_dir: str, files: str, folders: list[str]) -> str:
+    """The folder of a set that is prepared in DATA_DIR or TFDS' default directory, or of a download.
 
     Args:
       name: a key of `DOWNLOADS`.
@@ -76,88 +75,28 @@ def load(name: str, data_dir: str, files: str, folders: list[str]) -> Arrays:
       files: which files of the publisher were looked for in vain before, for the message: "found neither FILES ...".
       folders: where they were looked for.
 
-    Returns:
-      `Arrays`.
-
     Raises:
-      UsageError, RunError: as `load_prepared` and `download`.
+      UsageError, RunError: as `download`.
     """
-    return _found_or_downloaded(load_prepared, download, name, data_dir, files, folders)
-
-
-def locate(name: str, data_dir: str, files: str, folders: list[str]) -> str:
-    """The folder of what `load` would load, with its arguments and errors; reads nothing."""
-    return _found_or_downloaded(find_prepared, download_folder, name, data_dir, files, folders)
-
-
-def _found_or_downloaded(
-    find: Callable, fetch: Callable, name: str, data_dir: str, files: str, folders: list[str]
-) -> typing.Any:
     builder = DOWNLOADS[name].builder
     dirs = ([data_dir] if data_dir else []) + [default_dir()]
-    found = find(builder, dirs)
-    if found is not None:
+    found = find_prepared(builder, dirs)
+    if found:
         return found
     where = f"in {' or '.join(folders)}" if folders else "because --data_dir is empty"
     prepared = " or ".join(os.path.join(d, builder) for d in dirs)
-    return fetch(name, data_dir, f"found neither {files} {where}, nor a prepared TFDS set in {prepared}")
+    return download(name, data_dir, f"found neither {files} {where}, nor a prepared TFDS set in {prepared}")
 
 
-def load_prepared(name: str, dirs: list[str]) -> Arrays | None:
-    """Loads the newest prepared version of a set from the first of `dirs` that has one; no network.
+def find_prepared(name: str, dirs: list[str]) -> str | None:
+    """The folder of the newest prepared version of a set, in the first of `dirs` that has one; None if none has.
 
     Args:
       name: the name in TFDS, a folder below one of `dirs`.
       dirs: TFDS data directories, in order of preference.
-
-    Returns:
-      `Arrays`, or None if no directory has the set.
-
-    Raises:
-      UsageError: a prepared set is there but cannot be read.
     """
-    folder = find_prepared(name, dirs)
-    return folder and _read(folder)
-
-
-def find_prepared(name: str, dirs: list[str]) -> str | None:
-    """The folder of what `load_prepared` would load, or None."""
     folders = (_newest_version(os.path.join(d, name)) for d in dirs)
     return next(filter(None, folders), None)
-
-
-def encoded_pictures(folder: str) -> tuple[int, Iterator[bytes]]:
-    """The pictures of a prepared set as it stores them, in a fixed order.
-
-    Args:
-      folder: from `locate`.
-
-    Returns:
-      count, and an iterator of encoded pictures as bytes: of all splits, one after the other.
-
-    Raises:
-      UsageError: the set cannot be read; also while iterating.
-    """
-    import tensorflow_datasets as tfds
-
-    def read(builder):
-        one_by_one = tfds.ReadConfig(interleave_cycle_length=1)
-        for split in sorted(builder.info.splits):
-            undecoded = {"image": tfds.decode.SkipDecoding()}
-            for example in builder.as_dataset(split=split, decoders=undecoded, read_config=one_by_one):
-                yield example["image"].numpy()
-
-    def reported(builder):
-        try:
-            yield from read(builder)
-        except Exception as error:
-            raise _unreadable(folder, error) from error
-
-    try:
-        builder = tfds.builder_from_directory(folder)
-        return sum(split.num_examples for split in builder.info.splits.values()), reported(builder)
-    except Exception as error:
-        raise _unreadable(folder, error) from error
 
 
 def _newest_version(folder: str) -> str | None:
@@ -174,29 +113,69 @@ def _newest_version(folder: str) -> str | None:
     return newest and os.path.join(folder, newest)
 
 
-def _read(folder: str) -> Arrays:
+def read(folder: str) -> dict[str, dict[str, np.ndarray]]:
+    """Reads a prepared set whole.
+
+    Args:
+      folder: from `locate`.
+
+    Returns:
+      {split: {feature: array with leading dimension N}}.
+
+    Raises:
+      UsageError: the set cannot be read.
+    """
     import tensorflow_datasets as tfds
 
+    with _reading(folder):
+        builder = tfds.builder_from_directory(folder)
+        return {s: dict(tfds.as_numpy(builder.as_dataset(split=s, batch_size=-1))) for s in builder.info.splits}
+
+
+def encoded_pictures(folder: str) -> tuple[int, Iterator[bytes]]:
+    """The pictures of a prepared set as it stores them, in a fixed order.
+
+    Args:
+      folder: from `locate`.
+
+    Returns:
+      count, and an iterator of encoded pictures as bytes: of all splits, one after the other.
+
+    Raises:
+      UsageError: the set cannot be read; also while iterating.
+    """
+    import tensorflow_datasets as tfds
+
+    with _reading(folder):
+        builder = tfds.builder_from_directory(folder)
+        count = sum(split.num_examples for split in builder.info.splits.values())
+
+    def pictures() -> Iterator[bytes]:
+        options = {
+            "decoders": {"image": tfds.decode.SkipDecoding()},
+            "read_config": tfds.ReadConfig(interleave_cycle_length=1),
+        }
+        with _reading(folder):
+            for split in sorted(builder.info.splits):
+                for example in builder.as_dataset(split=split, **options):
+                    yield example["image"].numpy()
+
+    return count, pictures()
+
+
+@contextlib.contextmanager
+def _reading(folder: str) -> Iterator[None]:
     try:
-        return _arrays(tfds, tfds.builder_from_directory(folder))
+        yield
     except Exception as error:  # TFDS and its readers raise anything for a damaged set
-        raise _unreadable(folder, error) from error
+        raise UsageError(
+            f"{folder} looks like a prepared TFDS set but cannot be read ({_brief(error)}): expected "
+            "a complete one, so remove the folder to have it prepared again."
+        ) from error
 
 
-def _unreadable(folder: str, error: Exception) -> UsageError:
-    return UsageError(
-        f"{folder} looks like a prepared TFDS set but cannot be read ({_brief(error)}): expected "
-        "a complete one, so remove the folder to have it prepared again."
-    )
-
-
-def _arrays(tfds: types.ModuleType, builder: typing.Any) -> Arrays:
-    """{split: {feature: array}} of a prepared set."""
-    return {split: dict(tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))) for split in builder.info.splits}
-
-
-def download(name: str, data_dir: str = "", looked_for: str = "") -> Arrays:
-    """Downloads and prepares a set with TFDS, which shows its progress; returns its arrays.
+def download(name: str, data_dir: str, looked_for: str) -> str:
+    """Downloads and prepares a set with TFDS, which shows its progress; returns its folder.
 
     TFDS left alone retries a dead network for over three minutes, so the network is probed first.
 
@@ -205,42 +184,28 @@ def download(name: str, data_dir: str = "", looked_for: str = "") -> Arrays:
       data_dir: where the prepared set goes; TFDS' default directory if empty.
       looked_for: what was looked for in vain before, for the message: "found neither ... nor ...".
 
-    Returns:
-      `Arrays`.
-
     Raises:
       UsageError: the network cannot be reached; after 10 seconds at most.
       RunError: the download or the preparation failed.
     """
-    return _downloaded(name, data_dir, looked_for, _arrays)
-
-
-def download_folder(name: str, data_dir: str = "", looked_for: str = "") -> str:
-    """Downloads and prepares a set as `download` does, with its errors; returns its folder and reads nothing."""
-    return _downloaded(name, data_dir, looked_for, lambda _, builder: str(builder.data_dir))
-
-
-def _downloaded(name: str, data_dir: str, looked_for: str, use: Callable) -> typing.Any:
-    """What `use(tfds, builder)` gives of a set that was downloaded and prepared."""
     wanted = DOWNLOADS[name]
     reason = unreachable(wanted.url)
     if reason:
         raise UsageError(
-            f"--dataset={name}: {looked_for or 'not prepared'}, and it cannot be downloaded because "
-            f"{wanted.url} is out of reach ({reason}); {wanted.advice}, or use --dataset={wanted.embedded}, which "
-            "needs no download."
+            f"--dataset={name}: {looked_for}, and it cannot be downloaded because {wanted.url} is out of reach "
+            f"({reason}); {wanted.advice}, or use --dataset={wanted.embedded}, which needs no download."
         )
     import tensorflow_datasets as tfds
 
     try:
         builder = tfds.builder(wanted.builder, data_dir=data_dir or None)
         builder.download_and_prepare()
-        return use(tfds, builder)
     except Exception as error:  # requests', TFDS' and the file system's own errors
         raise RunError(
             f"--dataset={name}: TFDS could not download and prepare it in "
             f"{data_dir or default_dir()} ({_brief(error)}); {wanted.advice}, or use --dataset={wanted.embedded}."
         ) from error
+    return str(builder.data_dir)
 
 
 def unreachable(url: str) -> str | None:

@@ -15,11 +15,13 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[tuple[_Item, _Result]]:
+def in_order(
+    work: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int = 2
+) -> Iterator[tuple[_Item, _Result]]:
     """Yields (item, work(item)) for each item, in their order.
 
-    There is a thread for each processor; a few items are under way at once, so that neither items nor results pile up.
-    Items are taken from their iterable by the thread that iterates over this.
+    There is a thread for each processor. Besides the items they work on, `ahead` more are under way or done, so that
+    neither items nor results pile up. Items are taken from their iterable by the thread that iterates over this.
 
     Raises:
       Whatever `work` or `items` raise.
@@ -29,7 +31,7 @@ def in_order(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterat
     try:
         for item in items:
             under_way.append((item, pool.submit(work, item)))
-            if len(under_way) >= workers + 2:
+            if len(under_way) >= workers + ahead:
                 item, future = under_way.popleft()
                 yield item, future.result()
         for item, future in under_way:

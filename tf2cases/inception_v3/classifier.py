@@ -1,18 +1,16 @@
 """Inception-v3 with everything around the network: pictures in, classes or features out."""
 
-import collections
-import concurrent.futures
 import itertools
 
 import numpy as np
 import tensorflow as tf
 
+from tf2cases.data import threads
+from tf2cases.data.pictures import encoded
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.data.pictures.graph import decode
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3.network import FEATURES, IMAGE_SHAPE
-
-_READERS = 2  # threads that read and decode while the network computes
 
 
 class InceptionV3(tf.Module):
@@ -135,26 +133,20 @@ class InceptionV3(tf.Module):
         Raises:
           UsageError: see `read`.
         """
-        upcoming, waiting = iter(paths), collections.deque()
-        with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
+
+        def read(path):
             try:
-                while True:
-                    for path in itertools.islice(upcoming, ahead - len(waiting)):
-                        waiting.append((path, pool.submit(self.read, path)))
-                    if not waiting:
-                        return
-                    path, future = waiting.popleft()
-                    try:
-                        image = future.result()
-                    except UsageError as error:
-                        if bad is None:
-                            raise
-                        bad(path, error)
-                        continue
-                    yield path, image
-            finally:
-                for _, future in waiting:
-                    future.cancel()
+                return self.read(path)
+            except UsageError as error:
+                return error
+
+        for path, image in threads.in_order(read, paths, ahead):
+            if not isinstance(image, UsageError):
+                yield path, image
+            elif bad:
+                bad(path, image)
+            else:
+                raise image
 
     def read(self, path):
         """A picture file as float32 [299, 299, 3] in [0, 1].
@@ -201,8 +193,7 @@ class InceptionV3(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
         def classify(inputs):
             """Serialized tf.Examples with the picture file in the feature `image_bytes` (the Classify API)."""
-            parsed = tf.io.parse_example(inputs, {"image_bytes": tf.io.FixedLenFeature([], tf.string)})
-            return ranked(parsed["image_bytes"])
+            return ranked(encoded.parse_examples(inputs))
 
         return {"serving_default": serving_default, "predict": predict, "features": features, "classify": classify}
 
@@ -210,19 +201,12 @@ class InceptionV3(tf.Module):
         """A request of two rows for each signature, for warm-up and for checking an export."""
         y, x = np.mgrid[0:1:299j, 0:1:299j]
         images = np.stack([np.stack([x, y, 1 - x], -1), np.stack([y * x, x, y], -1)]).astype(np.float32)
-        files = np.array(
-            [tf.io.encode_png((image[::3, ::2] * 255).astype(np.uint8)).numpy() for image in images], object
-        )
-        feature = lambda data: tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))  # noqa: E731
-        examples = [
-            tf.train.Example(features=tf.train.Features(feature={"image_bytes": feature(f)})).SerializeToString()
-            for f in files
-        ]
+        files = encoded.png_files((images[:, ::3, ::2] * 255).astype(np.uint8))
         return {
             "serving_default": {"image_bytes": files},
             "predict": {"images": images},
             "features": {"image_bytes": files},
-            "classify": {"inputs": np.array(examples, object)},
+            "classify": {"inputs": encoded.examples(files)},
         }
 
 

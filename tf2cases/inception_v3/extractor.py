@@ -8,6 +8,8 @@ import time
 import numpy as np
 from tqdm import tqdm
 
+from tf2cases import files
+from tf2cases.data.pictures.folder import read_file
 from tf2cases.data.pictures.records import RecordFile
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import weights as all_weights
@@ -122,11 +124,7 @@ class Extractor:
 
 def _digest(path):
     """The SHA-256 of a file."""
-    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+        return hashlib.sha256(read_file(path)).digest()
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a picture.") from error
-    return digest.digest()
+        raise UsageError(f"{path}: cannot be read ({files.reason(error)}), but must be a picture.") from error

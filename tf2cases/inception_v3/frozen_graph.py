@@ -70,12 +70,8 @@ class Engine:
         UsageError: see `parse`, or the graph has not the operations of the one of 2015.
         """
         graph_def = _modernized(parse(path))
-
-        def imported():
-            tf.graph_util.import_graph_def(graph_def, name="")
-
         try:
-            wrapped = tf.compat.v1.wrap_function(imported, [])
+            wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
             graph = wrapped.graph
             fetches = {name: graph.get_tensor_by_name(tensor) for name, tensor in _OUTPUTS.items()}
             self._function = wrapped.prune(graph.get_tensor_by_name(_INPUT), fetches)

@@ -14,17 +14,13 @@ _LEGACY = {
     "moving_mean": "moving_mean",
     "moving_variance": "moving_variance",
 }
-# Today's files number a layer's variables in the order of their making.
+# Today's files number a layer's variables in the order of their making: by the layer and how many it has.
 _NUMBERED = {
-    kind: {tuple(map(str, range(len(names)))): {str(i): name for i, name in enumerate(names)} for names in choices}
-    for kind, choices in {
-        "conv2d": [("kernel",), ("kernel", "bias")],
-        "batch_normalization": [
-            ("offset", "moving_mean", "moving_variance"),
-            ("scale", "offset", "moving_mean", "moving_variance"),
-        ],
-        "predictions": [("kernel", "bias")],
-    }.items()
+    ("conv2d", 1): ["kernel"],
+    ("conv2d", 2): ["kernel", "bias"],
+    ("batch_normalization", 3): ["offset", "moving_mean", "moving_variance"],
+    ("batch_normalization", 4): ["scale", "offset", "moving_mean", "moving_variance"],
+    ("predictions", 2): ["kernel", "bias"],
 }
 
 
@@ -92,11 +88,11 @@ def _read_layers(path, file, h5py):
                     'saved by an early Keras 3; load it there and save it with model.save("x.h5").'
                 )
             kind = re.sub(r"_\d+$", "", layer or "")
-            meanings = _NUMBERED.get(kind, {}).get(tuple(sorted(item.parent)), {})
-            if parts[-1] in meanings:
-                layers.setdefault(layer, {})[meanings[parts[-1]]] = place
-        elif parts[-1].split(":")[0] in _LEGACY:
-            layers.setdefault(parts[0], {})[_LEGACY[parts[-1].split(":")[0]]] = place
+            meanings = _NUMBERED.get((kind, len(item.parent)))
+            if meanings:
+                layers.setdefault(layer, {})[meanings[int(parts[-1])]] = place
+        elif (name := parts[-1].split(":")[0]) in _LEGACY:
+            layers.setdefault(parts[0], {})[_LEGACY[name]] = place
 
     file.visititems(visit)
     return layers, tensors

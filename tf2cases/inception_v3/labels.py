@@ -11,6 +11,11 @@ HUMAN_MAP = "imagenet_synset_to_human_label_map.txt"
 CLASS_INDEX = "imagenet_class_index.json"
 _CLASSES = 1000
 _BACKGROUND = "background"
+# A whole entry, its two fields in any order; or else what is there in its place.
+_ENTRY = re.compile(
+    r"""entry\s*\{\s*((target_class\s*:\s*(?P<node>\d+)|target_class_string\s*:\s*["'](?P<synset>n\d+)["'])\s*){2}\}"""
+    r"|\S.*"
+)
 
 
 def class_names(path, classes):
@@ -61,36 +66,17 @@ def read_label_map(path):
     Raises:
       UsageError: missing, not UTF-8, or malformed; with the line's number.
     """
-    tokens = []
-    for number, line in enumerate(_read(path).splitlines(), 1):
-        found = re.findall(r"""\s*(?:#.*|("[^"]*"|'[^']*'|\w+|\S))""", line)
-        tokens += [(number, token) for token in found if token]
-    nodes, position = {}, 0
-
-    def take(pattern, wanted):
-        nonlocal position
-        number, token = tokens[position] if position < len(tokens) else (None, "the end of the file")
-        if number is None or not re.fullmatch(pattern, token):
-            where = f"{path}, line {number}" if number else path
-            raise UsageError(f"{where}: there is {token!r}, but must be {wanted}.")
-        position += 1
-        return number, token
-
-    while position < len(tokens):
-        number, _ = take("entry", "entry { target_class: NODE target_class_string: SYNSET }")
-        take(r"\{", "{")
-        fields = {}
-        while "target_class" not in fields or "target_class_string" not in fields:
-            _, key = take("target_class|target_class_string", "target_class or target_class_string")
-            take(":", "a colon")
-            if key == "target_class":
-                fields[key] = int(take(r"\d+", "the number of a node")[1])
-            else:
-                fields[key] = take(r"""["']n\d+["']""", 'a synset such as "n01440764"')[1][1:-1]
-        take(r"\}", "}")
-        if fields["target_class"] in nodes:
-            raise UsageError(f"{path}, line {number}: node {fields['target_class']} is there twice.")
-        nodes[fields["target_class"]] = fields["target_class_string"]
+    text, nodes = re.sub("#.*", "", _read(path)), {}
+    for match in _ENTRY.finditer(text):
+        line, node, synset = text.count("\n", 0, match.start()) + 1, match["node"], match["synset"]
+        if not node or not synset:
+            raise UsageError(
+                f"{path}, line {line}: there is {match[0][:40]!r}, but must be entry {{ target_class: NODE "
+                'target_class_string: "SYNSET" }, a synset being like n01440764.'
+            )
+        if int(node) in nodes:
+            raise UsageError(f"{path}, line {line}: node {node} is there twice.")
+        nodes[int(node)] = synset
     if not nodes:
         raise UsageError(f"{path} has no entry, but must have one for each class.")
     return nodes

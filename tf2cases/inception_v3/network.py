@@ -6,6 +6,7 @@ has stride 1 (the table: 2) and a pool after it (the table: a sixth convolution)
 the order is that of the table and of Keras.
 """
 
+import collections
 import typing
 
 import tensorflow as tf
@@ -60,22 +61,12 @@ def _table(last_pool):
             [average, Conv(pool_filters, 1)],
         )
 
-    def reduction_35():  # figure 10
-        return _mixed([Conv(384, 3, 2, "VALID")], [Conv(64, 1), Conv(96, 3), Conv(96, 3, 2, "VALID")], [reduction])
-
     def inception_17(n):  # figure 6
         return _mixed(
             [Conv(192, 1)],
             [Conv(n, 1), Conv(n, (1, 7)), Conv(192, (7, 1))],
             [Conv(n, 1), Conv(n, (7, 1)), Conv(n, (1, 7)), Conv(n, (7, 1)), Conv(192, (1, 7))],
             [average, Conv(192, 1)],
-        )
-
-    def reduction_17():
-        return _mixed(
-            [Conv(192, 1), Conv(320, 3, 2, "VALID")],
-            [Conv(192, 1), Conv(192, (1, 7)), Conv(192, (7, 1)), Conv(192, 3, 2, "VALID")],
-            [reduction],
         )
 
     def inception_8(pool):  # figure 7
@@ -92,12 +83,17 @@ def _table(last_pool):
         inception_35(32),
         inception_35(64),
         inception_35(64),
-        reduction_35(),
+        # Figure 10.
+        _mixed([Conv(384, 3, 2, "VALID")], [Conv(64, 1), Conv(96, 3), Conv(96, 3, 2, "VALID")], [reduction]),
         inception_17(128),
         inception_17(160),
         inception_17(160),
         inception_17(192),
-        reduction_17(),
+        _mixed(
+            [Conv(192, 1), Conv(320, 3, 2, "VALID")],
+            [Conv(192, 1), Conv(192, (1, 7)), Conv(192, (7, 1)), Conv(192, 3, 2, "VALID")],
+            [reduction],
+        ),
         inception_8(average),
         inception_8(Pool(last_pool)),
     ]
@@ -243,11 +239,10 @@ class Network(nn.Layer):
 
 def _named(parts):
     """[(name, part)], each kind counted on its own: conv, conv_1, ..., pool, ...; a list is a `tower`."""
-    counts, named = {}, []
+    counts, named = collections.Counter(), []
     for part in parts:
         kind = "tower" if isinstance(part, list) else part.kind
-        count = counts.setdefault(kind, 0)
-        named.append((f"{kind}_{count}" if count else kind, part))
+        named.append((f"{kind}_{counts[kind]}" if counts[kind] else kind, part))
         counts[kind] += 1
     return named
 

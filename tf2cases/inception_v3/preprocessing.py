@@ -82,10 +82,8 @@ class Preprocessing:
         start = self._start(length)
         length -= 2 * start
         place = tf.range(wanted, dtype=tf.float32)
-        if self.half_pixel_centers:
-            place = (place + 0.5) * (length / wanted) - 0.5
-        else:
-            place = place * (length / wanted)
+        centre = 0.5 if self.half_pixel_centers else 0.0
+        place = (place + centre) * (length / wanted) - centre
         first = tf.floor(place)
         low, high = (tf.clip_by_value(row, 0.0, length - 1) + start for row in (first, first + 1))
         return tf.cast(low, tf.int32), tf.cast(high, tf.int32), place - first

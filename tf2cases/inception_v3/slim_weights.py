@@ -2,6 +2,10 @@
 
 import re
 
+import tensorflow as tf
+
+from tf2cases.errors import UsageError
+
 _PREFIX = "InceptionV3/"
 _STEM = {
     "conv": "Conv2d_1a_3x3",
@@ -28,32 +32,39 @@ _VARIABLES = {
 }
 
 
-def is_slim(names):
-    """Whether the names of a checkpoint's tensors are Slim's."""
-    return any(name.startswith(_PREFIX) for name in names)
-
-
-def read(tensors, network):
-    """Where each variable is in a checkpoint.
+def read(path, units):
+    """Reads a checkpoint.
 
     Args:
-      tensors: {name: array}.
-      network: the `Network`.
+      path: what the names of its files begin with, with or without .index.
+      units: {path: unit} of the network, see `Network.units`.
 
     Returns:
-      tensors: with the last layer's kernel, a 1x1 convolution there, as a matrix.
+      tensors: {name in the file: array}, with the last layer's kernel, a 1x1 convolution there, as a matrix.
       names: {name in the network: name in the file}.
+
+    Raises:
+      UsageError: not a whole checkpoint, or not Slim's.
     """
+    path = path.removesuffix(".index")
+    try:
+        reader = tf.train.load_checkpoint(path)
+        tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
+        raise UsageError(
+            f"{path} is not a whole checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
+        ) from error
+    if not any(name.startswith(_PREFIX) for name in tensors):
+        raise UsageError(f"{path} is not a checkpoint of TF-Slim's Inception-v3.")
     names = {}
-    for path, unit in network.units().items():
+    for unit_path, unit in units.items():
         for ours, theirs in _VARIABLES.items():
-            name = f"{_PREFIX}{_scope(path, unit)}/{theirs}"
+            name = f"{_PREFIX}{_scope(unit_path, unit)}/{theirs}"
             if ours != "scale" or name in tensors:
-                names[f"{path}/{ours}"] = name
+                names[f"{unit_path}/{ours}"] = name
     kernel, bias = (f"{_PREFIX}Logits/Conv2d_1c_1x1/{name}" for name in ("weights", "biases"))
-    if kernel in tensors:
-        array = tensors[kernel]
-        tensors = tensors | {kernel: array[0, 0] if array.ndim == 4 and array.shape[:2] == (1, 1) else array}
+    if kernel in tensors and tensors[kernel].shape[:-2] == (1, 1):
+        tensors[kernel] = tensors[kernel][0, 0]
     return tensors, names | {"logits/kernel": kernel, "logits/bias": bias}
 
 

@@ -8,10 +8,9 @@ import tarfile
 import zlib
 
 import numpy as np
-import tensorflow as tf
 
 from tf2cases import files, nn
-from tf2cases.configs.inception_v3 import WEIGHTS, WEIGHTS_DIR
+from tf2cases.configs.inception_v3 import WEIGHTS_DIR, check_weights
 from tf2cases.data import download
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import frozen_graph, keras_weights, labels, slim_weights
@@ -90,19 +89,16 @@ def load(weights, weights_dir=WEIGHTS_DIR, seed=0):
       UsageError: there are no such weights, the network is out of reach, or a file is damaged or of another network.
       RunError: a download broke off.
     """
+    check_weights(weights)
     if weights == "random":
         network = Network(1000)
         network.create((None, *IMAGE_SHAPE), nn.random.fold(seed, "weights"))
         return Loaded(network, KERAS, weights, ())
     path = find(PUBLISHED[weights], weights_dir) if weights in PUBLISHED else weights
-    if path.endswith(".h5"):
-        _require_file(path)
-        tensors, names = keras_weights.read(path, Network(0).units())
-        return _loaded(path, tensors, names, KERAS)
-    if path.endswith(".pb"):
-        tensors, names = frozen_graph.read(path, Network(0).units())
-        return _loaded(path, tensors, names, GRAPH_2015)
-    return _load_checkpoint(path)
+    readers = {".h5": (keras_weights.read, KERAS), ".pb": (frozen_graph.read, GRAPH_2015)}
+    read, preprocessing = readers.get(os.path.splitext(path)[1], (slim_weights.read, SLIM))
+    tensors, names = read(path, Network(0).units())
+    return _loaded(path, tensors, names, preprocessing)
 
 
 def find(published, weights_dir):
@@ -138,33 +134,6 @@ def _unpack(archive, folder):
         raise UsageError(f"{archive} is not a whole tar archive; download it again.") from error
 
 
-def _load_checkpoint(path):
-    path = path.removesuffix(".index")
-    if not os.path.exists(path) and not os.path.exists(f"{path}.index"):
-        raise UsageError(
-            f"--weights is {path!r}, but must be one of {', '.join(WEIGHTS)}, or the path of a .pb, .h5 or checkpoint "
-            "file."
-        )
-    try:
-        reader = tf.train.load_checkpoint(path)
-        tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
-        raise UsageError(
-            f"{path} is not a whole checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
-        ) from error
-    if not slim_weights.is_slim(tensors):
-        raise UsageError(f"{path} is not a checkpoint of TF-Slim's Inception-v3.")
-    tensors, names = slim_weights.read(tensors, Network(0))
-    return _loaded(path, tensors, names, SLIM)
-
-
-def _require_file(path):
-    if not os.path.isfile(path):
-        raise UsageError(
-            f"--weights is {path!r}, but there is no such file; it must be there, or one of {', '.join(WEIGHTS)}."
-        )
-
-
 def _loaded(source, tensors, names, preprocessing):
     """A network with the tensors of a file.
 
@@ -182,9 +151,7 @@ def _loaded(source, tensors, names, preprocessing):
     network = Network(classes, preprocessing.last_pool, kernel_init=nn.initializers.zeros)
     network.create((None, *IMAGE_SHAPE), 0)
     variables = network.values()
-    used = {}
-    for name, variable in variables.items():
-        used[name] = _tensor(source, tensors, name, names.get(name), variable.shape)
+    used = {name: _tensor(source, tensors, name, names.get(name), v.shape) for name, v in variables.items()}
     for name, place in names.items():
         path, _, kind = name.rpartition("/")
         if kind == "scale":

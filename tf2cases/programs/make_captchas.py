@@ -42,7 +42,7 @@ def main(values: flags.FlagValues) -> None:
             raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
     out, count = values.out, values.count
     size = values.width, values.height
-    kind = generated.make_kind(values.charset, values.length, *size, generated.FILES_STREAM, values.seed)
+    kind = generated.make_kind(generated.FILES_STREAM, values.seed, values.charset, values.length, *size)
     writer.prepare(out, values.overwrite)
     started = time.perf_counter()
     try:

@@ -180,7 +180,7 @@ class Case(tf.Module):
 
 
 def evaluate(case: Case, source: Source, batch_size: int = 500) -> dict[str, float]:
-    """The case's metrics over every example of each held-out split; `test_loss` and the like where there are several."""
+    """The case's metrics over every example of each held-out split; `test_loss` and so on if there are several."""
     values: dict[str, float] = {}
     for split, arrays in source.held_out.items():
         prefix = f"{split}_" if len(source.held_out) > 1 else ""

@@ -4,7 +4,8 @@ Matplotlib is imported by the first drawing, since that takes half a second that
 not used: it keeps global state, and figures in it live until they are closed.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 DPI = 110
 INK = "#222222"
@@ -60,6 +62,12 @@ def dress(axes: "Axes", title: str = "", xlabel: str = "", ylabel: str = "", gri
     axes.set_axisbelow(True)
     if grid:
         axes.grid(True, axis=grid, color=FAINT, linewidth=0.7)
+
+
+def legend(axes: "Axes", handles: Sequence, names: Iterable, **options: Any) -> "Legend":
+    """Names what is drawn, beside the chart unless `options` place it elsewhere: never on data."""
+    style = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "frameon": False, "fontsize": 9, "labelcolor": INK}
+    return axes.legend(handles, [plain(name) for name in names], **style | options)
 
 
 def readable_ticks(axis: "Axis", values: ArrayLike) -> None:

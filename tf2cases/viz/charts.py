@@ -16,22 +16,13 @@ if TYPE_CHECKING:
 _SPLITS = {"train": 0, "eval": 1}  # the index of the split's colour, the same in every chart
 
 
-def curves(
-    series: Mapping[str, tuple],
-    title: str,
-    ylabel: str = "",
-    xlabel: str = "step",
-    size: tuple[float, float] = (6.4, 4.0),
-) -> np.ndarray:
+def curves(series: Mapping[str, tuple], title: str) -> np.ndarray:
     """A line for each series; those of 30 points or fewer have markers.
 
     Args:
       series: {name: (steps [n], values [n])}, n >= 1, in the order of the legend. Values that are not finite leave
         a gap.
       title: stands above the chart.
-      ylabel: name of the y axis.
-      xlabel: name of the x axis.
-      size: width and height in inches, at 110 pixels an inch.
 
     Returns:
       uint8 [H, W, 3].
@@ -39,25 +30,23 @@ def curves(
     Raises:
       ValueError: if there is no series, or one that is empty or has steps and values of different shapes.
     """
-    figure = canvas.figure(*size)
-    _draw_curves(figure.add_subplot(), series, title, ylabel, xlabel, width=size[0])
+    figure = canvas.figure(6.4, 4.0)
+    _draw_curves(figure.add_subplot(), series, title, width=6.4)
     return canvas.pixels(figure)
 
 
-def training_curves(history: Sequence[Mapping], names: Sequence[str] | None = None) -> np.ndarray:
-    """One panel for each metric, with every split that reports it.
+def training_curves(history: Sequence[Mapping]) -> np.ndarray:
+    """One panel for each metric, with every split that reports it: loss first, accuracy next, then the others.
 
     Args:
       history: records as in `metrics.jsonl`: {"step": int, "split": "train" or "eval", "values": {name: float}}.
         Other keys are passed over, and a value of None counts as not finite.
-      names: the metrics to show, in this order; by default all that appear, loss first, accuracy next, then the
-        others as they appear.
 
     Returns:
       uint8 [H, W, 3]; up to three panels in a row.
 
     Raises:
-      ValueError: if no record has a value, `names` is empty, or one of them does not appear.
+      ValueError: if no record has a value.
     """
     metrics = {}  # {name: {split: ([steps], [values])}}
     for record in history:
@@ -67,15 +56,8 @@ def training_curves(history: Sequence[Mapping], names: Sequence[str] | None = No
             values.append(math.nan if value is None else float(value))
     if not metrics:
         raise ValueError("history holds no values, but must have at least one record with one.")
-    if names is None:
-        first = [name for name in ("loss", "accuracy") if name in metrics]
-        names = first + [name for name in metrics if name not in first]
-    if not names:
-        raise ValueError(f"names is empty, but must hold one of {', '.join(sorted(metrics))}.")
-    for name in names:
-        if name not in metrics:
-            raise ValueError(f"metric {name!r} is not one of {', '.join(sorted(metrics))}.")
-
+    first = [name for name in ("loss", "accuracy") if name in metrics]
+    names = first + [name for name in metrics if name not in first]
     columns = min(len(names), 2 if len(names) == 4 else 3)
     rows = math.ceil(len(names) / columns)
     width = 6.4 if columns == 1 else 4.8
@@ -85,11 +67,11 @@ def training_curves(history: Sequence[Mapping], names: Sequence[str] | None = No
     for i, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, i + 1)
         splits = dict(sorted(metrics[name].items(), key=lambda item: _SPLITS.get(item[0], 2)))
-        _draw_curves(axes, splits, name, "", "step", width)
+        _draw_curves(axes, splits, name, width)
     return canvas.pixels(figure)
 
 
-def _draw_curves(axes: "Axes", series: Mapping[str, tuple], title: str, ylabel: str, xlabel: str, width: float) -> None:
+def _draw_curves(axes: "Axes", series: Mapping[str, tuple], title: str, width: float) -> None:
     if not series:
         raise ValueError("series is empty, but must hold at least one series.")
     free = itertools.count(len(_SPLITS) if set(series) & set(_SPLITS) else 0)
@@ -102,33 +84,18 @@ def _draw_curves(axes: "Axes", series: Mapping[str, tuple], title: str, ylabel: 
                 "but must have the same number of both, at least 1."
             )
         index = _SPLITS[name] if name in _SPLITS else next(free)
-        handles += axes.plot(
-            steps,
-            values,
-            color=canvas.LINES[index % len(canvas.LINES)],
-            linestyle="-" if index < len(canvas.LINES) else "--",
-            linewidth=1.6,
-            marker=canvas.MARKERS[index % len(canvas.MARKERS)] if len(steps) <= 30 else None,
-            markersize=4,
-        )
-    canvas.dress(axes, title, xlabel, ylabel)
+        colour, dash = canvas.LINES[index % len(canvas.LINES)], "-" if index < len(canvas.LINES) else "--"
+        marker = canvas.MARKERS[index % len(canvas.MARKERS)] if len(steps) <= 30 else None
+        handles += axes.plot(steps, values, color=colour, linestyle=dash, linewidth=1.6, marker=marker, markersize=4)
+    canvas.dress(axes, title, "step")
     canvas.readable_ticks(axes.xaxis, np.concatenate([np.asarray(s) for s, _ in series.values()]))
     # Above the chart where title and names fit side by side (ten letters an inch), else beside it: never on data.
     letters = len(title) + sum(len(name) + 6 for name in series)
-    entries = handles, [canvas.plain(name) for name in series]
-    style = {"frameon": False, "fontsize": 9, "labelcolor": canvas.INK, "handlelength": 1.6}
     if letters <= 10 * width:
-        axes.legend(
-            *entries,
-            loc="lower right",
-            bbox_to_anchor=(1, 1),
-            ncols=len(series),
-            columnspacing=1.2,
-            borderaxespad=0.2,
-            **style,
-        )
+        place = dict(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(series), columnspacing=1.2, borderaxespad=0.2)
     else:
-        axes.legend(*entries, loc="upper left", bbox_to_anchor=(1.01, 1), **style)
+        place = {}
+    canvas.legend(axes, handles, series, handlelength=1.6, **place)
 
 
 def bars(labels: Sequence, counts: ArrayLike, title: str, xlabel: str = "", ylabel: str = "") -> np.ndarray:
@@ -163,18 +130,9 @@ def bars(labels: Sequence, counts: ArrayLike, title: str, xlabel: str = "", ylab
     axes = figure.add_subplot()
     places = np.arange(len(labels))
     axes.bar(places, counts, width=0.75, color=canvas.LINES[0])
+    style = dict(ha="center", va="bottom", fontsize=9, color=canvas.INK, rotation=90 if upright else 0)
     for place, count, text in zip(places, counts.tolist(), numbers, strict=True):
-        axes.annotate(
-            text,
-            (place, count),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=9,
-            color=canvas.INK,
-            rotation=90 if upright else 0,
-        )
+        axes.annotate(text, (place, count), (0, 3), textcoords="offset points", **style)
     canvas.dress(axes, title, xlabel, ylabel, grid="y")
     axes.tick_params(axis="x", length=0)
     canvas.readable_ticks(axes.yaxis, counts)

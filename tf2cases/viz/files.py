@@ -62,16 +62,9 @@ def write_gif(path: str | os.PathLike, frames: Sequence[ArrayLike], frames_per_s
             )
     ends = np.rint(np.arange(len(made) + 1) * 100 / frames_per_second).astype(int)
     milliseconds = (np.diff(ends) * 10).tolist()
-    encoded = imageio.imwrite(
-        "<bytes>",
-        np.stack(made),
-        extension=".gif",
-        plugin="pillow",
-        is_batch=True,
-        duration=milliseconds if len(made) > 1 else milliseconds[0],  # Pillow takes no list for one frame
-        loop=0,
-    )
-    files.write_bytes(path, encoded)
+    duration = milliseconds if len(made) > 1 else milliseconds[0]  # Pillow takes no list for one frame
+    options = dict(extension=".gif", plugin="pillow", is_batch=True, duration=duration, loop=0)
+    files.write_bytes(path, imageio.imwrite("<bytes>", np.stack(made), **options))
 
 
 def _pixels(name: str, image: ArrayLike, channels: tuple[int, ...]) -> np.ndarray:

@@ -116,12 +116,8 @@ def labelled(
     h, w = images.shape[1:3]
 
     gap, dpi = 12, 100
-    styles = [
-        {"fontsize": 10.5, "color": canvas.ALARM, "fontweight": "bold"}
-        if mark
-        else {"fontsize": 10.5, "color": canvas.INK}
-        for mark in marks
-    ]
+    plain, marked = dict(fontsize=10.5, color=canvas.INK), dict(fontsize=10.5, color=canvas.ALARM, fontweight="bold")
+    styles = [marked if mark else plain for mark in marks]
     text_w, text_h = _largest(texts, styles, dpi)
     cell_h = text_h + 5 + h + gap
     cell_w = max(w, text_w) + gap

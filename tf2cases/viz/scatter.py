@@ -1,15 +1,11 @@
 """Points: with a line through them, in space, by class."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tf2cases.viz import canvas
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def _same_length(**arrays: ArrayLike) -> list[np.ndarray]:
@@ -53,13 +49,8 @@ def scatter_with_line(
     canvas.readable_ticks(axes.xaxis, x)
     canvas.readable_ticks(axes.yaxis, y)
     # Under the plot's upper edge a line that rises leaves the left corner free, one that falls the right.
-    axes.legend(
-        loc="upper left" if slope >= 0 else "upper right",
-        fontsize=9,
-        labelcolor=canvas.INK,
-        edgecolor="none",
-        framealpha=0.8,
-    )
+    corner = "upper left" if slope >= 0 else "upper right"
+    axes.legend(loc=corner, fontsize=9, labelcolor=canvas.INK, edgecolor="none", framealpha=0.8)
     return canvas.pixels(figure)
 
 
@@ -104,22 +95,17 @@ def scatter_3d(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: Sequence[str], 
 
 
 def scatter_classes(
-    points: ArrayLike,
-    labels: ArrayLike,
-    title: str,
-    xlabel: str = "",
-    ylabel: str = "",
-    class_names: Sequence | None = None,
+    points: ArrayLike, labels: ArrayLike, title: str, xlabel: str, ylabel: str, class_names: Sequence
 ) -> np.ndarray:
     """Points in the plane, a colour and a marker for each class, and its name at the median of its points.
 
     Args:
       points: numbers [N, 2], N >= 1.
-      labels: classes [N], integers or strings.
+      labels: classes [N], integers in [0, K).
       title: stands above the chart.
       xlabel: name of the x axis.
       ylabel: name of the y axis.
-      class_names: K names; labels are then integers in [0, K), and a class keeps its colour whichever others are there.
+      class_names: K names; a class keeps its colour whichever others are there.
 
     Returns:
       uint8 [H, W, 3].
@@ -134,68 +120,32 @@ def scatter_classes(
         raise ValueError(
             f"labels have the shape {list(labels.shape)}, but must be [{len(points)}], one for each point."
         )
-    classes = _classes(labels, class_names)
-    from matplotlib.patheffects import withStroke
-
-    figure = canvas.figure(6.8, 5.6)
-    axes = figure.add_subplot()
-    size = float(np.clip(4000 / len(points), 5, 26))
-    handles = []
-    for label, (i, _) in classes.items():
-        handles.append(
-            axes.scatter(
-                *points[labels == label].T,
-                s=size,
-                color=canvas.CLASSES[i % len(canvas.CLASSES)],
-                marker=canvas.MARKERS[i // len(canvas.CLASSES) % len(canvas.MARKERS)],
-                alpha=0.7,
-                linewidths=0,
-            )
-        )
-    for label, (_, name) in classes.items():
-        axes.annotate(
-            canvas.plain(name),
-            np.median(points[labels == label], axis=0),
-            ha="center",
-            va="center",
-            fontsize=11,
-            fontweight="bold",
-            color=canvas.INK,
-            path_effects=[withStroke(linewidth=4, foreground="white")],
-        )
-    canvas.dress(axes, title, xlabel, ylabel)
-    canvas.readable_ticks(axes.xaxis, points[:, 0])
-    canvas.readable_ticks(axes.yaxis, points[:, 1])
-    _legend(axes, handles, [name for _, name in classes.values()])
-    return canvas.pixels(figure)
-
-
-def _classes(labels: np.ndarray, class_names: Sequence | None) -> dict:
-    """{label: (number of the class's colour, name)} of the labels that are there."""
-    present = np.unique(labels)
-    if class_names is None:
-        return {label: (i, str(label)) for i, label in enumerate(present.tolist())}
+    present = np.unique(labels).tolist()
     if labels.dtype.kind not in "iu" or present[0] < 0 or present[-1] >= len(class_names):
         raise ValueError(
             f"labels lie in {present[0]} to {present[-1]}, but must be integers in 0 to {len(class_names) - 1}, one "
             "for each of the class names."
         )
-    return {label: (label, str(class_names[label])) for label in present.tolist()}
+    from matplotlib.patheffects import withStroke
 
-
-def _legend(axes: "Axes", handles: list, names: list[str]) -> None:
-    """Puts the classes beside the chart, in columns of 22."""
-    legend = axes.legend(
-        handles,
-        [canvas.plain(name) for name in names],
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1),
-        ncols=-(-len(names) // 22),
-        frameon=False,
-        fontsize=9,
-        labelcolor=canvas.INK,
-        handletextpad=0.2,
-    )
+    figure = canvas.figure(6.8, 5.6)
+    axes = figure.add_subplot()
+    dots = dict(s=float(np.clip(4000 / len(points), 5, 26)), alpha=0.7, linewidths=0)
+    handles = []
+    for i in present:
+        colour = canvas.CLASSES[i % len(canvas.CLASSES)]
+        marker = canvas.MARKERS[i // len(canvas.CLASSES) % len(canvas.MARKERS)]
+        handles.append(axes.scatter(*points[labels == i].T, color=colour, marker=marker, **dots))
+    halo = withStroke(linewidth=4, foreground="white")
+    style = dict(ha="center", va="center", fontsize=11, fontweight="bold", color=canvas.INK, path_effects=[halo])
+    for i in present:
+        axes.annotate(canvas.plain(class_names[i]), np.median(points[labels == i], axis=0), **style)
+    canvas.dress(axes, title, xlabel, ylabel)
+    canvas.readable_ticks(axes.xaxis, points[:, 0])
+    canvas.readable_ticks(axes.yaxis, points[:, 1])
+    names = [class_names[i] for i in present]
+    legend = canvas.legend(axes, handles, names, ncols=-(-len(names) // 22), handletextpad=0.2)
     for handle in legend.legend_handles:
         handle.set_sizes([30])
         handle.set_alpha(1)
+    return canvas.pixels(figure)

@@ -110,9 +110,10 @@ def test_draws_stay_in_range():
     assert 2**32 - 2**25 < max(bits) < 2**32
 
 
-def test_grey_is_the_weighted_sum_rounded():
+def test_grey_is_the_weighted_sum_rounded(monkeypatch):
     rgb = np.random.RandomState(0).randint(0, 256, [50, 50, 3]).astype(np.uint8)
-    grey = np.asarray(drawing.to_grey(Image.fromarray(rgb)))
+    monkeypatch.setattr(Painter, "generate_image", lambda self, text: Image.fromarray(rgb))
+    grey = np.frombuffer(Painter(50, 50).grey("x"), np.uint8).reshape(50, 50)
     exact = rgb @ np.array([0.299, 0.587, 0.114])
     assert np.abs(grey - exact).max() < 0.502  # the weights have 16 bits
 

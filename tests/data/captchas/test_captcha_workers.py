@@ -35,11 +35,6 @@ def test_workers_change_the_package_in_themselves_only():
     assert captcha.image.secrets is secrets
 
 
-def test_refuses_no_workers():
-    with pytest.raises(ValueError, match=r"^workers is 0, but must be at least 1"):
-        Workers(0)
-
-
 @pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="needs Linux's /proc")
 def test_tensorflow_is_not_in_the_workers():
     import tensorflow  # noqa: F401  in the parent

@@ -103,7 +103,7 @@ def test_second_time_decodes_nothing(folder, monkeypatch):
     np.testing.assert_array_equal(load(folder).train["images"], first.train["images"])
 
 
-@pytest.mark.parametrize("change", [dict(size=9), dict(channels=1), dict(crop=10)])
+@pytest.mark.parametrize("change", [dict(size=9), dict(channels=1), dict(crop="10")])
 def test_other_arguments_are_prepared_apart(folder, change):
     first = np.array(load(folder).train["images"])
     load(folder, **change)
@@ -141,7 +141,7 @@ def test_crop_of_a_number_of_pixels(folder):
     with pytest.raises(
         UsageError, match=r"--crop is 17, but .*pictures: [abc]/\d{4}.png has 20 x 16 pixels: expected at"
     ):
-        load(folder, crop=17)
+        load(folder, crop="17")
 
 
 def test_channels_follow_the_pictures(folder):
@@ -218,12 +218,7 @@ def test_an_animation_is_unreadable(folder):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [
-        (dict(size=1), "--size is 1, but must be from 4"),
-        (dict(channels=2), "--channels is 2, but must be 1 or 3"),
-        (dict(crop="big"), "--crop is 'big', but must be none or"),
-        (dict(max_bad_images=-1), "--max_bad_images is -1, but must be at least 0"),
-    ],
+    [(dict(size=1), "--size is 1, but must be from 4"), (dict(crop="big"), "--crop is 'big', but must be none or")],
 )
 def test_refuses_arguments(folder, options, message):
     with pytest.raises(UsageError, match=message):

@@ -1,32 +1,31 @@
-"""Drawn faces: functions of (stream, seed, index), varied, and kept."""
+"""Drawn faces: functions of (stream, index), varied, and kept."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tf2cases.data import sources
 from tf2cases.data.toy_faces import dataset, drawing
+from tf2cases.errors import UsageError
 
 
 @pytest.fixture(scope="module")
 def faces():
-    return dataset.generate("train", 0, 0, 64)
+    return dataset.generate("train", 0, 64)
 
 
 def test_picture_depends_on_its_index_only(faces):
-    np.testing.assert_array_equal(dataset.generate("train", 0, 10, 3), faces[10:13])
-    np.testing.assert_array_equal(dataset.generate("train", 0, 63, 1), faces[63:])
+    np.testing.assert_array_equal(dataset.generate("train", 10, 3), faces[10:13])
+    np.testing.assert_array_equal(dataset.generate("train", 63, 1), faces[63:])
 
 
-@pytest.mark.parametrize(("stream", "seed"), [("test", 0), ("train", 1)])
-def test_streams_and_seeds_share_nothing(faces, stream, seed):
-    other = dataset.generate(stream, seed, 0, 64)
+def test_streams_share_nothing(faces):
+    other = dataset.generate("test", 0, 64)
     assert not {face.tobytes() for face in other} & {face.tobytes() for face in faces}
     assert len({face.tobytes() for face in faces}) == 64
 
 
 def test_numbers_are_uniform():
-    numbers = dataset.uniform("train", 0, 0, 500)
+    numbers = dataset.uniform("train", 0, 500)
     assert numbers.shape == (500, drawing.DRAWS)
     assert 0 <= numbers.min() < 0.001
     assert 0.999 < numbers.max() < 1
@@ -37,7 +36,7 @@ def test_numbers_are_uniform():
 
 
 def test_edges_are_smooth_at_any_size(faces):
-    large = dataset.generate("train", 0, 0, 16, size=256)
+    large = dataset.generate("train", 0, 16, size=256)
     reduced = large.reshape(16, 64, 4, 64, 4, 3).mean((2, 4))
     # 2.5; with pixels that a shape covers either whole or not at all it is 10.
     assert np.sqrt(np.mean((reduced - faces[:16]) ** 2)) < 4
@@ -53,11 +52,6 @@ def test_faces_are_varied(faces):
     assert ((red > green) & (green > blue)).mean() > 0.8
 
 
-def test_grey_is_that_of_pillow(faces):
-    expected = [np.asarray(Image.fromarray(face).convert("L")) for face in faces[:4]]
-    np.testing.assert_array_equal(drawing.to_grey(faces[:4])[..., 0], expected)
-
-
 def load(tmp_path, **options):
     options = {"train_count": 70, "test_count": 5, "size": 64, **options}
     return sources.load("toy_faces", "", cache_dir=str(tmp_path), **options)
@@ -71,7 +65,7 @@ def test_data_set(tmp_path, faces):
     assert isinstance(loaded.train["images"], np.memmap)
     assert not loaded.train["images"].flags.writeable
     np.testing.assert_array_equal(loaded.train["images"][:64], faces)
-    np.testing.assert_array_equal(loaded.test["images"], dataset.generate("test", 0, 0, 5))
+    np.testing.assert_array_equal(loaded.test["images"], dataset.generate("test", 0, 5))
 
 
 def test_is_drawn_once(tmp_path, monkeypatch):
@@ -80,27 +74,6 @@ def test_is_drawn_once(tmp_path, monkeypatch):
     np.testing.assert_array_equal(load(tmp_path).train["images"], first.train["images"])
 
 
-def test_seed_changes_what_is_trained_on_and_not_the_test(tmp_path):
-    first, second = load(tmp_path, size=16), load(tmp_path, size=16, seed=1)
-    assert (first.train["images"] != second.train["images"]).any((1, 2, 3)).all()
-    np.testing.assert_array_equal(first.test["images"], second.test["images"])
-
-
-def test_grey_faces(tmp_path):
-    loaded = load(tmp_path, channels=1, size=16)
-    assert loaded.info == {"image_shape": [16, 16, 1]}
-    np.testing.assert_array_equal(loaded.test["images"], drawing.to_grey(load(tmp_path, size=16).test["images"]))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (dict(train_count=0), "^train_count is 0, but must be at least 1"),
-        (dict(test_count=0), "^test_count is 0, but must be at least 1"),
-        (dict(seed=-1), "^seed is -1, but must be at least 0"),
-        (dict(size=2000), "^--size is 2000, but must be from 4 to 1024"),
-    ],
-)
-def test_refuses_arguments(tmp_path, options, message):
-    with pytest.raises(ValueError, match=message):
-        load(tmp_path, **options)
+def test_refuses_a_size(tmp_path):
+    with pytest.raises(UsageError, match=r"^--size is 2000, but must be from 4 to 1024"):
+        load(tmp_path, size=2000)

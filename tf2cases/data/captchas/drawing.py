@@ -113,8 +113,11 @@ class Painter(captcha.image.ImageCaptcha):
     """
 
     def grey(self, text: str) -> bytes:
-        """The picture as bytes [height * width]; see `to_grey`."""
-        return to_grey(self.generate_image(text)).tobytes()
+        """The picture as bytes [height * width]: 0.299 red + 0.587 green + 0.114 blue, rounded to the nearest.
+
+        Pillow computes it with weights of 16 bits, (19595 r + 38470 g + 7471 b + 32768) >> 16.
+        """
+        return self.generate_image(text).convert("L").tobytes()
 
     def png(self, text: str) -> bytes:
         """The picture as a PNG file's bytes, in colour."""
@@ -133,27 +136,14 @@ class Painter(captcha.image.ImageCaptcha):
         draws.randbelow(self.character_offset_dy[1] - self.character_offset_dy[0] + 1)
         for _ in range(7):
             draws.randbits(32)
-        return self._space(font)
-
-    @functools.cached_property
-    def _spaces(self):
-        return {}
-
-    def _space(self, font):
-        if font not in self._spaces:
-            _, _, width, height = captcha.image.Draw(Image.new("RGB", (1, 1))).multiline_textbbox(
-                (1, 1), " ", font=font
-            )
-            self._spaces[font] = Image.new("RGBA", (int(width), int(height)))
-        return self._spaces[font]
+        return _space(font)
 
 
-def to_grey(image: Image.Image) -> Image.Image:
-    """A Pillow picture in grey: 0.299 red + 0.587 green + 0.114 blue, rounded to the nearest (mode "L").
-
-    Pillow computes it with weights of 16 bits, (19595 r + 38470 g + 7471 b + 32768) >> 16.
-    """
-    return image.convert("L")
+@functools.cache
+def _space(font: ImageFont.FreeTypeFont) -> Image.Image:
+    """What the package draws for a space."""
+    _, _, width, height = captcha.image.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((1, 1), " ", font=font)
+    return Image.new("RGBA", (int(width), int(height)))
 
 
 def install(draws: Draws) -> None:

@@ -7,6 +7,7 @@ import collections
 import dataclasses
 import os
 import unicodedata
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -62,18 +63,12 @@ def info(images: np.ndarray, labels: np.ndarray, charset: Charset) -> dict:
     return {"image_shape": list(images.shape[1:]), "charset": charset.characters, "length": labels.shape[1]}
 
 
-def load(
-    path: str,
-    charset: str | None = None,
-    length: int | None = None,
-    width: int | None = None,
-    height: int | None = None,
-    max_bad_images: int = 0,
-) -> Source:
+def load(path: str, **options: Any) -> Source:
     """Loads a folder or archive as a data set: a tenth is held out for testing (see `is_held_out`).
 
     Args:
-      path, charset, length, width, height, max_bad_images: see `read`.
+      path: the folder or archive.
+      **options: see `read`.
 
     Returns:
       Source with "images" uint8 [N, height, width, 1] and "labels" uint8 [N, length]; `info` has image_shape, charset
@@ -82,7 +77,7 @@ def load(
     Raises:
       UsageError: as `read`, or there are so few pictures that a split is empty.
     """
-    pictures = read(path, charset, length, width, height, max_bad_images)
+    pictures = read(path, **options)
     held_out = np.array([is_held_out(name) for name in pictures.names])
     if held_out.all() or not held_out.any():
         raise UsageError(

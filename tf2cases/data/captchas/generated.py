@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import time
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -25,15 +25,17 @@ TRAIN_STREAM, TEST_STREAM, FILES_STREAM = "train", "test", "files"
 TEST_SEED = 0  # the test set is the same whatever the seed of training
 
 
-def make_kind(charset: str, length: int, width: int, height: int, stream: str, seed: int) -> Kind:
+def make_kind(
+    stream: str, seed: int, charset: str = "digits", length: int = 4, width: int = 160, height: int = 60
+) -> Kind:
     """Makes the `Kind` of a set from flags.
 
     Args:
+      stream: one of `TRAIN_STREAM`, `TEST_STREAM` and `FILES_STREAM`.
+      seed: int.
       charset: name or characters (see `Charset`).
       length: characters a picture.
       width, height: pixels.
-      stream: one of `TRAIN_STREAM`, `TEST_STREAM` and `FILES_STREAM`.
-      seed: int.
 
     Raises:
       UsageError: one sentence for each thing that cannot be drawn.
@@ -46,15 +48,7 @@ def make_kind(charset: str, length: int, width: int, height: int, stream: str, s
 
 
 def load(
-    cache_dir: str,
-    stream: str,
-    seed: int,
-    count: int,
-    charset: str = "digits",
-    length: int = 4,
-    width: int = 160,
-    height: int = 60,
-    workers: int | None = None,
+    cache_dir: str, stream: str, seed: int, count: int, workers: int | None = None, **options: Any
 ) -> dict[str, np.ndarray]:
     """Loads the first `count` pictures of a stream, and draws those that are missing.
 
@@ -63,9 +57,10 @@ def load(
 
     Args:
       cache_dir: where they are kept.
-      stream, seed, charset, length, width, height: see `make_kind`.
+      stream, seed: see `make_kind`.
       count: pictures.
       workers: processes that draw; by default one for each processor. The pictures do not depend on it.
+      **options: charset, length, width and height, see `make_kind`.
 
     Returns:
       "images" uint8 [count, height, width, 1], memory-mapped, and "labels" uint8 [count, length].
@@ -74,29 +69,23 @@ def load(
       UsageError: as `make_kind`.
       RunError: the disk is full, or a worker failed.
     """
-    kind = make_kind(charset, length, width, height, stream, seed)
+    kind = make_kind(stream, seed, **options)
     path = os.path.join(_folder(cache_dir, kind), f"{stream}-seed{seed}.u8")
     _complete(path, kind, count, threads.default_workers() if workers is None else workers)
-    images = np.memmap(path, np.uint8, "r", shape=(count, height, width, 1))
+    images = np.memmap(path, np.uint8, "r", shape=(count, kind.height, kind.width, 1))
     return {"images": images, "labels": _labels(kind, count)}
 
 
 def _labels(kind: Kind, count: int) -> np.ndarray:
     """uint8 [count, length]; drawn again rather than stored, which takes microseconds a picture."""
     draws, charset = drawing.Draws(), Charset(kind.characters)
-    labels = np.empty([count, kind.length], np.uint8)
-    for i in range(count):
-        labels[i] = charset.encode(kind.text(i, draws), kind.length)
-    return labels
+    labels = [charset.encode(kind.text(i, draws), kind.length) for i in range(count)]
+    return np.reshape(labels, [count, kind.length]).astype(np.uint8)
 
 
 def _folder(cache_dir: str, kind: Kind) -> str:
     """Makes the folder for sets of this kind; other parameters or other versions of the packages have another."""
-    parameters = {
-        "characters": kind.characters,
-        "length": kind.length,
-        "width": kind.width,
-        "height": kind.height,
+    parameters = {name: value for name, value in vars(kind).items() if name not in ("stream", "seed")} | {
         "format": "files *.u8: uint8 [N, height, width], appended to; the file's size tells N",
         "versions": drawing.versions(),
     }

@@ -34,7 +34,11 @@ def opened(path: str) -> Iterator[Listing]:
     if os.path.isdir(path):
         yield _listing(path, walk(path), lambda name: read_file(os.path.join(path, name)))
     elif os.path.isfile(path):
-        with _opened_tar(path) as archive:
+        try:
+            archive = tarfile.open(path, "r:")
+        except (tarfile.TarError, OSError) as error:
+            raise UsageError(f"{path} is not a tar archive ({error}): expected a folder or a plain .tar.") from error
+        with archive:
             try:
                 members = {member.name: member for member in archive if not member.isdir()}
             except (tarfile.TarError, OSError) as error:
@@ -43,13 +47,6 @@ def opened(path: str) -> Iterator[Listing]:
             yield _listing(path, names, lambda name: _read_member(archive, members.get(name)))
     else:
         raise UsageError(f"{path} does not exist: expected a folder or a .tar of pictures named like 0123.png.")
-
-
-def _opened_tar(path: str) -> tarfile.TarFile:
-    try:
-        return tarfile.open(path, "r:")
-    except (tarfile.TarError, OSError) as error:
-        raise UsageError(f"{path} is not a tar archive ({error}): expected a folder or a plain .tar.") from error
 
 
 def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> bytes:
@@ -66,10 +63,8 @@ def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> by
 
 
 def _listing(path: str, names: Iterable[str], read: Callable[[str], bytes]) -> Listing:
-    names = sorted(
-        (name for name in names if posixpath.basename(name) != CONTACT_SHEET),
-        key=lambda name: (posixpath.basename(name), name),
-    )
+    pictures = (name for name in names if posixpath.basename(name) != CONTACT_SHEET)
+    names = sorted(pictures, key=lambda name: (posixpath.basename(name), name))
     if not names:
         raise UsageError(f"{path} has no pictures: expected some, named like 0123.png or 0123-00007.png.")
     found = _manifest(path, names, read)

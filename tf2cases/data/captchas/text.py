@@ -50,15 +50,6 @@ class Charset:
     def __len__(self) -> int:
         return len(self.characters)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Charset) and self.characters == other.characters
-
-    def __hash__(self) -> int:
-        return hash(self.characters)
-
-    def __repr__(self) -> str:
-        return f"Charset({self.characters!r})"
-
     def encode(self, text: str, length: int) -> np.ndarray:
         """Encodes a text as classes.
 

@@ -6,6 +6,7 @@ one socket: when the parent goes, even killed, its end closes, and the worker en
 """
 
 import collections
+import contextlib
 import os
 import subprocess
 import sys
@@ -32,15 +33,10 @@ class Workers:
     """Processes that draw captchas. As a context manager, it ends them when it is left.
 
     Args:
-      count: how many.
-
-    Raises:
-      ValueError: less than one.
+      count: how many, at least 1.
     """
 
     def __init__(self, count: int):
-        if count < 1:
-            raise ValueError(f"workers is {count}, but must be at least 1.")
         self._count = count
         self._processes: dict[Connection, subprocess.Popen] = {}
 
@@ -87,21 +83,18 @@ class Workers:
         Raises:
           RunError: a worker failed or was killed.
         """
-        jobs = collections.deque(
-            (start, min(_CHUNK, first + count - start)) for start in range(first, first + count, _CHUNK)
-        )
-        waiting = collections.deque(job[0] for job in jobs)
-        drawn = {}
+        starts, drawn = range(first, first + count, _CHUNK), {}
+        jobs = collections.deque((start, min(_CHUNK, first + count - start)) for start in starts)
         for _ in range(_AHEAD):
             for connection in self._processes:
                 self._hand_out(connection, jobs, kind, form)
-        while waiting:
-            while waiting[0] not in drawn:
+        for start in starts:
+            while start not in drawn:
                 for connection in wait(list(self._processes)):
-                    start, pictures = self._receive(connection)
-                    drawn[start] = pictures
+                    done, pictures = self._receive(connection)
+                    drawn[done] = pictures
                     self._hand_out(connection, jobs, kind, form)
-            yield from drawn.pop(waiting.popleft())
+            yield from drawn.pop(start)
 
     def _hand_out(self, connection: Connection, jobs: collections.deque, kind: Kind, form: str) -> None:
         if jobs:
@@ -129,18 +122,16 @@ class Workers:
 def serve(descriptor: int) -> None:
     """Runs in a worker: draws what is asked for through the socket until its other end closes."""
     drawers = {}
-    with Connection(descriptor) as connection:
-        try:
-            while True:
-                kind, first, count, form = connection.recv()
-                try:
-                    if kind not in drawers:
-                        drawers = {kind: drawing.drawer(kind)}
-                    pictures = [drawers[kind](index, form) for index in range(first, first + count)]
-                except Exception as error:  # whatever the package and Pillow raise, the parent is to know
-                    text = " ".join(str(error).split()).rstrip(".")
-                    connection.send((f"{type(error).__name__}: {text}", None, None))
-                else:
-                    connection.send((None, first, pictures))
-        except (EOFError, OSError):
-            return  # the parent is gone
+    # These errors say that the parent is gone.
+    with Connection(descriptor) as connection, contextlib.suppress(EOFError, OSError):
+        while True:
+            kind, first, count, form = connection.recv()
+            try:
+                if kind not in drawers:
+                    drawers = {kind: drawing.drawer(kind)}
+                pictures = [drawers[kind](index, form) for index in range(first, first + count)]
+            except Exception as error:  # whatever the package and Pillow raise, the parent is to know
+                text = " ".join(str(error).split()).rstrip(".")
+                connection.send((f"{type(error).__name__}: {text}", None, None))
+            else:
+                connection.send((None, first, pictures))

@@ -72,25 +72,18 @@ class PictureArchive:
         # By content: a zip starts with PK, a tar with the name of its first member. Also by name, for a damaged one.
         is_zip = head.startswith(b"PK") or self.path.lower().endswith(".zip")
         kind, opener, listed = ("zip", zipfile.ZipFile, _in_zip) if is_zip else ("tar", tarfile.open, _in_tar)
-        try:
-            opened = opener(self.path)
-        except _DAMAGE as error:
-            raise self._damaged(kind, error) from error
-        with opened:
+        with contextlib.ExitStack() as stack:
             try:
-                files = listed(self.path, opened)
+                files = listed(self.path, stack.enter_context(opener(self.path)))
             except _DAMAGE as error:
-                raise self._damaged(kind, error) from error
+                why = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+                raise UsageError(
+                    f"{self.path} is cut short, damaged or no archive at all ({why}): expected a whole {kind} archive, "
+                    "so download or copy it again."
+                ) from error
             if not files:
                 raise no_pictures(self.path)
-            yield len(files), ((name, _guarded(read)) for name, read in files)
-
-    def _damaged(self, kind: str, error: BaseException) -> UsageError:
-        why = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
-        return UsageError(
-            f"{self.path} is cut short, damaged or no archive at all ({why}): expected a whole "
-            f"{kind} archive, so download or copy it again."
-        )
+            yield len(files), ((name, functools.partial(_guarded, read)) for name, read in files)
 
 
 def _in_zip(path: str, archive: zipfile.ZipFile) -> _Files:
@@ -140,16 +133,12 @@ def _read_tarred(file: IO[bytes], offset: int, size: int) -> bytes:
     return file.read(size)
 
 
-def _guarded(read: Callable[[], bytes]) -> Callable[[], bytes]:
-    """`read` with all that archives raise for one damaged or encrypted member as an OSError."""
-
-    def guarded() -> bytes:
-        try:
-            return read()
-        except (*_DAMAGE, RuntimeError) as error:
-            raise OSError(str(error)) from error
-
-    return guarded
+def _guarded(read: Callable[[], bytes]) -> bytes:
+    """Reads a member; all that archives raise for one that is damaged or encrypted becomes an OSError."""
+    try:
+        return read()
+    except (*_DAMAGE, RuntimeError) as error:
+        raise OSError(str(error)) from error
 
 
 def _check_name(path: str, name: str) -> None:

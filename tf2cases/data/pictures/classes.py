@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Collection
 
 import numpy as np
@@ -103,7 +104,7 @@ def read(path: str) -> ClassFolder:
         raise UsageError(f"--data_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class.")
     names = sorted(n for n in os.listdir(path) if os.path.isdir(os.path.join(path, n)) and not is_hidden(n))
     for name in names:
-        if not _is_utf8(name):
+        if re.search("[\udc80-\udcff]", name):  # so Python escapes bytes that are not UTF-8
             raise UsageError(
                 f"--data_dir={path} has a sub-folder whose name, {os.fsencode(name)!r}, is not UTF-8, but it must be, "
                 "for it is the name of a class."
@@ -120,14 +121,6 @@ def read(path: str) -> ClassFolder:
     )
     _check_counts(folder)
     return folder
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:  # Python escapes other bytes as lone surrogates
-        return False
-    return True
 
 
 def _check_counts(folder: ClassFolder) -> None:

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -69,61 +69,43 @@ def collection(path: str) -> PictureFolder | PictureArchive:
     return PictureFolder(path) if os.path.isdir(path) else PictureArchive(path)
 
 
-def load_folder(
+def load(
+    name: str,
+    find: Callable[[str], Collection],
+    whole: int | None,
     data_dir: str,
     size: int = 64,
     channels: int | None = 3,
-    crop: str | int | None = None,
+    crop: str = "none",
     cache_dir: str = "data",
     max_bad_images: int = 0,
 ) -> Source:
-    """Loads any folder or archive of pictures as the data set "folder"; see `load`."""
-    return load("folder", collection(data_dir), size, channels, crop, cache_dir, max_bad_images)
-
-
-def load(
-    name: str,
-    pictures: Collection,
-    size: int = 64,
-    channels: int | None = 3,
-    crop: str | int | None = None,
-    cache_dir: str = "data",
-    max_bad_images: int = 0,
-    whole: int | None = None,
-) -> Source:
-    """Loads the pictures of a collection, which are prepared once and then kept.
+    """Loads a collection of pictures, which are prepared once and then kept.
 
     Args:
       name: the data set's.
-      pictures: what to prepare.
+      find: gives the collection that is in `data_dir`.
+      whole: how many pictures the whole set has, to say so if these are fewer or more; None if nobody knows.
+      data_dir: where the pictures are.
       size: side of the squares in pixels.
       channels: 3, 1, or None for 1 if every picture is grey and 3 otherwise.
       crop: see `options.parse_crop`.
       cache_dir: where they are kept, in `prepared`.
       max_bad_images: how many unreadable pictures are left out before that is an error.
-      whole: how many pictures the whole set has, to say so if these are fewer or more.
 
     Returns:
       Source with "images" uint8 [N, size, size, channels], memory-mapped; `info` has image_shape.
 
     Raises:
-      UsageError: no pictures; too many unreadable ones; one smaller than `crop`; so few that a split is empty; an
-        argument that is not accepted.
+      UsageError: as `find`; no pictures; too many unreadable ones; one smaller than `crop`; so few that a split is
+        empty; a size or crop that is not accepted.
       RunError: the disk is full.
     """
-    options.check(size, channels)
-    crop = options.parse_crop(crop)
-    if max_bad_images < 0:
-        raise UsageError(f"--max_bad_images is {max_bad_images}, but must be at least 0.")
-    key = {
-        "fingerprint": pictures.fingerprint(),
-        "decoding": _DECODING,
-        "size": size,
-        "channels": channels,
-        "crop": crop,
-    }
-    make = functools.partial(_make, pictures=pictures, size=size, channels=channels, crop=crop)
-    made = prepared.load(cache_dir, name, key, make)
+    options.check_size(size)
+    wanted = {"size": size, "channels": channels, "crop": options.parse_crop(crop)}
+    pictures = find(data_dir)
+    key = {"fingerprint": pictures.fingerprint(), "decoding": _DECODING, **wanted}
+    made = prepared.load(cache_dir, name, key, functools.partial(_make, pictures=pictures, **wanted))
     bad = made.facts["bad"]
     train, test = (made.splits[split] for split in prepared.SPLITS)
     count = len(train) + len(test)
@@ -150,42 +132,31 @@ def _named(bad: Sequence) -> str:
     return ", ".join(f"{name} ({why})" for name, why in bad[:_NAMED]) + more
 
 
-def _make(writer, pictures, size, channels, crop):
+def _make(writer, pictures, size, channels, crop, again=False):
     """Decodes all pictures into a `prepared.Writer`; returns the facts for the manifest."""
-    again = False
-    if channels is None:
-        try:
-            return _decode_all(writer, pictures, size, 1, crop, only_grey=True)
-        except _NotGrey:  # mostly the first picture says so
-            writer.clear()
-            channels, again = 3, True
-    return _decode_all(writer, pictures, size, channels, crop, again=again)
-
-
-def _decode_all(writer, pictures, size, channels, crop, only_grey=False, again=False):
-    bad = []
-    work = functools.partial(_decode_chunk, pictures.path, size, channels, crop, only_grey)
-    started = time.perf_counter()
-    with pictures.open() as (count, readers):
-        if not again:
-            print(f"Preparing {count:,} pictures of {pictures.path}.", flush=True)
-        with tqdm(total=count, desc="Preparing pictures", unit="picture", disable=None, leave=False) as bar:
-            for chunk, results in threads.in_order(work, _chunks(readers)):
-                squares = {split: [] for split in prepared.SPLITS}
-                for (name, _), result in zip(chunk, results, strict=True):
-                    if isinstance(result, str):
-                        bad.append([name, result])
-                    else:
-                        squares["test" if is_held_out(name) else "train"].append(result)
-                for split, some in squares.items():
-                    if some:
-                        writer.add(split, np.stack(some))
-                bar.update(len(chunk))
+    bad, started = [], time.perf_counter()
+    work = functools.partial(_decode_chunk, pictures.path, size, channels, crop)
+    try:
+        with pictures.open() as (count, readers):
+            if not again:
+                print(f"Preparing {count:,} pictures of {pictures.path}.", flush=True)
+            with tqdm(total=count, desc="Preparing pictures", unit="picture", disable=None, leave=False) as bar:
+                for chunk, results in threads.in_order(work, _chunks(readers)):
+                    for (name, _), result in zip(chunk, results, strict=True):
+                        if isinstance(result, str):
+                            bad.append([name, result])
+                        else:
+                            writer.add("test" if is_held_out(name) else "train", result[np.newaxis])
+                    bar.update(len(chunk))
+    except _NotGrey:  # mostly the first picture says so
+        writer.clear()
+        return _make(writer, pictures, size, 3, crop, again=True)
     if len(bad) == count:
         raise UsageError(f"{pictures.path} has no readable picture among {count:,}: {_named(bad)}.")
     seconds = time.perf_counter() - started
     print(f"Prepared {count:,} pictures in {seconds:.1f} s, {count / seconds:,.0f} pictures/s.", flush=True)
-    return {"image_shape": [size, size, channels], "source": os.path.abspath(pictures.path), "crop": crop, "bad": bad}
+    shape = [size, size, channels or 1]
+    return {"image_shape": shape, "source": os.path.abspath(pictures.path), "crop": crop, "bad": bad}
 
 
 def _chunks(readers: Iterable) -> Iterator[list[tuple[str, bytes | str]]]:
@@ -205,21 +176,19 @@ def _chunks(readers: Iterable) -> Iterator[list[tuple[str, bytes | str]]]:
         yield chunk
 
 
-def _decode_chunk(path, size, channels, crop, only_grey, chunk):
-    """Decodes a chunk: for each picture uint8 [size, size, channels], or a str that says why it cannot be read."""
-    return [_decode(path, name, data, size, channels, crop, only_grey) for name, data in chunk]
+def _decode_chunk(path, size, channels, crop, chunk):
+    """Decodes a chunk: for each picture uint8 [size, size, channels or 1], or a str that says why it cannot be read."""
+    return [data if isinstance(data, str) else _decode(path, name, data, size, channels, crop) for name, data in chunk]
 
 
-def _decode(path, name, data, size, channels, crop, only_grey):
-    if isinstance(data, str):
-        return data
+def _decode(path, name, data, size, channels, crop):
     try:
-        pixels = square.decode(data, size, 3 if only_grey else channels, crop)
+        pixels = square.decode(data, size, channels or 3, crop)
     except square.TooSmall as error:
         raise UsageError(f"--crop is {crop}, but {path}: {name} {error}.") from error
     except ValueError as error:
         return str(error)
-    if not only_grey:
+    if channels:
         return pixels
     if (pixels != pixels[..., :1]).any():
         raise _NotGrey

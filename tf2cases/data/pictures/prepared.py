@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from typing import IO
 
 import numpy as np
 
@@ -34,9 +35,8 @@ class Prepared:
 class Writer:
     """Takes the pictures of both splits, any number at a time."""
 
-    def __init__(self, folder: str):
-        self._files = {split: open(_array(folder, split), "wb") for split in SPLITS}
-        self.counts = dict.fromkeys(SPLITS, 0)
+    def __init__(self, opened: dict[str, IO[bytes]]):
+        self._files, self.counts = opened, dict.fromkeys(opened, 0)
 
     def add(self, split: str, images: np.ndarray) -> None:
         """Appends uint8 [n, *image_shape] to "train" or "test"."""
@@ -49,21 +49,6 @@ class Writer:
             file.seek(0)
             file.truncate()
             self.counts[split] = 0
-
-    def close(self) -> None:
-        """Closes the files, after they have reached the disk."""
-        for file in self._files.values():
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-
-    def give_up(self) -> None:
-        """Closes the files and, if possible, empties them: what is of no use need not take room."""
-        for file in self._files.values():
-            with contextlib.suppress(OSError):
-                file.close()
-            with contextlib.suppress(OSError):
-                os.truncate(file.name, 0)
 
 
 def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[Writer], dict]) -> Prepared:
@@ -106,8 +91,13 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
             manifest = _read_manifest(folder, key_hash)  # another process may have made it meanwhile
             if manifest is None:
                 manifest = _make(folder, key_hash, make)
-    shape = manifest["image_shape"]
-    splits = {s: _mapped(_array(folder, s), (manifest["counts"][s], *shape)) for s in SPLITS}
+    splits = {}
+    for split, count in manifest["counts"].items():
+        shape = (count, *manifest["image_shape"])
+        if count:
+            splits[split] = np.memmap(_array(folder, split), np.uint8, "r", shape=shape)
+        else:  # an empty file cannot be mapped
+            splits[split] = np.empty(shape, np.uint8)
     return Prepared(splits, manifest["facts"])
 
 
@@ -116,26 +106,29 @@ def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
     try:
         with contextlib.suppress(FileNotFoundError):
             os.remove(path)  # of files that have been damaged since
-        writer = Writer(folder)
-        try:
+        with contextlib.ExitStack() as stack:
+            writer = Writer({split: stack.enter_context(open(_array(folder, split), "wb")) for split in SPLITS})
             facts = dict(make(writer))
-            manifest = {
-                "format": FORMAT,
-                "key_sha256": key_hash,
-                "files": f"{', '.join(_array('', s) for s in SPLITS)}: uint8 [counts, *image_shape], without a header",
-                "counts": writer.counts,
-                "image_shape": list(facts.pop("image_shape")),
-                "facts": facts,
-            }
-            writer.close()
-            files.write_json(path, manifest)
-        except BaseException:
-            writer.give_up()
-            raise
-    except OSError as error:
-        raise RunError(
-            f"{folder}: preparing the pictures stopped ({files.reason(error)}); the next run starts it again."
-        ) from error
+        for split in SPLITS:
+            files.sync(_array(folder, split))
+        manifest = {
+            "format": FORMAT,
+            "key_sha256": key_hash,
+            "files": f"{', '.join(_array('', s) for s in SPLITS)}: uint8 [counts, *image_shape], without a header",
+            "counts": writer.counts,
+            "image_shape": list(facts.pop("image_shape")),
+            "facts": facts,
+        }
+        files.write_json(path, manifest)
+    except BaseException as error:
+        for split in SPLITS:  # what is of no use need not take room
+            with contextlib.suppress(OSError):
+                os.truncate(_array(folder, split), 0)
+        if isinstance(error, OSError):
+            raise RunError(
+                f"{folder}: preparing the pictures stopped ({files.reason(error)}); the next run starts it again."
+            ) from error
+        raise
     return manifest
 
 
@@ -144,24 +137,12 @@ def _read_manifest(folder: str, key_hash: str) -> dict | None:
     try:
         with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="surrogateescape") as file:
             manifest = json.load(file)
-        if manifest["key_sha256"] != key_hash:
-            return None
-        for split in SPLITS:
-            expected = manifest["counts"][split] * math.prod(manifest["image_shape"])
-            if os.path.getsize(_array(folder, split)) != expected:
-                return None
+        picture_bytes = math.prod(manifest["image_shape"])
+        whole = all(os.path.getsize(_array(folder, s)) == manifest["counts"][s] * picture_bytes for s in SPLITS)
+        return manifest if whole and manifest["key_sha256"] == key_hash else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return manifest
 
 
 def _array(folder: str, split: str) -> str:
     return os.path.join(folder, f"{split}.u8")
-
-
-def _mapped(path: str, shape: tuple[int, ...]) -> np.ndarray:
-    if not shape[0]:  # an empty file cannot be mapped
-        empty = np.empty(shape, np.uint8)
-        empty.flags.writeable = False
-        return empty
-    return np.memmap(path, np.uint8, "r", shape=shape)

@@ -1,4 +1,7 @@
-"""Drawn faces, any number of them from a seed: picture i is a function of (stream, seed, i)."""
+"""Drawn faces, any number of them: picture i is a function of (stream, i).
+
+Each split is a stream of its own. Streams share no draws, so no face for training is ever one for testing.
+"""
 
 import functools
 import hashlib
@@ -11,79 +14,58 @@ from tf2cases.data.pictures import options, prepared
 from tf2cases.data.source import Source
 from tf2cases.data.toy_faces import drawing
 
-# Streams share no draws, so no face for training is ever one for testing.
-TRAIN_STREAM, TEST_STREAM = "train", "test"
-TEST_SEED = 0  # the test set is the same whatever the seed of training
+_SEED = 0
 _CHUNK_PIXELS = 2**18  # drawn at once: arrays that fit into a processor's cache
 
 
-def load(
-    size: int = 64,
-    channels: int | None = 3,
-    cache_dir: str = "data",
-    train_count: int = 10000,
-    test_count: int = 2000,
-    seed: int = 0,
-) -> Source:
-    """Loads a training set and a fixed test set of drawn faces, kept in CACHE_DIR/prepared.
+def load(size: int = 64, cache_dir: str = "data", train_count: int = 10000, test_count: int = 2000) -> Source:
+    """Loads a training set and a test set of drawn faces, kept in CACHE_DIR/prepared.
 
     Args:
       size: side of the pictures.
-      channels: 3, 1 for grey, or None for 3.
       cache_dir: where they are kept.
-      train_count, test_count: pictures.
-      seed: of the training set.
+      train_count, test_count: pictures, at least 1.
 
     Returns:
-      Source with "images" uint8 [N, size, size, channels], memory-mapped; `info` has image_shape.
+      Source with "images" uint8 [N, size, size, 3], memory-mapped; `info` has image_shape.
 
     Raises:
-      UsageError: a size or number of channels that is not accepted, or `cache_dir` cannot be written to.
-      ValueError: a count or seed that is not accepted.
+      UsageError: a size that is not accepted, or `cache_dir` cannot be written to.
       RunError: the disk is full.
     """
-    options.check(size, channels)
-    for name, value, least in (("train_count", train_count, 1), ("test_count", test_count, 1), ("seed", seed, 0)):
-        if value < least:
-            raise ValueError(f"{name} is {value}, but must be at least {least}.")
-    shape = [size, size, channels or 3]
-    counts = {"train": train_count, "test": test_count}
-    key = {"drawing": drawing.VERSION, "image_shape": shape, "counts": counts, "seed": seed}
-    make = functools.partial(_make, counts=counts, seed=seed, shape=shape)
-    splits = prepared.load(cache_dir, "toy_faces", key, make).splits
+    options.check_size(size)
+    shape, counts = [size, size, 3], {"train": train_count, "test": test_count}
+    key = {"drawing": drawing.VERSION, "image_shape": shape, "counts": counts, "seed": _SEED}
+    splits = prepared.load(cache_dir, "toy_faces", key, functools.partial(_make, counts=counts, size=size)).splits
     return Source("toy_faces", {s: {"images": splits[s]} for s in prepared.SPLITS}, {"image_shape": shape})
 
 
-def generate(stream: str, seed: int, first: int, count: int, size: int = 64) -> np.ndarray:
+def generate(stream: str, first: int, count: int, size: int = 64) -> np.ndarray:
     """Draws pictures `first` to `first` + `count` - 1 of a stream, which depend on no other picture.
 
     Returns:
       uint8 [count, size, size, 3].
     """
-    return drawing.draw(uniform(stream, seed, first, count), size)
+    return drawing.draw(uniform(stream, first, count), size)
 
 
-def uniform(stream: str, seed: int, first: int, count: int) -> np.ndarray:
+def uniform(stream: str, first: int, count: int) -> np.ndarray:
     """The numbers in [0, 1) of pictures `first` to `first` + `count` - 1: float64 [count, drawing.DRAWS]."""
-    key = int.from_bytes(hashlib.sha256(f"toy_faces/{stream}/{seed}".encode()).digest()[:16], "big")
+    key = int.from_bytes(hashlib.sha256(f"toy_faces/{stream}/{_SEED}".encode()).digest()[:16], "big")
     # Raw output of Philox, whose sequence NumPy promises for ever; the index is the upper half of its counter.
     raw = [np.random.Philox(counter=i << 128, key=key).random_raw(drawing.DRAWS) for i in range(first, first + count)]
     return (np.stack(raw) >> np.uint64(11)) * 2.0**-53
 
 
-def _make(writer: prepared.Writer, counts: dict[str, int], seed: int, shape: list[int]) -> dict:
+def _make(writer: prepared.Writer, counts: dict[str, int], size: int) -> dict:
     """Draws both sets into a `prepared.Writer`; returns the facts for the manifest."""
-    size, _, channels = shape
-    step = max(1, _CHUNK_PIXELS // size**2)
+    step, total = max(1, _CHUNK_PIXELS // size**2), sum(counts.values())
     jobs = [
-        (split, stream, stream_seed, first, min(step, counts[split] - first))
-        for split, stream, stream_seed in (("train", TRAIN_STREAM, seed), ("test", TEST_STREAM, TEST_SEED))
-        for first in range(0, counts[split], step)
+        (split, first, min(step, count - first)) for split, count in counts.items() for first in range(0, count, step)
     ]
-    total = sum(counts.values())
     print(f"Drawing {total:,} faces.", flush=True)
     with tqdm(total=total, desc="Drawing faces", unit="face", disable=None, leave=False) as bar:
-        for (split, *_), faces in threads.in_order(lambda job: generate(*job[1:], size), jobs):
-            writer.add(split, faces if channels == 3 else drawing.to_grey(faces))
+        for (split, *_), faces in threads.in_order(lambda job: generate(*job, size), jobs):
+            writer.add(split, faces)
             bar.update(len(faces))
-    return {"image_shape": shape}
+    return {"image_shape": [size, size, 3]}

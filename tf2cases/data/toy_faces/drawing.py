@@ -45,12 +45,6 @@ def draw(uniform: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis((pixels * 255 + 0.5).astype(np.uint8), 0, -1))
 
 
-def to_grey(faces: np.ndarray) -> np.ndarray:
-    """uint8 [..., 3] to [..., 1]: 0.299 red + 0.587 green + 0.114 blue, rounded as Pillow does."""
-    weights = np.array([19595, 38470, 7471], np.uint32)
-    return ((faces @ weights + 32768) >> 16).astype(np.uint8)[..., None]
-
-
 def _background(canvas: Canvas, numbers: Numbers, x: np.ndarray, y: np.ndarray) -> None:
     n = numbers
     first, second = n.colour((0.05, 0.42), (0.45, 0.95)), n.colour((0.05, 0.42), (0.3, 0.9))
