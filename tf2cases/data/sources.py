@@ -60,7 +60,8 @@ def _loader(dataset: str) -> Callable[..., Source]:
             from tf2cases.data.toy_faces.dataset import load
 
             return load
-        case _:
+        case "folder":
             from tf2cases.data.pictures.dataset import collection, load
 
             return functools.partial(load, dataset, collection, None)
+    raise ValueError(f"{dataset!r} is one of NAMES, but no function loads it.")
