@@ -23,7 +23,7 @@ def define_rounds(values: flags.FlagValues, rounds: int, seconds: float | None =
 
 
 def interleaved(
-    contenders: dict[str, Callable[[], Numbers]],
+    contenders: Mapping[str, Callable[[], Numbers]],
     rounds: int,
     progress: Callable[[int, dict[str, list[Numbers]]], Any] | None = None,
 ) -> dict[str, list[Numbers]]:
@@ -39,9 +39,9 @@ def interleaved(
     Returns:
       {name: what was measured, by round}.
     """
-    measured = {name: [] for name in contenders}
+    measured: dict[str, list[Numbers]] = {name: [] for name in contenders}
     for i in range(rounds):
-        for name in reversed(contenders) if i % 2 else contenders:
+        for name in reversed(list(contenders)) if i % 2 else contenders:
             measured[name].append(contenders[name]())
         if progress:
             progress(i + 1, measured)

@@ -108,7 +108,7 @@ class Steps:
         self.batch_size = case.config.batch_size
         if examples:
             seed = nn.random.fold(case.config.seed, "order")
-            batches = pipeline.Batches(measured.arrays(examples), self.batch_size, seed)
+            batches: Any = pipeline.Batches(measured.arrays(examples), self.batch_size, seed)
         else:
             batches = _SameBatch(measured.arrays(self.batch_size))
         self._many = TracedSteps(case, batches, progress, strategy).many

@@ -9,6 +9,7 @@ every step draws a new batch of it. Runs unchanged on a GPU.
 
 import functools
 import statistics
+from typing import Any
 
 from absl import flags
 
@@ -53,7 +54,7 @@ def compare(name: str, count: int, seconds: float, precision: str) -> dict[str, 
     case, rival = steps.CASES[name], RIVALS[name]
     examples = _FACES if name == "dcgan_faces" else _EXAMPLES
     ours = steps.Steps(case, examples, precision=precision, jit="auto")
-    contenders = {"tf2cases": ours}
+    contenders: dict[str, Any] = {"tf2cases": ours}
     arrays = case.arrays(examples)
     for jit in (False,) if rival.large else (False, True):
         contenders["keras+xla" if jit else "keras"] = keras_rivals.Fit(rival, arrays, ours.batch_size, precision, jit)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import fnmatch
+import functools
 import hashlib
 import itertools
 import os
@@ -131,4 +132,4 @@ class TfdsPictures:
         count, encoded = tfds.encoded_pictures(self.path)
         if not count:
             raise UsageError(f"{self.path} has no pictures: expected a complete TFDS set.")
-        yield count, ((hashlib.sha256(data).hexdigest(), lambda data=data: data) for data in encoded)
+        yield count, ((hashlib.sha256(data).hexdigest(), functools.partial(bytes, data)) for data in encoded)

@@ -9,7 +9,7 @@ import math
 import os
 import struct
 import zlib
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -33,7 +33,8 @@ def read(path: str | os.PathLike) -> np.ndarray:
     try:
         with open(path, "rb") as file:
             zipped = file.read(2) == _GZIP_MAGIC
-        with (gzip.open if zipped else open)(path, "rb") as file:
+        opener: Any = gzip.open if zipped else open
+        with opener(path, "rb") as file:
             shape = _read_header(path, file)
             size = math.prod(shape)
             content = file.read(size + 1)  # one more, to notice trailing bytes

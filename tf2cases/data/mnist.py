@@ -73,7 +73,7 @@ def load_idx(folder: str, name: str = "mnist") -> Source:
     return _from_idx(name, paths)
 
 
-def _find(folder: str) -> dict[str, tuple[str, str]] | None:
+def _find(folder: str) -> dict[str, tuple[str, ...]] | None:
     """{split: (images' path, labels' path)} in a folder; None if it has none of the four files."""
 
     def locate(file: str) -> str | None:
@@ -87,10 +87,10 @@ def _find(folder: str) -> dict[str, tuple[str, str]] | None:
     for file, path in paths.items():
         if path is None:
             raise UsageError(f"{folder} has some of MNIST's idx files but not {file}: expected all four, plain or .gz.")
-    return {split: tuple(paths[file] for file in pair) for split, pair in FILES.items()}
+    return {split: tuple(str(paths[file]) for file in pair) for split, pair in FILES.items()}
 
 
-def _from_idx(name: str, paths: dict[str, tuple[str, str]]) -> Source:
+def _from_idx(name: str, paths: dict[str, tuple[str, ...]]) -> Source:
     read = {split: (idx.read(images), idx.read(labels), images, labels) for split, (images, labels) in paths.items()}
     return _source(name, read)
 

@@ -57,9 +57,9 @@ def _loader(dataset: str) -> Callable[..., Source]:
 
             return functools.partial(load, dataset, functools.partial(faces.find, dataset), faces.SETS[dataset].whole)
         case "toy_faces":
-            from tf2cases.data.toy_faces.dataset import load
+            from tf2cases.data.toy_faces import dataset as toy_faces
 
-            return load
+            return toy_faces.load
         case "folder":
             from tf2cases.data.pictures.dataset import collection, load
 

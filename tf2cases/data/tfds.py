@@ -104,7 +104,7 @@ def _newest_version(folder: str) -> str | None:
 
     def prepared(version: str) -> bool:
         files = ("dataset_info.json", "features.json")
-        return re.fullmatch(r"\d+\.\d+\.\d+", version) and all(
+        return bool(re.fullmatch(r"\d+\.\d+\.\d+", version)) and all(
             os.path.isfile(os.path.join(folder, version, file)) for file in files
         )
 

@@ -27,7 +27,8 @@ def in_order(
       Whatever `work` or `items` raise.
     """
     workers = default_workers()
-    pool, under_way = concurrent.futures.ThreadPoolExecutor(workers), collections.deque()
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    under_way: collections.deque = collections.deque()
     try:
         for item in items:
             under_way.append((item, pool.submit(work, item)))

@@ -6,11 +6,11 @@ samples), the kernel distance on average for any number of rows (so it is below 
 """
 
 import math
+from typing import Any, TypeAlias
 
-import numpy as np
 import tensorflow as tf
 
-_Features = np.ndarray | tf.Tensor
+_Features: TypeAlias = Any  # float [N, d], an array or a tensor
 
 # Elements of the kernel matrix that are held at a time: 64 MB.
 _BLOCK_ELEMENTS = 2**23

@@ -6,6 +6,7 @@ they may be compared with published ones.
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -167,7 +168,7 @@ def _is_finished(folder: str) -> bool:
 def _train(dataset: str, data_dir: str, folder: str) -> None:
     """Trains the classifier, or continues its training."""
     print(f"Training the classifier of {dataset} in {folder}, once:", flush=True)
-    given = dict(dataset=dataset, data_dir=data_dir, workdir=folder, export_dir="", recipe="best")
+    given: dict[str, Any] = dict(dataset=dataset, data_dir=data_dir, workdir=folder, export_dir="", recipe="best")
     if dataset == "mnist_sample":
         given["epochs"] = 48  # it has a fifteenth of the digits: with so many it is 98.5 % accurate
     if training.train(MNIST, MNIST.Config.resolve(given)).stopped_by:

@@ -25,7 +25,7 @@ class Conv(typing.NamedTuple):
     kernel_size: int | tuple
     strides: int = 1
     padding: str = "SAME"
-    kind = "conv"
+    kind: str = "conv"
 
 
 class Pool(typing.NamedTuple):
@@ -34,14 +34,14 @@ class Pool(typing.NamedTuple):
     function: str
     strides: int = 1
     padding: str = "SAME"
-    kind = "pool"
+    kind: str = "pool"
 
 
 class Mixed(typing.NamedTuple):
     """Branches side by side, each a list of what follows one another."""
 
     branches: tuple
-    kind = "mixed"
+    kind: str = "mixed"
 
 
 def _mixed(*branches):

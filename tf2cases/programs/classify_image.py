@@ -51,7 +51,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
     with contextlib.redirect_stdout(notes):
         quiet.import_tensorflow()
         answers = (_exported if values.model else _graph if values.engine == "graph" else _network)(values, paths)
-    features, marks, done = [], [(0, time.perf_counter())], 0
+    features: list = []
+    marks, done = [(0, time.perf_counter())], 0
     for batch, ranked, vectors in answers:
         for path, best in zip(batch, ranked, strict=True):
             _print(path, best, values.json, len(paths) > 1)

@@ -1,6 +1,7 @@
 """A config's fields as command-line flags."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from absl import flags
@@ -13,7 +14,7 @@ def define(config_class: type[RunConfig], flag_values: flags.FlagValues) -> None
 
     The flags' own default is None, which stands for the field's, so that one can see which were given.
     """
-    makers = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer, float: flags.DEFINE_float}
+    makers: dict[type, Callable] = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer, float: flags.DEFINE_float}
     kinds = field_types(config_class)
     for f in dataclasses.fields(config_class):
         text = f.metadata["help"]

@@ -47,8 +47,8 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> None:
     path, every = values.workdir, values.every_checkpoint or values.keep_best
     for name, least in {"samples": LEAST_PICTURES, "seed": 0}.items():
-        if values[name].value < least:
-            raise UsageError(f"--{name} is {values[name].value}, but must be at least {least}.")
+        if (given := getattr(values, name)) < least:
+            raise UsageError(f"--{name} is {given}, but must be at least {least}.")
     if values.features not in FEATURES:
         raise UsageError(f"--features is {values.features!r}, but must be one of {', '.join(FEATURES)}.")
     if every and values.step is not None:
@@ -83,7 +83,7 @@ def main(values: flags.FlagValues) -> None:
         print(f"{config.name} at step {record['step']:,}, {record['samples']:,} generated pictures:")
         print("\n".join(_sentences(record)))
         return
-    records = []
+    records: list[dict] = []
     for record in gan.measure_all(evaluation, case, path):
         if not records:
             print(_header(record))

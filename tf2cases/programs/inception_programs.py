@@ -39,9 +39,9 @@ def load_model(values: flags.FlagValues) -> "InceptionV3":
 
     loaded = inception_v3.weights.load(values.weights, values.weights_dir)
     if loaded.left_over:
-        names = ", ".join(loaded.left_over[:_SHOWN])
+        shown = ", ".join(loaded.left_over[:_SHOWN])
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
-        print(f"{loaded.source}: every variable is assigned; left over are {names}{more}.")
+        print(f"{loaded.source}: every variable is assigned; left over are {shown}{more}.")
     names = class_names(values, loaded.network.classes, loaded.source)
     return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, values.top_k)
 

@@ -38,8 +38,8 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     for name in ("count", "workers"):
-        if values[name].value < 1:
-            raise UsageError(f"--{name} is {values[name].value}, but must be at least 1.")
+        if (given := getattr(values, name)) < 1:
+            raise UsageError(f"--{name} is {given}, but must be at least 1.")
     out, count = values.out, values.count
     size = values.width, values.height
     kind = generated.make_kind(generated.FILES_STREAM, values.seed, values.charset, values.length, *size)

@@ -16,7 +16,7 @@ import dataclasses
 import os
 import sys
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 from absl import flags
 
@@ -117,7 +117,7 @@ def main(values: flags.FlagValues) -> None:
 
 
 def _options(values: flags.FlagValues) -> wordcloud.Options:
-    given = {name: values[name].value for name in _CHOICES if values[name].value is not None}
+    given: dict[str, Any] = {name: values[name].value for name in _CHOICES if values[name].value is not None}
     if "add_words" in given:
         given["add_words"] = tuple(given["add_words"])
     # Of these presets the mask is a part; a mask of one's own takes its place.

@@ -64,11 +64,11 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
     except BrokenPipeError:
         raise
     except (flags.Error, UsageError) as error:
-        _fail(name, error, 2, values["debug"].value)
+        _fail(name, error, 2, bool(values["debug"].value))
     except (RunError, OSError) as error:
-        _fail(name, error, 1, values["debug"].value)
+        _fail(name, error, 1, bool(values["debug"].value))
     except KeyboardInterrupt as error:
-        _fail(name, f"interrupted; {str(error) or 'what was complete is kept'}.", 130, values["debug"].value)
+        _fail(name, f"interrupted; {str(error) or 'what was complete is kept'}.", 130, bool(values["debug"].value))
 
 
 def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:

@@ -74,9 +74,9 @@ def readable_ticks(axis: "Axis", values: ArrayLike) -> None:
     """Few ticks; whole numbers for whole values; thousands apart: 20,000."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
-    whole = bool(np.all(values == np.rint(values)))
+    numbers = np.asarray(values, np.float64)
+    numbers = numbers[np.isfinite(numbers)]
+    whole = bool(np.all(numbers == np.rint(numbers)))
     axis.set_major_locator(MaxNLocator(nbins=6, integer=whole, steps=[1, 2, 2.5, 5, 10]))
-    if values.size and 1000 <= np.abs(values).max() < 1e9 and np.ptp(values) > 10:
+    if numbers.size and 1000 <= np.abs(numbers).max() < 1e9 and np.ptp(numbers) > 10:
         axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

@@ -48,7 +48,7 @@ def training_curves(history: Sequence[Mapping]) -> np.ndarray:
     Raises:
       ValueError: if no record has a value.
     """
-    metrics = {}  # {name: {split: ([steps], [values])}}
+    metrics: dict[str, dict[str, tuple[list, list]]] = {}  # {name: {split: (steps, values)}}
     for record in history:
         for name, value in record["values"].items():
             steps, values = metrics.setdefault(name, {}).setdefault(record["split"], ([], []))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import ImageColor, ImageFont
@@ -57,7 +58,8 @@ def parse(name: str, color: str) -> tuple[int, int, int, int]:
     if color == "transparent":
         return 0, 0, 0, 0
     try:
-        return ImageColor.getcolor(color, "RGBA")
+        rgba: Any = ImageColor.getcolor(color, "RGBA")
+        return rgba
     except ValueError as error:
         raise bilingual_error(
             f"--{name} is {color!r}, but must be transparent or a colour: white, #ffcc00 or hsl(30, 80%, 50%).",

@@ -1,5 +1,7 @@
 """The line around a mask, as polygons."""
 
+from typing import Any
+
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -21,5 +23,5 @@ def around(inside: np.ndarray) -> list[np.ndarray]:
     # What touches the picture's border is closed there.
     padded = np.pad((layout.reduced(inside, scale) * 255).astype(np.uint8), 1)
     smooth = Image.fromarray(padded).filter(ImageFilter.GaussianBlur(1))
-    lines = contour_generator(z=np.asarray(smooth, np.float32)).lines(127.5)
+    lines: Any = contour_generator(z=np.asarray(smooth, np.float32)).lines(127.5)
     return [(line - 0.5) * scale for line in lines]  # a pixel's value is that of its centre; 1 is the padding

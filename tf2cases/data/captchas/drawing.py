@@ -148,7 +148,7 @@ def _space(font: ImageFont.FreeTypeFont) -> Image.Image:
 
 def install(draws: Draws) -> None:
     """Makes the captcha package draw from `draws`, in this whole process."""
-    captcha.image.secrets = draws
+    vars(captcha.image)["secrets"] = draws
 
 
 def drawer(kind: Kind) -> Callable[[int, str], tuple[str, bytes]]:

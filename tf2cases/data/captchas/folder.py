@@ -117,10 +117,12 @@ def read(
     path = os.path.expanduser(path)
     with listing.opened(path) as (pictures, facts):
         names = [name for name, _ in pictures]
-        charset, length = _charset_and_length(path, names, charset, length, facts)
-        labels = _labels(path, names, charset, length)
+        found, length = _charset_and_length(path, names, charset, length, facts)
+        labels = _labels(path, names, found, length)
         size = (width or facts.get("width"), height or facts.get("height"))
-        images, good, skipped = None, [], []
+        images: Any = None
+        good: list[int] = []
+        skipped: list[tuple[str, str]] = []
         bar = tqdm(pictures, desc="Reading pictures", unit="picture", disable=None, leave=False)
         for i, (name, read_bytes) in enumerate(bar):
             try:
@@ -146,15 +148,15 @@ def read(
             f"Skipped {len(skipped)} unreadable of {len(names)} pictures, the first {skipped[0][0]}: {skipped[0][1]}."
         )
     kept = [os.path.basename(names[i]) for i in good]
-    return Labelled(kept, images[: len(good)], labels[good], charset)
+    return Labelled(kept, images[: len(good)], labels[good], found)
 
 
 def _decoded(data: bytes, size: tuple[int | None, int | None]) -> np.ndarray:
     """A picture file in grey, uint8 [height, width], of that (width, height); its own where None."""
     image = decoding.decode(data, "L")
-    size = (size[0] or image.width, size[1] or image.height)
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
+    wanted = size[0] or image.width, size[1] or image.height
+    if image.size != wanted:
+        image = image.resize(wanted, Image.Resampling.BILINEAR)
     return np.asarray(image)
 
 
@@ -164,9 +166,9 @@ def _charset_and_length(
     """What --charset and --length say, else the manifest, else the labels of the files."""
     labels = [label_of(name) for name in names]
     from_flag = length is not None
-    if not from_flag:
+    if length is None:
         commonest = collections.Counter(len(label) for label in labels if label).most_common(1)
-        length = facts.get("length") or (commonest[0][0] if commonest else 1)
+        length = int(facts.get("length") or (commonest[0][0] if commonest else 1))
     with as_usage_error("--" if from_flag else f"{path}: "):
         text.check_length(length)
     if charset or facts:

@@ -6,6 +6,7 @@ import os
 import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from tf2cases import files
 from tf2cases.data.captchas import manifest
@@ -57,7 +58,8 @@ def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> by
         raise OSError("it is a link or a device")
     check_bytes(member.size)
     try:
-        return archive.extractfile(member).read()
+        opened: Any = archive.extractfile(member)
+        return opened.read()
     except tarfile.TarError as error:
         raise OSError(str(error)) from error
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tf2cases.data.captchas import drawing
 from tf2cases.data.captchas.drawing import Kind
@@ -90,7 +90,8 @@ class Workers:
                 self._hand_out(connection, jobs, kind, form)
         for start in starts:
             while start not in drawn:
-                for connection in wait(list(self._processes)):
+                ready: Any = wait(list(self._processes))
+                for connection in ready:
                     done, pictures = self._receive(connection)
                     drawn[done] = pictures
                     self._hand_out(connection, jobs, kind, form)

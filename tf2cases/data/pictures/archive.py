@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, Any
 
 from tf2cases.data.pictures.folder import Readers, check_bytes, is_picture, no_pictures
 from tf2cases.errors import UsageError
@@ -71,6 +71,9 @@ class PictureArchive:
             )
         # By content: a zip starts with PK, a tar with the name of its first member. Also by name, for a damaged one.
         is_zip = head.startswith(b"PK") or self.path.lower().endswith(".zip")
+        kind: str
+        opener: Any
+        listed: Any
         kind, opener, listed = ("zip", zipfile.ZipFile, _in_zip) if is_zip else ("tar", tarfile.open, _in_tar)
         with contextlib.ExitStack() as stack:
             try:
@@ -88,7 +91,7 @@ class PictureArchive:
 
 def _in_zip(path: str, archive: zipfile.ZipFile) -> _Files:
     """[(name, read)], sorted by name."""
-    files = []
+    files: _Files = []
     for info in archive.infolist():
         _check_name(path, info.filename)
         mode = info.external_attr >> 16
@@ -104,9 +107,9 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return archive.read(info)
 
 
-def _in_tar(path: str, archive: tarfile.TarFile) -> _Files:
+def _in_tar(path: str, archive: Any) -> _Files:
     """[(name, read)], in the order of the archive, which is read through to its end once."""
-    files = []
+    files: _Files = []
     while (member := archive.next()) is not None:
         archive.members.clear()  # they would take a kilobyte each
         _check_name(path, member.name)

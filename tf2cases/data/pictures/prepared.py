@@ -91,7 +91,7 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
             manifest = _read_manifest(folder, key_hash)  # another process may have made it meanwhile
             if manifest is None:
                 manifest = _make(folder, key_hash, make)
-    splits = {}
+    splits: dict[str, np.ndarray] = {}
     for split, count in manifest["counts"].items():
         shape = (count, *manifest["image_shape"])
         if count:

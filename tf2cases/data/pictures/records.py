@@ -4,6 +4,7 @@ import contextlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ class RecordFile:
 
 
 def _checksum(record: np.void) -> int:
-    return zlib.crc32(np.ascontiguousarray(record["values"]), zlib.crc32(record["key"].tobytes()))
+    return zlib.crc32(record["values"].tobytes(), zlib.crc32(record["key"].tobytes()))
 
 
 class Rows:
@@ -114,6 +115,6 @@ class Rows:
         """Some of these rows, still unread."""
         return Rows(self._values, self._positions[indices])
 
-    def __array__(self, dtype: np.typing.DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         del copy
         return self[:].astype(dtype or self.dtype, copy=False)

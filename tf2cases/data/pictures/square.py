@@ -53,7 +53,8 @@ def decode(data: bytes, size: int, channels: int = 3, crop: int | None = None) -
     left, top = (width - side) // 2, (height - side) // 2
     box = left, top, left + side, top + side
     if reduced > 1:  # its edges may lie within pixels
-        square = image.resize((size, size), Image.Resampling.LANCZOS, box=[edge / reduced for edge in box])
+        inside = left / reduced, top / reduced, (left + side) / reduced, (top + side) / reduced
+        square = image.resize((size, size), Image.Resampling.LANCZOS, box=inside)
     else:
         square = image.crop(box)
         if side != size:
