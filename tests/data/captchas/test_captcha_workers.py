@@ -14,6 +14,21 @@ from tf2cases.errors import RunError
 _KIND = Kind("0123456789", 4, 160, 60, "test", 0)
 
 
+@pytest.fixture
+def process_ids(monkeypatch):
+    """The ids of the processes that workers start, as a list that grows."""
+    ids = []
+
+    class Recorded(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            if kwargs.get("pass_fds"):  # the workers' pipes; libraries start processes, too
+                ids.append(self.pid)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    return ids
+
+
 def test_pictures_do_not_depend_on_the_number_of_workers():
     drawn = []
     for count in (1, 2, 3):
@@ -36,12 +51,12 @@ def test_workers_change_the_package_in_themselves_only():
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="needs Linux's /proc")
-def test_tensorflow_is_not_in_the_workers():
+def test_tensorflow_is_not_in_the_workers(process_ids):
     import tensorflow  # noqa: F401  in the parent
 
     with Workers(1) as workers:
         list(workers.draw(_KIND, 0, 1, "grey"))
-        with open(f"/proc/{workers.process_ids[0]}/maps", encoding="utf-8") as file:
+        with open(f"/proc/{process_ids[0]}/maps", encoding="utf-8") as file:
             libraries = file.read()
     assert "PIL" in libraries
     assert "tensorflow" not in libraries
@@ -53,18 +68,18 @@ def test_a_failure_in_a_worker_reaches_the_parent():
             list(workers.draw(Kind("01", 0, 160, 60, "test", 0), 0, 10, "grey"))
 
 
-def test_a_killed_worker_is_noticed():
+def test_a_killed_worker_is_noticed(process_ids):
     with Workers(2) as workers:
-        os.kill(workers.process_ids[1], signal.SIGKILL)
+        os.kill(process_ids[1], signal.SIGKILL)
         with pytest.raises(RunError, match=r"ended with exit status -9 before its work was done"):
             list(workers.draw(_KIND, 0, 300, "grey"))
 
 
-def test_workers_are_gone_afterwards():
+def test_workers_are_gone_afterwards(process_ids):
     with Workers(2) as workers:
-        ids = workers.process_ids
         next(workers.draw(_KIND, 0, 500, "grey"))  # and leaves the rest
-    for process_id in ids:
+    assert len(process_ids) == 2
+    for process_id in process_ids:
         with pytest.raises(ProcessLookupError):
             os.kill(process_id, 0)
 

@@ -65,10 +65,6 @@ class Workers:
             process.wait()
         self._processes = {}
 
-    @property
-    def process_ids(self) -> list[int]:
-        return [process.pid for process in self._processes.values()]
-
     def draw(self, kind: Kind, first: int, count: int, form: str) -> Iterator[tuple[str, bytes]]:
         """Draws pictures `first` to `first` + `count` - 1 of a set. Only one call may run at a time, and to its end.
 
