@@ -25,7 +25,6 @@ class Conv(typing.NamedTuple):
     kernel_size: int | tuple
     strides: int = 1
     padding: str = "SAME"
-    kind: str = "conv"
 
 
 class Pool(typing.NamedTuple):
@@ -34,14 +33,15 @@ class Pool(typing.NamedTuple):
     function: str
     strides: int = 1
     padding: str = "SAME"
-    kind: str = "pool"
 
 
 class Mixed(typing.NamedTuple):
     """Branches side by side, each a list of what follows one another."""
 
     branches: tuple
-    kind: str = "mixed"
+
+
+_KINDS = {Conv: "conv", Pool: "pool", Mixed: "mixed", list: "tower"}
 
 
 def _mixed(*branches):
@@ -238,10 +238,10 @@ class Network(nn.Layer):
 
 
 def _named(parts):
-    """[(name, part)], each kind counted on its own: conv, conv_1, ..., pool, ...; a list is a `tower`."""
+    """[(name, part)], each kind counted on its own: conv, conv_1, ..., pool, ...; a branch is a `tower`."""
     counts, named = collections.Counter(), []
     for part in parts:
-        kind = "tower" if isinstance(part, list) else part.kind
+        kind = _KINDS[type(part)]
         named.append((f"{kind}_{counts[kind]}" if counts[kind] else kind, part))
         counts[kind] += 1
     return named
