@@ -99,7 +99,9 @@ def test_training_curves_give_each_split_its_own_colour_in_any_order():
 
 
 def test_training_curves_take_a_missing_number():
-    _is_picture(training_curves([_record(1, "train", loss=None), _record(2, "train", loss=1.0)]))
+    image = _is_picture(training_curves([_record(1, "train", loss=None), _record(2, "train", loss=1.0)]))
+    whole = training_curves([_record(1, "train", loss=3.0), _record(2, "train", loss=1.0)])
+    assert 0 < _pixels_of(image, canvas.LINES[0]) < _pixels_of(whole, canvas.LINES[0]) / 4  # a point and no line
 
 
 @pytest.mark.parametrize("history", [[], [_record(1, "train")]])
@@ -132,8 +134,10 @@ def test_many_bars_make_a_wider_picture():
 
 
 def test_bars_take_zeros_and_fractions():
-    _is_picture(bars("ab", [0, 0], "T"))
-    _is_picture(bars("ab", [0.125, 2.5e6], "T"))
+    assert _pixels_of(_is_picture(bars("ab", [0, 0], "T")), canvas.LINES[0]) == 0
+    one = _pixels_of(_is_picture(bars("ab", [0.125, 2.5e6], "T")), canvas.LINES[0])  # the other is too low to be seen
+    both = _pixels_of(bars("ab", [2.5e6, 2.5e6], "T"), canvas.LINES[0])
+    assert 0.4 * both < one < 0.6 * both
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,10 @@ def test_confusion_matrix_writes_numbers_up_to_20_classes_and_stays_within_bound
 
 
 def test_confusion_matrix_takes_a_class_without_examples():
-    _is_picture(confusion_matrix(np.array([[0, 0], [1, 2]]), ["a", "b"], "T"))
+    image = _is_picture(confusion_matrix(np.array([[0, 0], [1, 2]]), ["a", "b"], "T"))
+    # Blues' first colour is (247, 251, 255): both cells of the empty row, as large as those of shares 1/3 and 2/3.
+    empty, third = ((image == colour).all(axis=2).sum() for colour in ([247, 251, 255], [81, 156, 204]))
+    assert 1.8 * third < empty < 2.2 * third
 
 
 @pytest.mark.parametrize(

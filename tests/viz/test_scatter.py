@@ -50,8 +50,12 @@ def test_a_class_keeps_its_colour_whichever_others_are_there():
 
 def test_classes_may_be_called_anything_and_be_many():
     points = np.random.default_rng(0).normal(size=(62, 2))
-    _is_picture(scatter_classes(points[:3], [0, 1, 2], "T", "x", "y", ["cat", "dog", "_$x$"]))
-    _is_picture(scatter_classes(points, np.arange(62), "T", "z1", "z2", range(62)))
+    three = _is_picture(scatter_classes(points[:3], [0, 1, 2], "T", "x", "y", ["cat", "dog", "_$x$"]))
+    # As many pixels of each in the legend, the one with an underscore and dollar signs included.
+    assert len({_pixels_of(three, colour) for colour in canvas.CLASSES[:3]}) == 1
+    assert _pixels_of(three, canvas.CLASSES[0]) > 20
+    many = _is_picture(scatter_classes(points, np.arange(62), "T", "z1", "z2", range(62)))
+    assert min(_pixels_of(many, colour) for colour in canvas.CLASSES) > 6 * 20  # each colour serves six classes or more
 
 
 @pytest.mark.parametrize(

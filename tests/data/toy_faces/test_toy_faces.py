@@ -52,6 +52,23 @@ def test_faces_are_varied(faces):
     assert ((red > green) & (green > blue)).mean() > 0.8
 
 
+def test_the_mean_of_many_faces_has_hair_eyes_and_a_mouth_where_faces_have_them():
+    mean = dataset.generate("train", 0, 256).mean(axis=0)  # [64, 64, 3]
+
+    def colour(top, bottom, left, right):
+        return mean[top:bottom, left:right].mean((0, 1))
+
+    hair, cheeks, mouth = colour(7, 12, 24, 40), colour(34, 40, 20, 44), colour(43, 47, 28, 36)
+    eyes, background = (colour(29, 33, 21, 28), colour(29, 33, 36, 43)), colour(0, 6, 0, 64)
+    assert hair.mean() < cheeks.mean() - 20
+    for eye in eyes:  # the white makes them greyer than skin, the pupil darker
+        assert eye[0] - eye[2] < 0.75 * (cheeks[0] - cheeks[2])
+        assert eye[0] < cheeks[0] - 10
+    assert mouth[0] / mouth[1] > 1.04 * cheeks[0] / cheeks[1]  # redder
+    assert abs(background[0] - background[2]) < 5  # of any colour
+    assert np.abs(mean - mean[:, ::-1]).mean() < 3  # poses and light lean to neither side
+
+
 def load(tmp_path, **options):
     options = {"train_count": 70, "test_count": 5, "size": 64, **options}
     return sources.load("toy_faces", "", cache_dir=str(tmp_path), **options)
