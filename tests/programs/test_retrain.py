@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import shutil
 
 from program_call import exit_status
 
-from tf2cases.programs import classify_image, retrain
+from tf2cases.programs import classify_image, evaluate, retrain
 
 
 def test_a_folder_is_retrained_and_its_export_names_the_classes(shapes, tmp_path, capfd, monkeypatch):
@@ -25,6 +26,22 @@ def test_a_folder_is_retrained_and_its_export_names_the_classes(shapes, tmp_path
     records = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert len(records) == 8
     assert all(set(record["classes"]) == {"columns", "discs", "rows"} for record in records)
+
+
+def test_a_run_is_evaluated_on_pictures_that_have_moved(shapes, tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(shapes["data_dir"], "photos")
+    assert exit_status(retrain, "--data_dir=photos", "--weights=random", "--steps=20", "--export_dir=") == 0
+    capfd.readouterr()
+    assert exit_status(evaluate, "--workdir=runs/transfer") == 0
+    before = capfd.readouterr().out
+    assert "accuracy" in before
+
+    os.rename("photos", "moved")
+    assert exit_status(evaluate, "--workdir=runs/transfer") == 2
+    assert "--data_dir is 'photos', but must be a folder" in capfd.readouterr().err
+    assert exit_status(evaluate, "--workdir=runs/transfer", "--data_dir=moved") == 0
+    assert capfd.readouterr().out.splitlines()[1:] == before.splitlines()[1:]  # but for the folder's name
 
 
 def test_mistakes_end_with_one_sentence_and_status_2(tmp_path, capfd, monkeypatch):
