@@ -10,7 +10,7 @@ from tf2cases.cases.mnist import MNIST
 from tf2cases.cases.transfer import Transfer
 from tf2cases.cases.vae import VAE
 from tf2cases.errors import UsageError
-from tf2cases.training import checkpoints
+from tf2cases.training import Case, checkpoints
 from tf2cases.training import workdir as workdirs
 
 # The name in `config.json` -> the case. Conformance tests and `bin.export` run over it.
@@ -20,7 +20,7 @@ REGISTRY = {
 }
 
 
-def restore(workdir, step=None):
+def restore(workdir: str, step: int | None = None) -> Case:
     """Rebuilds the trained case of a run from its folder, without its data.
 
     Args:

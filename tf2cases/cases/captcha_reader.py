@@ -1,5 +1,8 @@
 """Captchas: a network that reads all characters of a picture at once, one softmax head for each position."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -8,6 +11,7 @@ from tf2cases.configs.captcha_reader import Config
 from tf2cases.data.captchas import source as captchas
 from tf2cases.data.captchas.text import Charset
 from tf2cases.data.pictures import encoded, graph
+from tf2cases.data.source import Source
 
 _BATCH = 500  # pictures read at once for `CaptchaReader.pictures`
 
@@ -68,7 +72,7 @@ class CaptchaReader(training.Case):
 
     Config = Config
 
-    def __init__(self, config, info):
+    def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(config, info)
         self.charset, self.length = Charset(info["charset"]), info["length"]
         self._merged = _merged_classes(self.charset)
@@ -79,25 +83,25 @@ class CaptchaReader(training.Case):
         self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.uint8)])
 
     @property
-    def metric_names(self):
+    def metric_names(self) -> Sequence[str]:
         merged = () if self._merged is None else ("string_accuracy_case_merged",)
         return ("loss", "string_accuracy", "character_accuracy", "element_accuracy", *merged)
 
     @classmethod
-    def load(cls, config):
+    def load(cls, config: Any) -> Source:
         return captchas.load(config)
 
     @classmethod
-    def load_test(cls, config, info):
+    def load_test(cls, config: Any, info: Mapping[str, Any]) -> Source:
         return captchas.load_test(config, info)
 
     @staticmethod
-    def compile_on(device_type, config):
+    def compile_on(device_type: str, config: Any) -> bool:
         return device_type == "GPU"
 
     # Training
 
-    def train_step(self, batch):
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         seed = nn.random.at_step(nn.random.fold(self.config.seed, "dropout"), self.step)
         labels = tf.cast(batch["labels"], tf.int32)
         with tf.GradientTape() as tape:
@@ -145,7 +149,7 @@ class CaptchaReader(training.Case):
 
     # Evaluation
 
-    def evaluate(self, dataset):
+    def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
         means = {name: nn.metrics.Mean() for name in self.metric_names}
         for batch in dataset:
             labels, logits = tf.cast(batch["labels"], tf.int32), self._infer(batch["images"])
@@ -155,7 +159,7 @@ class CaptchaReader(training.Case):
 
     # What is shown
 
-    def conclude(self, source, values):
+    def conclude(self, source: Source, values: dict[str, float]) -> str:
         classes = len(self.charset)
         lines = [
             f"Whole strings read right: {values['string_accuracy']:.2%} of {len(source.test['labels']):,} "
@@ -173,9 +177,9 @@ class CaptchaReader(training.Case):
         """(texts [N], classes int [N, length]) of uint8 pictures."""
         parts = [self._infer(images[i : i + _BATCH]).numpy().argmax(axis=2) for i in range(0, len(images), _BATCH)]
         classes = np.concatenate(parts)
-        return [self.charset.decode(row) for row in classes], classes
+        return list(self.charset.decode(classes)), classes
 
-    def pictures(self, source):
+    def pictures(self, source: Source) -> dict[str, np.ndarray]:
         images, labels = np.asarray(source.test["images"]), np.asarray(source.test["labels"])
         readings, classes = self._read(images)
         confusion = nn.metrics.ConfusionMatrix(len(self.charset))
@@ -191,7 +195,7 @@ class CaptchaReader(training.Case):
 
     # Serving
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Callable]:
         characters = tf.constant(list(self.charset.characters))
 
         def probabilities(images):
@@ -225,7 +229,7 @@ class CaptchaReader(training.Case):
 
         return graph.decode_batch(files, to_captcha, self.info["image_shape"])
 
-    def requests(self):
+    def requests(self) -> dict[str, dict[str, np.ndarray]]:
         height, width, _ = self.info["image_shape"]
         ramp = np.linspace(0, 255, height * width).reshape(height, width, 1).astype(np.uint8)
         images = np.stack([ramp, 255 - ramp, np.full_like(ramp, 128)])

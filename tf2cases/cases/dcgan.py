@@ -4,6 +4,7 @@ Radford, Metz and Chintala 2015, arXiv 1511.06434. One iteration updates the dis
 on the same real pictures and the same latents.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,9 @@ class DCGAN(training.Case):
 
     Config = Config
     metric_names = ("d_loss", "g_loss", "d_real", "d_fake_before", "d_fake_after", "d_gradient_norm", "g_gradient_norm")
+    curves = staticmethod(gan_watch.curves)
 
-    def __init__(self, config, info):
+    def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(config, info)
         self._image_shape = tuple(info["image_shape"])
         self.generator = self._make_generator()
@@ -107,16 +109,16 @@ class DCGAN(training.Case):
         return network
 
     @classmethod
-    def load(cls, config):
+    def load(cls, config: Any) -> sources.Source:
         return sources.load(config.dataset, config.data_dir, **config.picture_options).without_labels()
 
     @staticmethod
-    def compile_on(device_type, config):
+    def compile_on(device_type: str, config: Any) -> bool:
         return device_type == "GPU"
 
     # One iteration: D, G, G
 
-    def train_step(self, batch):
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         config, dtype = self.config, nn.precision.compute_dtype(self.config.precision)
         real = tf.cast(tf.cast(batch["images"], tf.float32) / 127.5 - 1, dtype)
 
@@ -184,29 +186,27 @@ class DCGAN(training.Case):
         """float32 [N, H, W, C] in [0, 1] -> float32 [N], see `nn.adversarial.Loss.belief`."""
         return self._loss.belief(self.discriminator(images * 2 - 1, is_training=False)[:, 0])
 
-    def evaluate(self, dataset):
+    def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
         return gan_watch.evaluate(dataset, self._belief, lambda i, j: self.generate(self.latents(j, 0)[i:]))
 
     def latents(self, count: int, seed: int) -> tf.Tensor:
         """float32 [count, latents] to sample from; a longer draw of a seed begins with the shorter one."""
         return draw_latents(count, self.config.latent_dim, seed)
 
-    def conclude(self, source, values):
+    def conclude(self, source: sources.Source, values: dict[str, float]) -> str:
         return gan_watch.conclusion(values, self._loss)
 
-    def warning(self, history):
+    def warning(self, history: list[dict]) -> str:
         return gan_watch.saturation_warning(history, self._loss)
 
-    curves = staticmethod(gan_watch.curves)
-
     @property
-    def frames_per_second(self):
+    def frames_per_second(self) -> float:
         return 5 if self.config.dataset in DIGITS else 10
 
-    def samples(self):
+    def samples(self) -> dict[str, np.ndarray]:
         return {"sample": viz.montage(self.generate(self.latents(100, self.config.seed)).numpy())}
 
-    def pictures(self, source):
+    def pictures(self, source: sources.Source) -> dict[str, np.ndarray]:
         ends = self.latents(20, self.config.seed)
         between = tf.reshape(tf.linspace(ends[:10], ends[10:], 10, axis=1), [100, -1])
         return {
@@ -214,7 +214,7 @@ class DCGAN(training.Case):
             "interpolation": viz.montage(self.generate(between).numpy()),
         }
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Callable]:
         latents = tf.TensorSpec([None, self.config.latent_dim], tf.float32, "z")
 
         @tf.function(input_signature=[latents])
@@ -234,7 +234,7 @@ class DCGAN(training.Case):
 
         return {"serving_default": serving_default, "generate_bytes": generate_bytes, "discriminate": discriminate}
 
-    def requests(self):
+    def requests(self) -> dict[str, dict[str, np.ndarray]]:
         z = self.latents(3, 0).numpy()
         images = np.linspace(0, 1, 3 * np.prod(self._image_shape), dtype=np.float32).reshape(3, *self._image_shape)
         return {"serving_default": {"z": z}, "generate_bytes": {"z": z}, "discriminate": {"images": images}}

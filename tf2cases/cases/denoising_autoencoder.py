@@ -1,5 +1,8 @@
 """Denoising: an autoencoder that is shown noisy pictures and learns to give back the clean ones."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -60,7 +63,7 @@ class DenoisingAutoencoder(training.Case):
 
     Config = Config
 
-    def __init__(self, config, info):
+    def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(config, info)
         height, width, channels = info["image_shape"]
         self._input_shape = (None, height, width, channels)
@@ -76,7 +79,7 @@ class DenoisingAutoencoder(training.Case):
         self._compare = tf.function(self._metrics, input_signature=[pictures, pictures])
 
     @classmethod
-    def load(cls, config):
+    def load(cls, config: Any) -> Source:
         if config.dataset == "folder":
             options = dict(size=config.size, channels=None, cache_dir=config.cache_dir)
             found = sources.load("folder", config.data_dir, max_bad_images=config.max_bad_images, **options)
@@ -89,13 +92,13 @@ class DenoisingAutoencoder(training.Case):
 
     # Training
 
-    def prepare(self, batch):
+    def prepare(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         if self.config.fixed_noise:
             return batch
         seed = nn.random.at_step(nn.random.fold(self.config.seed, _TRAIN_NOISE), self.step)
         return batch | {"noisy": add_noise(batch["images"], seed, self.config.noise)}
 
-    def train_step(self, batch):
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         clean, noisy = _to_unit(batch["images"]), _to_unit(batch["noisy"])
         with tf.GradientTape() as tape:
             logits = self._logits(noisy, nn.precision.compute_dtype(self.config.precision))
@@ -110,8 +113,8 @@ class DenoisingAutoencoder(training.Case):
 
     # Evaluation
 
-    def evaluate(self, dataset):
-        means = {}
+    def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
+        means: dict[str, nn.metrics.Mean] = {}
         for batch in dataset:
             for name, values in self._compare(batch["images"], batch["noisy"]).items():
                 means.setdefault(name, nn.metrics.Mean()).update(values)
@@ -130,7 +133,7 @@ class DenoisingAutoencoder(training.Case):
 
     # What is shown
 
-    def conclude(self, source, values):
+    def conclude(self, source: Source, values: dict[str, float]) -> str:
         v = values
         return (
             f"Test pictures, denoised (and noisy): PSNR {v['psnr']:.2f} dB ({v['noisy_psnr']:.2f}), SSIM "
@@ -138,13 +141,13 @@ class DenoisingAutoencoder(training.Case):
             f"cross-entropy {v['bce']:.4f} ({v['noisy_bce']:.3f})."
         )
 
-    def pictures(self, source):
+    def pictures(self, source: Source) -> dict[str, np.ndarray]:
         clean, noisy = source.test["images"][:10], source.test["noisy"][:10]
         denoised = self._denoised(noisy)
-        rows = np.concatenate([noisy, denoised, clean])
+        shown = np.concatenate([noisy, denoised, clean])
         texts = [f"noisy {_psnr(c, n):.1f} dB" for c, n in zip(clean, noisy, strict=True)]
         texts += [f"{_psnr(c, d):.1f} dB" for c, d in zip(clean, denoised, strict=True)]
-        drawn = {"denoised": viz.labelled(rows, texts + ["clean"] * len(clean), columns=len(clean))}
+        drawn = {"denoised": viz.labelled(shown, texts + ["clean"] * len(clean), columns=len(clean))}
 
         deviations, rows, texts = np.arange(1, 10) / 10, [], []
         for i, picture in enumerate(clean[:3]):
@@ -162,7 +165,7 @@ class DenoisingAutoencoder(training.Case):
 
     # Serving
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Callable]:
         @tf.function(input_signature=[tf.TensorSpec(self._input_shape, tf.float32, "images")])
         def serving_default(images):
             """Noisy pictures in [0, 1] to clean ones."""
@@ -185,7 +188,7 @@ class DenoisingAutoencoder(training.Case):
 
         return graph.decode_batch(files, to_image, self.info["image_shape"])
 
-    def requests(self):
+    def requests(self) -> dict[str, dict[str, np.ndarray]]:
         height, width, channels = self.info["image_shape"]
         ramp = np.linspace(0, 255, height * width).reshape(height, width, 1).astype(np.uint8)
         images = np.stack([ramp, 255 - ramp, np.full_like(ramp, 128)]).repeat(channels, axis=-1)
@@ -195,7 +198,7 @@ class DenoisingAutoencoder(training.Case):
         }
 
 
-def add_noise(images, seed, deviation) -> tf.Tensor:
+def add_noise(images: tf.Tensor, seed: tf.Tensor, deviation: float) -> tf.Tensor:
     """clip(images + deviation * N(0, 1), 0, 1).
 
     Args:

@@ -7,6 +7,8 @@ and each step goes down the gradient of loss(w) = |X w - y|^2 / (2 n), which is 
 """
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,7 @@ import tensorflow as tf
 from tf2cases import nn, training, viz
 from tf2cases.configs.linear_regression import Config
 from tf2cases.data import sources
+from tf2cases.data.source import Source
 
 
 class LinearRegression(training.Case):
@@ -26,19 +29,19 @@ class LinearRegression(training.Case):
     Config = Config
     shuffle = False
 
-    def __init__(self, config, info):
+    def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(config, info)
         self.mean, self.std = np.array(info["mean"]), np.array(info["std"])  # features, then the target
         self.weights = tf.Variable(tf.zeros([len(self.mean), 1]), name="weights")
 
     @classmethod
-    def load(cls, config):
+    def load(cls, config: Any) -> Source:
         table = dict(csv=config.csv, features=config.features, target=config.target, header=config.header)
         return sources.load(config.dataset, config.data_dir, **table)
 
     # Training
 
-    def train_step(self, batch):
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         with tf.name_scope("input"):
             x, y = self._normalized(batch["features"], batch["targets"])
         with tf.name_scope("hypothesis"):
@@ -62,7 +65,7 @@ class LinearRegression(training.Case):
 
     # Evaluation
 
-    def evaluate(self, dataset):
+    def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
         x, y = self._everything(dataset)
         bias, *weights = self.weights.numpy()[:, 0]
         values = {"loss": self._loss(x, y), "bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
@@ -74,7 +77,7 @@ class LinearRegression(training.Case):
 
     # What is shown
 
-    def describe(self, source):
+    def describe(self, source: Source) -> str:
         """The first five normalized rows, as a table."""
         rows = {name: array[:5] for name, array in source.train.items()}
         x, y = self._normalized(rows["features"], rows["targets"])
@@ -85,14 +88,14 @@ class LinearRegression(training.Case):
             lines.append(f"{i:<3}" + "  ".join(f"{v:>{w}.6f}" for v, w in zip(row, widths, strict=True)))
         return "\n".join(lines)
 
-    def progress_line(self, step, split, values):
+    def progress_line(self, step: int, split: str, values: dict[str, float]) -> str | None:
         if split != "eval":
             return ""
         epochs, steps = self.config.epochs, self.config.steps
         epoch = step * epochs / steps if epochs else step  # with all rows a step, the step itself
         return "Epoch %d \t Loss=%.4g \t Model: %s" % (epoch, values["loss"], _equation(values))
 
-    def conclude(self, source, values):
+    def conclude(self, source: Source, values: dict[str, float]) -> str:
         x, y = (tensor.numpy() for tensor in self._normalized(source.train["features"], source.train["targets"]))
         bias, *weights = np.linalg.lstsq(x, y, rcond=None)[0][:, 0]
         exact = {"bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
@@ -102,7 +105,7 @@ class LinearRegression(training.Case):
             f"Closed form:      loss {loss:.6f}, {_equation(exact)}"
         )
 
-    def pictures(self, source):
+    def pictures(self, source: Source) -> dict[str, np.ndarray]:
         features, price = source.train["features"], source.train["targets"]
         names, target = self.info["feature_names"], self.info["target_name"]
         slope, intercept = np.polyfit(features[:, 0], price, 1)
@@ -121,7 +124,7 @@ class LinearRegression(training.Case):
 
     # Serving
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Callable]:
         mean, std = tf.constant(self.mean, tf.float32), tf.constant(self.std, tf.float32)
 
         @tf.function(input_signature=[tf.TensorSpec([None, len(self.mean) - 1], tf.float32, "features")])
@@ -133,7 +136,7 @@ class LinearRegression(training.Case):
 
         return {"serving_default": serving_default}
 
-    def requests(self):
+    def requests(self) -> dict[str, dict[str, np.ndarray]]:
         rows = self.mean[:-1] + self.std[:-1] * np.array([[0.0], [1.0], [-1.0]])
         return {"serving_default": {"features": rows.astype(np.float32)}}
 

@@ -1,6 +1,8 @@
 """Digits: a classifier of 28x28 grey pictures, as a multi-layer perceptron or a convolutional network."""
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +12,7 @@ from tf2cases.configs.mnist import Config
 from tf2cases.data import sources
 from tf2cases.data.digit_pictures import to_digit
 from tf2cases.data.pictures import encoded, graph
+from tf2cases.data.source import Source
 
 _BATCH = 500  # pictures classified at once for `MNIST.pictures`
 
@@ -51,7 +54,7 @@ class MNIST(training.Case):
     Config = Config
     metric_names = ("loss", "accuracy")
 
-    def __init__(self, config, info):
+    def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(config, info)
         self._input_shape = (None, *info["image_shape"])
         self.network = self._make_network()
@@ -68,21 +71,21 @@ class MNIST(training.Case):
         return network
 
     @classmethod
-    def load(cls, config):
+    def load(cls, config: Any) -> Source:
         return sources.load(config.dataset, config.data_dir)
 
     @staticmethod
-    def compile_on(device_type, config):
+    def compile_on(device_type: str, config: Any) -> bool:
         return device_type == "GPU" or config.model == "mlp"
 
     # Training
 
-    def prepare(self, batch):
+    def prepare(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         if not self.config.augment:
             return batch
         return batch | {"images": augment(batch["images"], self._seed("augment"))}
 
-    def train_step(self, batch):
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         labels = tf.cast(batch["labels"], tf.int32)
         with tf.GradientTape() as tape:
             logits = self.network(self._scaled(batch["images"]), is_training=True, seed=self._seed("dropout"))
@@ -114,7 +117,7 @@ class MNIST(training.Case):
         """uint8 [N, H, W, C] -> float32 [N, classes]."""
         return tf.cast(self._evaluated(self._scaled(images), is_training=False), tf.float32)
 
-    def evaluate(self, dataset):
+    def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
         loss, confusion = nn.metrics.Mean(), nn.metrics.ConfusionMatrix(len(self.info["class_names"]))
         for batch in dataset:
             logits = self._infer(batch["images"])
@@ -124,7 +127,7 @@ class MNIST(training.Case):
 
     # What is shown
 
-    def conclude(self, source, values):
+    def conclude(self, source: Source, values: dict[str, float]) -> str:
         total = len(source.test["labels"])
         right = round(values["accuracy"] * total)
         return (
@@ -132,7 +135,7 @@ class MNIST(training.Case):
             f"{right:,} of {total:,} right, {total - right:,} wrong."
         )
 
-    def pictures(self, source):
+    def pictures(self, source: Source) -> dict[str, np.ndarray]:
         names = self.info["class_names"]
         first, labels = source.train["images"][:15], source.train["labels"]
         counts = np.bincount(labels, minlength=len(names))
@@ -154,7 +157,7 @@ class MNIST(training.Case):
 
     # Serving
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Callable]:
         names = tf.constant(self.info["class_names"])
 
         def probabilities(images):
@@ -183,7 +186,7 @@ class MNIST(training.Case):
         """Picture files, string [N] -> digits, float32 [N, 28, 28, 1] in [0, 1]."""
         return graph.decode_batch(files, to_digit, self.info["image_shape"])
 
-    def requests(self):
+    def requests(self) -> dict[str, dict[str, np.ndarray]]:
         images = np.zeros([3, *self.info["image_shape"]], np.uint8)
         images[1, 6:22, 12:16], images[2, 8:12, 6:22] = 255, 200  # an upright and a lying stroke
         files = encoded.png_files(images)

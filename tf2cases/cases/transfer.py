@@ -4,6 +4,8 @@ Donahue et al. 2013, "DeCAF", arXiv 1310.1531, with the settings of TensorFlow's
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +51,7 @@ class Transfer(training.Case):
     metric_names = ("loss", "accuracy")
     export_tolerance = 1e-4  # sums of thousands of terms are taken in another order for each batch size
 
-    def __init__(self, config, info):
+    def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(config, info)
         base = extractor.load(config.weights, config.weights_dir)
         if base.identity != info["weights"]:
@@ -59,7 +61,8 @@ class Transfer(training.Case):
         self._base = nn.variables.untracked(base)
         frozen = base.model.network.blocks[: BLOCKS - config.fine_tune]
         self._frozen = nn.variables.untracked(frozen)
-        self.blocks, self._tuned, trained = [], dict, []
+        self.blocks, trained = [], []
+        self._tuned: Callable[[], dict[str, tf.Variable]] = dict
         if config.fine_tune:
             copy = _copy(base, 0)
             self.blocks, trained = copy.blocks[BLOCKS - config.fine_tune :], copy.last_variables(config.fine_tune)
@@ -82,7 +85,7 @@ class Transfer(training.Case):
         }
 
     @classmethod
-    def load(cls, config):
+    def load(cls, config: Any) -> Source:
         if not config.data_dir:
             raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures a class.")
         folder = classes.read(config.data_dir)
@@ -120,13 +123,13 @@ class Transfer(training.Case):
 
     # Training
 
-    def prepare(self, batch):
+    def prepare(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         if not self.config.distort:
             return batch
         seed = nn.random.at_step(nn.random.fold(self.config.seed, "distort"), self.step)
         return batch | {"images": distort(batch["images"], seed)}
 
-    def train_step(self, batch):
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         labels = batch["labels"]
         with tf.GradientTape() as tape:
             logits = self._logits(batch)
@@ -160,7 +163,7 @@ class Transfer(training.Case):
         rows = split[kind]
         return np.concatenate([self._infer[kind](rows[i : i + at_once]) for i in range(0, len(rows), at_once)])
 
-    def evaluate(self, dataset):
+    def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
         loss, confusion = nn.metrics.Mean(), nn.metrics.ConfusionMatrix(len(self.info["class_names"]))
         for batch in dataset:
             logits = self._all_logits(batch)
@@ -170,7 +173,7 @@ class Transfer(training.Case):
 
     # What is shown
 
-    def describe(self, source):
+    def describe(self, source: Source) -> str:
         sizes = {name: len(split["labels"]) for name, split in source.splits.items()}
         variables = sum(v.shape.num_elements() for v in self.trainable_variables)
         return (
@@ -180,7 +183,7 @@ class Transfer(training.Case):
             + f": {variables:,} parameters."
         )
 
-    def conclude(self, source, values):
+    def conclude(self, source: Source, values: dict[str, float]) -> str:
         labels = {name: split["labels"] for name, split in source.splits.items()}
         counts = np.bincount(np.concatenate(list(labels.values())), minlength=len(self.info["class_names"]))
         right = np.mean(self._all_logits(source.train).argmax(axis=1) == labels["train"])
@@ -191,7 +194,8 @@ class Transfer(training.Case):
             f"saying {self.info['class_names'][counts.argmax()]!r} {counts.max() / counts.sum():.2%}."
         )
 
-    def pictures(self, source):
+    def pictures(self, source: Source) -> dict[str, np.ndarray]:
+        assert isinstance(source, LabelledPictures)
         names, truth = self.info["class_names"], source.test["labels"]
         guess = self._all_logits(source.test).argmax(axis=1)
         confusion = nn.metrics.ConfusionMatrix(len(names))
@@ -207,7 +211,7 @@ class Transfer(training.Case):
 
     # Serving
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Callable]:
         network = _copy(self._base(), len(self.info["class_names"]))
         values = network.values()
         for name, variable in self._tuned().items():
@@ -219,7 +223,7 @@ class Transfer(training.Case):
             network, preprocessing, self.info["class_names"], self.config.top_k
         ).signatures()
 
-    def requests(self):
+    def requests(self) -> dict[str, dict[str, np.ndarray]]:
         return self._base().model.requests()
 
 

@@ -1,6 +1,8 @@
 """Variational autoencoder: pictures from a few latent variables. Kingma and Welling 2013, arXiv 1312.6114."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +11,7 @@ from tf2cases import nn, training, viz
 from tf2cases.configs.vae import Config
 from tf2cases.data import sources
 from tf2cases.data.pictures.graph import encode_batch
+from tf2cases.data.source import Source
 
 _BLOCK = 500  # test examples that share one draw of noise
 
@@ -33,7 +36,9 @@ class Network(tf.Module):
         self.log_variance.create(features, nn.random.fold(seed, "log_variance"))
         self.decoder.create((None, latent_dim), nn.random.fold(seed, "decoder"))
 
-    def encode(self, images, is_training: bool, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(
+        self, images: tf.Tensor, is_training: bool, seed: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Pictures [N, H, W, C] in [0, 1] -> the latent's mean and log variance, float32 [N, latents]."""
         features = self.encoder(images, is_training=is_training, seed=seed)
         return tf.cast(self.mean(features), tf.float32), tf.cast(self.log_variance(features), tf.float32)
@@ -51,7 +56,7 @@ def sample(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Ten
     return mean + tf.exp(tf.minimum(log_variance / 2, 20.0)) * noise
 
 
-def grid(values, latent_dim: int) -> np.ndarray:
+def grid(values: np.ndarray, latent_dim: int) -> np.ndarray:
     """The latents of a manifold's pictures: from left to right the first one rises, from bottom to top the second.
 
     Args:
@@ -79,7 +84,7 @@ class VAE(training.Case):
     # The negative evidence lower bound and its two parts, in nats per example, without the weight --beta.
     metric_names = ("negative_elbo", "reconstruction", "kl")
 
-    def __init__(self, config, info):
+    def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(config, info)
         self._image_shape, self._dtype = tuple(info["image_shape"]), nn.precision.compute_dtype(config.precision)
         seed = nn.random.fold(config.seed, "weights")
@@ -95,16 +100,16 @@ class VAE(training.Case):
         self._generate = tf.function(self._draw, input_signature=[latents])
 
     @classmethod
-    def load(cls, config):
+    def load(cls, config: Any) -> Source:
         return sources.load(config.dataset, config.data_dir)
 
     @staticmethod
-    def compile_on(device_type, config):
+    def compile_on(device_type: str, config: Any) -> bool:
         return device_type == "CPU"
 
     # Training
 
-    def train_step(self, batch):
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         images = self._targets(batch["images"], self._seed("binarize", self.step))
         noise_shape = [images.shape[0], self.config.latent_dim]
         noise = nn.random.of_global_batch(nn.random.normal, noise_shape, self._seed("noise", self.step))
@@ -145,8 +150,8 @@ class VAE(training.Case):
 
     # Evaluation
 
-    def evaluate(self, dataset):
-        means = {}
+    def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
+        means: dict[str, nn.metrics.Mean] = {}
         # In blocks with a seed of their own, so that an example's noise does not depend on how the batches are cut.
         for block, batch in dataset.rebatch(_BLOCK).enumerate():
             for name, values in self._measure(batch["images"], block).items():
@@ -180,11 +185,11 @@ class VAE(training.Case):
 
     # What is shown
 
-    def describe(self, source):
+    def describe(self, source: Source) -> str:
         network = self.network
         return nn.summary([network.encoder, network.mean, network.log_variance, network.decoder])
 
-    def conclude(self, source, values):
+    def conclude(self, source: Source, values: dict[str, float]) -> str:
         text = (
             f"Test negative ELBO {values['negative_elbo']:.2f} nats an example: "
             f"reconstruction {values['reconstruction']:.2f} + KL {values['kl']:.2f}."
@@ -203,7 +208,7 @@ class VAE(training.Case):
         """Latents float32 [N, latents] -> pictures [N, H, W, C] in [0, 1]."""
         return tf.sigmoid(self.network.decode(z))
 
-    def pictures(self, source):
+    def pictures(self, source: Source) -> dict[str, np.ndarray]:
         names, labels, images = self.info["class_names"], source.test["labels"], source.test["images"]
         mean, log_variance = self._latents(images)
         points, ylabel = mean[:, :2], "mean of the second latent"
@@ -220,13 +225,13 @@ class VAE(training.Case):
             "samples": viz.montage(self._generate(noise).numpy(), 10),
         }
 
-    def samples(self):
+    def samples(self) -> dict[str, np.ndarray]:
         return {"manifold": self._manifold(np.linspace(-4, 4, 20))}
 
     def _manifold(self, values) -> np.ndarray:
         return viz.montage(self._generate(grid(values, self.config.latent_dim)).numpy(), len(values), border=0)
 
-    def embedding(self, source):
+    def embedding(self, source: Source) -> tuple[np.ndarray, Sequence, np.ndarray] | None:
         if self.config.latent_dim == 1:  # the projector shows points in two or three dimensions
             return None
         images, names = source.test["images"], self.info["class_names"]
@@ -234,7 +239,7 @@ class VAE(training.Case):
 
     # Serving
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Callable]:
         pictures = tf.TensorSpec((None, *self._image_shape), tf.float32, "images")
         latents = tf.TensorSpec([None, self.config.latent_dim], tf.float32, "z")
 
@@ -264,7 +269,7 @@ class VAE(training.Case):
 
         return {"serving_default": serving_default, "encode": encode, "decode": decode, "decode_bytes": decode_bytes}
 
-    def requests(self):
+    def requests(self) -> dict[str, dict[str, np.ndarray]]:
         ramp = np.linspace(0, 1, math.prod(self._image_shape), dtype=np.float32).reshape(self._image_shape)
         images = {"images": np.stack([ramp, 1 - ramp, np.full_like(ramp, 0.2)])}
         z = {"z": np.linspace(-2, 2, 3 * self.config.latent_dim, dtype=np.float32).reshape(3, -1)}

@@ -1,6 +1,8 @@
 """What retraining the last layer of Inception-v3 can be told."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from tf2cases.configs import inception_v3
 from tf2cases.configs.run import OptimizerConfig, field, free_field
@@ -40,7 +42,7 @@ class Config(OptimizerConfig):
     checkpoint_every: int = free_field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0)
 
     @classmethod
-    def resolve(cls, given):
+    def resolve(cls, given: Mapping[str, Any]) -> "Config":
         config = super().resolve(given)
         if not config.data_dir:
             raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures per class.")

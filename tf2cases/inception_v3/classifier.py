@@ -1,6 +1,8 @@
 """Inception-v3 with everything around the network: pictures in, classes or features out."""
 
 import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +12,8 @@ from tf2cases.data.pictures import encoded
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.data.pictures.graph import decode
 from tf2cases.errors import UsageError
-from tf2cases.inception_v3.network import FEATURES, IMAGE_SHAPE
+from tf2cases.inception_v3.network import FEATURES, IMAGE_SHAPE, Network
+from tf2cases.inception_v3.preprocessing import Preprocessing
 
 
 class InceptionV3(tf.Module):
@@ -23,7 +26,7 @@ class InceptionV3(tf.Module):
       top_k: how many classes are told, the best first.
     """
 
-    def __init__(self, network, preprocessing, class_names=(), top_k=5):
+    def __init__(self, network: Network, preprocessing: Preprocessing, class_names: Sequence[str] = (), top_k: int = 5):
         """Args:
           network: a `Network` that is not folded; its values are copied.
           preprocessing: a `Preprocessing`.
@@ -62,7 +65,7 @@ class InceptionV3(tf.Module):
             answer["probabilities"] = tf.nn.softmax(self.network.logits(features))
         return answer
 
-    def answer(self, images):
+    def answer(self, images: Any) -> dict[str, np.ndarray]:
         """Asks about pictures in memory.
 
         Args:
@@ -87,7 +90,7 @@ class InceptionV3(tf.Module):
             )
         return {name: value.numpy() for name, value in self._infer(images).items()}
 
-    def features(self, images, batch_size=16):
+    def features(self, images: Any, batch_size: int = 16) -> np.ndarray:
         """The features of pictures in memory, a batch at a time.
 
         Args:
@@ -99,7 +102,9 @@ class InceptionV3(tf.Module):
         batches = [self.answer(images[i : i + batch_size])["features"] for i in range(0, len(images), batch_size)]
         return np.concatenate(batches) if batches else np.zeros([0, FEATURES], np.float32)
 
-    def stream(self, paths, batch_size=16, bad=None):
+    def stream(
+        self, paths: Sequence[str], batch_size: int = 16, bad: Callable | None = None
+    ) -> Iterator[tuple[list[str], dict[str, np.ndarray]]]:
         """Asks about picture files, reading and decoding ahead while the network computes.
 
         Args:
@@ -118,7 +123,9 @@ class InceptionV3(tf.Module):
             names, images = zip(*batch, strict=True)
             yield list(names), {name: value.numpy() for name, value in self._infer(np.stack(images)).items()}
 
-    def pictures(self, paths, ahead=32, bad=None):
+    def pictures(
+        self, paths: Sequence[str], ahead: int = 32, bad: Callable | None = None
+    ) -> Iterator[tuple[str, np.ndarray]]:
         """Reads and decodes picture files in threads.
 
         Args:
@@ -148,7 +155,7 @@ class InceptionV3(tf.Module):
             else:
                 raise image
 
-    def read(self, path):
+    def read(self, path: str) -> np.ndarray:
         """A picture file as float32 [299, 299, 3] in [0, 1].
 
         Raises:
@@ -161,7 +168,7 @@ class InceptionV3(tf.Module):
             line = str(error).split("\n")[0]
             raise UsageError(f"{path}: the picture cannot be decoded ({line}).") from error
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Callable]:
         """What it can be asked once it is served: {name: tf.function with an input signature}.
 
         Raises:
@@ -197,7 +204,7 @@ class InceptionV3(tf.Module):
 
         return {"serving_default": serving_default, "predict": predict, "features": features, "classify": classify}
 
-    def requests(self):
+    def requests(self) -> dict[str, dict[str, np.ndarray]]:
         """A request of two rows for each signature, for warm-up and for checking an export."""
         y, x = np.mgrid[0:1:299j, 0:1:299j]
         images = np.stack([np.stack([x, y, 1 - x], -1), np.stack([y * x, x, y], -1)]).astype(np.float32)
@@ -210,7 +217,7 @@ class InceptionV3(tf.Module):
         }
 
 
-def best(probabilities, class_names, top_k):
+def best(probabilities: np.ndarray, class_names: Sequence[str], top_k: int) -> list[tuple[str, float]]:
     """The best classes of one picture.
 
     Args:

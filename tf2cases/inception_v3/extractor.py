@@ -4,8 +4,11 @@ import functools
 import hashlib
 import os
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from tf2cases import files
@@ -21,7 +24,7 @@ _VERSION = 1  # to be raised when the same pictures and weights would give other
 
 
 @functools.lru_cache(maxsize=1)
-def load(weights, weights_dir):
+def load(weights: str, weights_dir: str) -> "Extractor":
     """The `Extractor` of some weights, see `weights.load`; the last one is kept, for loading takes seconds."""
     return Extractor(all_weights.load(weights, weights_dir))
 
@@ -36,7 +39,7 @@ class Extractor:
       identity: hexadecimal, what tells these weights and their preprocessing from others.
     """
 
-    def __init__(self, loaded):
+    def __init__(self, loaded: all_weights.Loaded):
         self.network, self.preprocessing = loaded.network, loaded.preprocessing
         numbers = [str(number) for number in range(loaded.network.classes)]
         self.model = InceptionV3(loaded.network, loaded.preprocessing, numbers)
@@ -46,11 +49,11 @@ class Extractor:
             digest.update(variable.numpy())
         self.identity = digest.hexdigest()
 
-    def body(self):
+    def body(self) -> dict[str, tf.Variable]:
         """{name: variable} of the network without its last layer, see `Network.values`."""
         return {name: value for name, value in self.network.values().items() if not name.startswith("logits/")}
 
-    def features(self, paths, cache_dir, bad=None):
+    def features(self, paths: Sequence[str], cache_dir: str, bad: Callable | None = None) -> Any:
         """The features of picture files, from the disk or computed now and kept there.
 
         They are found by the pictures' content, whatever the files are called; what was computed before an interruption
@@ -75,7 +78,7 @@ class Extractor:
 
         return self._kept("features", [FEATURES], np.float32, compute, paths, cache_dir, bad)
 
-    def images(self, paths, cache_dir, bad=None):
+    def images(self, paths: Sequence[str], cache_dir: str, bad: Callable | None = None) -> Any:
         """The pictures as the network sees them, uint8 [N, 299, 299, 3]; otherwise as `features`."""
 
         def compute(missing, bad):

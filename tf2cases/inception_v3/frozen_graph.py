@@ -1,5 +1,7 @@
 """The graph of 2015, `classify_image_graph_def.pb`: its constants as weights, or the file itself run as it is."""
 
+from collections.abc import Collection
+
 import numpy as np
 import tensorflow as tf
 from google.protobuf import message
@@ -18,7 +20,7 @@ _VARIABLES = {
 }
 
 
-def parse(path):
+def parse(path: str) -> tf.compat.v1.GraphDef:
     """Reads a GraphDef.
 
     Raises:
@@ -37,7 +39,7 @@ def parse(path):
     return graph_def
 
 
-def read(path, unit_paths):
+def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The constants of a frozen graph.
 
     Returns:
@@ -65,7 +67,7 @@ class Engine:
     `BatchNormWithGlobalNormalization`, which today's runtime refuses, becomes `FusedBatchNormV3` before the import.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         """Raises:
         UsageError: see `parse`, or the graph has not the operations of the one of 2015.
         """
@@ -79,11 +81,11 @@ class Engine:
             raise UsageError(f"{path} is not the graph of 2015: {str(error).splitlines()[0]}") from error
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """How many."""
         return self._function.structured_outputs["probabilities"].shape[-1]
 
-    def __call__(self, picture):
+    def __call__(self, picture: bytes) -> dict[str, np.ndarray]:
         """Asks about one picture.
 
         Args:

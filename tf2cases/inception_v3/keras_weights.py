@@ -1,6 +1,7 @@
 """Weights of Keras' InceptionV3 from its HDF5 files, without Keras."""
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 
@@ -24,7 +25,7 @@ _NUMBERED = {
 }
 
 
-def read(path, unit_paths):
+def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Reads one of three layouts: the published one, the same under `model_weights` as `model.save("x.h5")` writes it,
     and that of `model.save_weights("x.weights.h5")`.
 
@@ -61,7 +62,7 @@ def read(path, unit_paths):
             )
         return [layer for _, layer in ordered]
 
-    names = {}
+    names: dict[str, str] = {}
     for unit, convolution, norm in zip(unit_paths, numbered("conv2d"), numbered("batch_normalization"), strict=True):
         names |= {f"{unit}/{name}": place for name, place in {**layers[convolution], **layers[norm]}.items()}
     names |= {f"logits/{name}": place for name, place in layers.get("predictions", {}).items()}

@@ -18,7 +18,7 @@ _ENTRY = re.compile(
 )
 
 
-def class_names(path, classes):
+def class_names(path: str, classes: int) -> list[str]:
     """The names of a network's outputs.
 
     The order follows from their number: 1,000 (Keras) are the synsets in rising order, 1,001 (Slim) the same after a
@@ -60,7 +60,7 @@ def class_names(path, classes):
     return [by_node.get(node, f"unused {node}") for node in range(classes)]
 
 
-def read_label_map(path):
+def read_label_map(path: str) -> dict[int, str]:
     """{node: synset} of a text protobuf of `entry { target_class: 449 target_class_string: "n01440764" }`.
 
     Raises:
@@ -82,7 +82,7 @@ def read_label_map(path):
     return nodes
 
 
-def read_human_map(path):
+def read_human_map(path: str) -> dict[str, str]:
     """{synset: name} of a file with lines like "n01440764<tab>tench, Tinca tinca".
 
     Raises:
@@ -99,7 +99,7 @@ def read_human_map(path):
     return names
 
 
-def read_class_index(path):
+def read_class_index(path: str) -> list[str]:
     """The names in the order of their numbers, of {"0": ["n01440764", "tench"], ...}.
 
     Raises:

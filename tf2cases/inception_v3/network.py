@@ -8,6 +8,8 @@ the order is that of the table and of Keras.
 
 import collections
 import typing
+from collections.abc import Callable
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -107,27 +109,27 @@ class ConvUnit(nn.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="SAME",
-        folded=False,
-        kernel_init=nn.initializers.he_normal,
-        name="conv",
+        filters: int,
+        kernel_size: int | tuple,
+        strides: int = 1,
+        padding: Literal["SAME", "VALID"] = "SAME",
+        folded: bool = False,
+        kernel_init: Callable = nn.initializers.he_normal,
+        name: str = "conv",
     ):
         super().__init__(name)
         self.filters, self.kernel_size, self.strides, self.padding = filters, kernel_size, strides, padding
         self.folded, self.kernel_init = folded, kernel_init
         activation = tf.nn.relu if folded else None
         self.conv = nn.Conv2D(filters, kernel_size, strides, padding, activation, folded, kernel_init, name="conv2d")
-        self.norm = None if folded else nn.BatchNorm(0.99, _EPSILON, use_scale=False, activation=tf.nn.relu)
+        self.norm: Any = None if folded else nn.BatchNorm(0.99, _EPSILON, use_scale=False, activation=tf.nn.relu)
 
     def _create(self, input_shape, seed):
         shape = self.conv.create(input_shape, nn.random.fold(seed, "conv2d"))
         return self.norm.create(shape, 0) if self.norm else shape
 
     @tf.Module.with_name_scope
-    def __call__(self, inputs, is_training=False):
+    def __call__(self, inputs: tf.Tensor, is_training: bool = False) -> tf.Tensor:
         outputs = self.conv(inputs)
         return self.norm(outputs, is_training) if self.norm else outputs
 
@@ -145,7 +147,12 @@ class Network(nn.Layer):
     """
 
     def __init__(
-        self, classes, last_pool="average", folded=False, kernel_init=nn.initializers.he_normal, name="inception_v3"
+        self,
+        classes: int,
+        last_pool: str = "average",
+        folded: bool = False,
+        kernel_init: Callable = nn.initializers.he_normal,
+        name: str = "inception_v3",
     ):
         """Args:
         classes: how many; 0 for a network that ends with the features.
@@ -161,7 +168,7 @@ class Network(nn.Layer):
             _make(part, name, dict(folded=folded, kernel_init=kernel_init)) for name, part in _named(_table(last_pool))
         ]
         self.pool = nn.GlobalAvgPool2D(name="pool_3")
-        self.logits = nn.Dense(classes, kernel_init=kernel_init, name="logits") if classes else None
+        self.logits: Any = nn.Dense(classes, kernel_init=kernel_init, name="logits") if classes else None
 
     def _create(self, input_shape, seed):
         shape = input_shape
@@ -171,7 +178,7 @@ class Network(nn.Layer):
         return self.logits.create(shape, nn.random.fold(seed, "logits")) if self.logits else shape
 
     @tf.Module.with_name_scope
-    def features(self, images, training_blocks=0):
+    def features(self, images: tf.Tensor, training_blocks: int = 0) -> tf.Tensor:
         """The pooled features.
 
         Args:
@@ -188,11 +195,11 @@ class Network(nn.Layer):
         return self.pool(images)
 
     @tf.Module.with_name_scope
-    def __call__(self, images, is_training=False):
+    def __call__(self, images: tf.Tensor, is_training: bool = False) -> tf.Tensor:
         features = self.features(images, len(self.blocks) if is_training else 0)
         return self.logits(features) if self.logits else features
 
-    def last_variables(self, blocks):
+    def last_variables(self, blocks: int) -> list[tf.Variable]:
         """The trainable variables of the last `blocks` of `blocks`, and of the last layer: what fine-tuning updates.
 
         Raises:
@@ -203,11 +210,11 @@ class Network(nn.Layer):
         layers = [*self.blocks[len(self.blocks) - blocks :], *([self.logits] if self.logits else [])]
         return [variable for layer in layers for variable in layer.trainable_variables]
 
-    def units(self):
+    def units(self) -> dict[str, ConvUnit]:
         """{path: ConvUnit} of the 94 units, in order; a path is like `conv_4` or `mixed_9/tower_1/mixed/conv`."""
         return dict(unit for block in self.blocks for unit in _units(block))
 
-    def values(self):
+    def values(self) -> dict[str, tf.Variable]:
         """{name: variable} of a network that is not folded: PATH/kernel, PATH/offset, PATH/moving_mean and
         PATH/moving_variance of each unit, logits/kernel and logits/bias. Readers of weights speak of them so."""
         named = {}
@@ -219,7 +226,7 @@ class Network(nn.Layer):
             named |= {"logits/kernel": self.logits.kernel, "logits/bias": self.logits.bias}
         return named
 
-    def fold(self):
+    def fold(self) -> "Network":
         """A folded copy for inference, with the values that the variables have now.
 
         With scale = 1 / sqrt(moving_variance + epsilon), the kernel becomes kernel * scale and the bias

@@ -1,6 +1,7 @@
 """Pictures as the network wants them, which depends on who trained its weights."""
 
 import dataclasses
+from typing import Any
 
 import tensorflow as tf
 
@@ -29,11 +30,11 @@ class Preprocessing:
     dct_method: str
     last_pool: str
 
-    def scaled(self, images):
+    def scaled(self, images: tf.Tensor) -> tf.Tensor:
         """float32 [N, 299, 299, 3] in [0, 1] to what the network takes."""
         return images * self.scale + self.shift
 
-    def to_image(self, rgba):
+    def to_image(self, rgba: Any) -> tf.Tensor:
         """uint8 [..., height, width, 4] -> float32 [..., 299, 299, 3] in [0, 1], on white; bilinear, no smoothing.
 
         Only the pixels that take part are looked at, at most 598 x 598, so that size costs neither time nor memory.
@@ -88,7 +89,7 @@ class Preprocessing:
         low, high = (tf.clip_by_value(row, 0.0, length - 1) + start for row in (first, first + 1))
         return tf.cast(low, tf.int32), tf.cast(high, tf.int32), place - first
 
-    def decode(self, files):
+    def decode(self, files: tf.Tensor) -> tf.Tensor:
         """Encoded pictures, string [N], to images, float32 [N, 299, 299, 3] in [0, 1]."""
         return decode_batch(files, self.to_image, IMAGE_SHAPE, self.dct_method)
 

@@ -1,10 +1,13 @@
 """Weights of TF-Slim's Inception-v3 from a checkpoint of TensorFlow 1."""
 
 import re
+from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from tf2cases.errors import UsageError
+from tf2cases.inception_v3.network import ConvUnit
 
 _PREFIX = "InceptionV3/"
 _STEM = {
@@ -32,7 +35,7 @@ _VARIABLES = {
 }
 
 
-def read(path, units):
+def read(path: str, units: Mapping[str, ConvUnit]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Reads a checkpoint.
 
     Args:

@@ -6,6 +6,7 @@ import os
 import shutil
 import tarfile
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class Loaded:
     left_over: tuple
 
 
-def load(weights, weights_dir=WEIGHTS_DIR, seed=0):
+def load(weights: str, weights_dir: str = WEIGHTS_DIR, seed: int = 0) -> Loaded:
     """Makes a network with weights.
 
     Args:
@@ -95,13 +96,16 @@ def load(weights, weights_dir=WEIGHTS_DIR, seed=0):
         network.create((None, *IMAGE_SHAPE), nn.random.fold(seed, "weights"))
         return Loaded(network, KERAS, weights, ())
     path = find(PUBLISHED[weights], weights_dir) if weights in PUBLISHED else weights
-    readers = {".h5": (keras_weights.read, KERAS), ".pb": (frozen_graph.read, GRAPH_2015)}
+    readers: dict[str, tuple[Callable, Preprocessing]] = {
+        ".h5": (keras_weights.read, KERAS),
+        ".pb": (frozen_graph.read, GRAPH_2015),
+    }
     read, preprocessing = readers.get(os.path.splitext(path)[1], (slim_weights.read, SLIM))
     tensors, names = read(path, Network(0).units())
     return _loaded(path, tensors, names, preprocessing)
 
 
-def find(published, weights_dir):
+def find(published: Published, weights_dir: str) -> str:
     """The path of a published file in `weights_dir`, where it is unpacked or downloaded to if need be.
 
     Raises:

@@ -3,6 +3,8 @@
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,7 +16,14 @@ from tf2cases.serving import warmup as warmup_file
 _UNFINISHED = "version"  # servers ignore names that are no numbers
 
 
-def export(signatures, requests, directory, *, warmup=True, tolerance=1e-5):
+def export(
+    signatures: Mapping[str, Any],
+    requests: Mapping[str, Mapping[str, Any]],
+    directory: str,
+    *,
+    warmup: bool = True,
+    tolerance: float = 1e-5,
+) -> str:
     """Writes the next version of a model, complete and checked, or nothing at all.
 
     The SavedModel is made beside its place under a name that servers ignore, with warm-up records, flushed to the disk,
@@ -56,7 +65,7 @@ def export(signatures, requests, directory, *, warmup=True, tolerance=1e-5):
         raise RunError(f"the export to {directory} failed, and nothing was changed there: {what}") from error
 
 
-def versions(directory):
+def versions(directory: str) -> list[int]:
     """The version numbers in a model's directory, in rising order; [] if there is none, or no such directory.
 
     As TF Serving counts: names that are not integers are ignored, `0007` is 7.

@@ -2,7 +2,9 @@
 
 import os
 import re
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf2cases.errors import UsageError
@@ -17,7 +19,7 @@ class Model:
       signatures: {signature name: {input name: tf.TensorSpec}}.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         """Opens a model.
 
         Args:
@@ -35,7 +37,7 @@ class Model:
             name: function.structured_input_signature[1] for name, function in sorted(self._loaded.signatures.items())
         }
 
-    def call(self, signature, **inputs):
+    def call(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
         """Asks one signature.
 
         Args:

@@ -1,7 +1,9 @@
 """What a signature must be like, so that every way of serving it works."""
 
 import re
+from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from tf2cases.errors import RunError
@@ -15,7 +17,7 @@ class RuleError(RunError):
     """A signature breaks a rule of serving; the message names the rule."""
 
 
-def check(signatures):
+def check(signatures: Mapping[str, tf.types.experimental.ConcreteFunction]) -> None:
     """Checks the signatures of one export.
 
     Args:
@@ -46,7 +48,7 @@ def check(signatures):
         _check_not_compiled(name, function)
 
 
-def check_answer(name, outputs):
+def check_answer(name: str, outputs: Mapping[str, np.ndarray]) -> None:
     """Checks what a signature answered.
 
     Args:
@@ -65,7 +67,7 @@ def check_answer(name, outputs):
                 _break(name, "byte outputs", f"output {key!r} carries bytes, so its name must end in _bytes")
 
 
-def input_specs(function):
+def input_specs(function: tf.types.experimental.ConcreteFunction) -> dict[str, tf.TensorSpec]:
     """{input name: tf.TensorSpec} of a concrete function."""
     arguments, keywords = function.structured_input_signature
     return {**{spec.name: spec for spec in arguments}, **keywords}

@@ -9,6 +9,8 @@ Otherwise one sentence on standard error and exit status 1.
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -16,17 +18,20 @@ from tensorflow.core.framework import tensor_pb2
 
 from tf2cases.errors import RunError
 
+# A signature's name, a request and what the live model answered.
+Answer: TypeAlias = tuple[str, Mapping[str, Any], Mapping[str, np.ndarray]]
+
 _ROW_TOLERANCE = 10  # times the tolerance: kernels sum in another order for another batch size
 
 
-def save(path, answers):
+def save(path: str, answers: Sequence[Answer]) -> None:
     """Writes requests and the live model's answers.
 
     Args:
       path: the file.
       answers: list of (signature name, {input name: array}, {output name: array}).
     """
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for number, (signature, inputs, outputs) in enumerate(answers):
         for kind, values in (("in", inputs), ("out", outputs)):
             for key, value in values.items():
@@ -36,7 +41,7 @@ def save(path, answers):
     np.savez(path, **arrays)
 
 
-def in_fresh_process(directory, path, tolerance):
+def in_fresh_process(directory: str, path: str, tolerance: float) -> None:
     """Runs this module on an export and the answers written by `save`; costs about as long as importing TensorFlow.
 
     Raises:
@@ -53,7 +58,7 @@ def in_fresh_process(directory, path, tolerance):
         raise RunError(f"the export does not answer as the live model does: {lines[-1]}")
 
 
-def compare(directory, path, tolerance):
+def compare(directory: str, path: str, tolerance: float) -> None:
     """The comparison itself, in this process.
 
     Checks that every signature gives the live answers, that row i of a batch is answered as row i alone, and that
@@ -88,7 +93,7 @@ def compare(directory, path, tolerance):
                 _require_numbers(f"signature {signature!r} for {fill.__name__[:-5]}", filled)
 
 
-def call(function, inputs):
+def call(function: Callable, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """{output name: array} of a signature that is asked with {input name: array}."""
     outputs = function(**{key: tf.constant(value) for key, value in inputs.items()})
     return {key: value.numpy() for key, value in outputs.items()}
@@ -130,7 +135,7 @@ def _require_equal(where, expected, outputs, tolerance):
             raise RunError(f"{where}: output {key!r} differs.")
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     directory, path, tolerance = argv[1:]
     try:
         compare(directory, path, float(tolerance))

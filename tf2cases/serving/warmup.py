@@ -2,18 +2,20 @@
 
 import importlib.util
 import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 PATH = "assets.extra/tf_serving_warmup_requests"  # where TF Serving looks; TFRecord, uncompressed, at most 1000
 
 
-def available():
+def available() -> bool:
     """Whether tensorflow-serving-api, which defines the records, is installed."""
     return importlib.util.find_spec("tensorflow_serving") is not None
 
 
-def write(directory, model_name, requests):
+def write(directory: str, model_name: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Writes one record for each request.
 
     Args:

@@ -77,8 +77,11 @@ class Case(tf.Module):
 
     # What a case may change: training
 
-    # Names of the scalars that `train_step` returns, in the order in which they are reported.
-    metric_names: Sequence[str] = ("loss",)
+    @property
+    def metric_names(self) -> Sequence[str]:
+        """Names of the scalars that `train_step` returns, in the order in which they are reported."""
+        return ("loss",)
+
     # Whether the training examples are visited in a new random order each epoch.
     shuffle = True
 
@@ -162,8 +165,10 @@ class Case(tf.Module):
         """
         return {}
 
-    # How fast the film of `samples` is shown.
-    frames_per_second: float = 10
+    @property
+    def frames_per_second(self) -> float:
+        """How fast the film of `samples` is shown."""
+        return 10
 
     def curves(self, history: list[dict]) -> dict[str, np.ndarray]:
         """Charts of all reports of a run (see `workdir.read_metrics`): {name: uint8 [H, W, C]}."""

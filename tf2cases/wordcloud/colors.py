@@ -117,7 +117,7 @@ def _from_colormap(color):
     return colour
 
 
-def ink(font_path: str, size: int, word: str, orientation) -> np.ndarray:
+def ink(font_path: str, size: int, word: str, orientation: Any) -> np.ndarray:
     """How a word is drawn: opacity, uint8 [h, w], of just the box that has its strokes in it."""
     font = ImageFont.TransposedFont(ImageFont.truetype(font_path, size), orientation)
     mask = font.getmask(word, "L")

@@ -1,12 +1,17 @@
 """A cloud as pixels."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tf2cases.wordcloud import layout
 
+if TYPE_CHECKING:
+    from tf2cases.wordcloud.cloud import Cloud
 
-def image(cloud) -> Image.Image:
+
+def image(cloud: "Cloud") -> Image.Image:
     """Draws a cloud: mode RGB on a solid background, else RGBA.
 
     On a transparent background a word's pixels all have its very colour and differ in opacity only; drawn onto a
@@ -35,7 +40,7 @@ def image(cloud) -> Image.Image:
     return base
 
 
-def font_of(path, item) -> ImageFont.TransposedFont:
+def font_of(path: str, item: layout.Placed) -> ImageFont.TransposedFont:
     """The font in which a `Placed` word is drawn, turned as the word is."""
     orientation = Image.Transpose.ROTATE_90 if item.turned else None
     return ImageFont.TransposedFont(ImageFont.truetype(path, item.size), orientation)

@@ -3,11 +3,13 @@
 import dataclasses
 import math
 import random
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image
 
 from tf2cases.wordcloud.messages import bilingual_error
+from tf2cases.wordcloud.options import Options
 
 MAX_PIXELS = 1_200_000  # of the canvas that words are laid out on; it is searched for every word
 # The package looks at one pixel less above and to the left of a word than it draws; this much air makes up for it.
@@ -46,7 +48,15 @@ def reduced(inside: np.ndarray, scale: int) -> np.ndarray:
     return inside[: height * scale, : width * scale].reshape(height, scale, width, scale).mean((1, 3))
 
 
-def place(weights, font, height, width, inside, colouring, options) -> list[Placed]:
+def place(
+    weights: Mapping[str, float],
+    font: str,
+    height: int,
+    width: int,
+    inside: np.ndarray | None,
+    colouring: Callable,
+    options: Options,
+) -> list[Placed]:
     """Places the words, the heaviest first, until there is no room.
 
     Args:

@@ -68,7 +68,7 @@ class Options:
     prefer_horizontal: float = 0.9
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _one_of("language", self.language, LANGUAGES)
         _one_of("weights", self.weights, METHODS)
         _within("max_words", self.max_words, 1, 5000)
@@ -111,7 +111,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_options(preset: str | None = None, **given) -> Options:
+def make_options(preset: str | None = None, **given: Any) -> Options:
     """The options of a preset, with changes.
 
     Args:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import IO
 
 from tf2cases.wordcloud.messages import bilingual_error
 
@@ -32,7 +33,7 @@ class Text:
       size: bytes.
     """
 
-    def __init__(self, file, name: str):
+    def __init__(self, file: IO[bytes], name: str):
         self._file = file
         self.name = name
         self.size = file.seek(0, os.SEEK_END)

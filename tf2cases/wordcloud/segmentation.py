@@ -7,6 +7,7 @@ import pathlib
 import re
 import stat
 import sys
+import types
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -76,7 +77,7 @@ def cache_folder() -> pathlib.Path:
     return pathlib.Path(place) / "tf2cases"
 
 
-def analyse():
+def analyse() -> types.ModuleType:
     """The module `jieba.analyse`; it reads its table of document frequencies while it is imported."""
     _jieba()
     import jieba.analyse

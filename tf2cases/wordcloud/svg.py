@@ -1,13 +1,17 @@
 """A cloud as a drawing: SVG with the letters as outlines, so that it looks the same where the font is not installed."""
 
 import html
+from typing import TYPE_CHECKING
 
 from PIL import ImageColor, ImageFont
 
 from tf2cases.wordcloud.messages import bilingual_error
 
+if TYPE_CHECKING:
+    from tf2cases.wordcloud.cloud import Cloud
 
-def svg(cloud) -> str:
+
+def svg(cloud: "Cloud") -> str:
     """Draws a cloud.
 
     Each character's outline is written once; a word refers to them, and has its text as its title.

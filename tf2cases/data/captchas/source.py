@@ -1,5 +1,8 @@
 """Captchas as a data set: generated ones, those of a folder, or both."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from tf2cases.configs.captcha_reader import Config
@@ -42,7 +45,7 @@ def load(config: Config) -> Source:
     return Source(config.dataset, {"train": train, "test": _test_split(config, info, labelled)}, info)
 
 
-def load_test(config: Config, info) -> Source:
+def load_test(config: Config, info: Mapping[str, Any]) -> Source:
     """The captchas that a trained reader is evaluated on, of the kind that `info` says.
 
     They are those of --test_dir, else the held-out tenth of --data_dir, else generated ones.
