@@ -6,7 +6,7 @@ import sys
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow for the first time, with standard error turned away meanwhile.
+    """Imports TensorFlow for the first time, with standard error silenced meanwhile.
 
     Its C++ part announces CPU features and missing GPU drivers before any log level can be set. A failing import still
     raises. `TF_CPP_MIN_LOG_LEVEL=0` brings the lines back.

@@ -1,4 +1,4 @@
-"""A card's speed in training and inference, in rows of falling importance until the minutes are over.
+"""Speed of training and inference on a GPU: the most important rows first, until the time limit.
 
     python -m bin.benchmark gpu --minutes=8 --out=rows.jsonl
 
@@ -26,7 +26,7 @@ from tf2cases.benchmarks import rounds, steps
 
 # The most important first.
 CASES = ("dcgan_faces", "dcgan_digits", "mnist_cnn", "mnist_mlp", "captcha", "vae", "autoencoder", "autoencoder_skip")
-# As rows name it -> the config's precision, and whether TF32 is on.
+# Name in the table -> the precision in the config, and whether TF32 is on.
 _PRECISIONS = {
     "float32 (TF32)": ("float32", True),
     "bfloat16": ("bfloat16", True),
@@ -199,7 +199,7 @@ def _infer(name: str, batch_size: int, seconds: float) -> dict[str, Any]:
 
 
 def _line(record: dict[str, Any]) -> str:
-    """A row for people."""
+    """The row as a line of text."""
     if record["error"]:
         result = f"failed: {record['error']}"
     elif record["what"] == "machine":

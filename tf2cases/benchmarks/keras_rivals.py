@@ -110,7 +110,7 @@ def _autoencoder() -> _Made:
 
 
 def _gan(size: int, channels: int) -> _Made:
-    """How Keras has a GAN: a Model with a `train_step` of its own; D, G, G on one batch and one set of latents."""
+    """A GAN in Keras: a Model with its own `train_step`; D, G, G on one batch and one set of latents."""
     import keras
     import tensorflow as tf
     from keras import layers

@@ -73,7 +73,7 @@ def timed(work: Callable[[], int], seconds: float = 0) -> Numbers:
 
 
 def title(precision: str = "float32") -> str:
-    """What is computed on, with and in: the line above the tables of benchmarks that use TensorFlow."""
+    """The line above the tables of benchmarks that use TensorFlow: device, version and precision."""
     import tensorflow as tf
 
     from tf2cases.training import distribution

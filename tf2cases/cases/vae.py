@@ -127,7 +127,7 @@ class VAE(training.Case):
         return nn.random.at_step(nn.random.fold(self.config.seed, stream), step)
 
     def _targets(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """What is learnt of uint8 pictures, float32 in [0, 1]: grey levels or, with --binarize, zeros and ones."""
+        """The targets for uint8 pictures, float32 in [0, 1]: grey levels or, with --binarize, zeros and ones."""
         with tf.name_scope("input"):
             images = self._thresholded(_to_unit(images))
             if self.config.binarize != "dynamic":
@@ -152,7 +152,7 @@ class VAE(training.Case):
 
     def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
         means: dict[str, nn.metrics.Mean] = {}
-        # In blocks with a seed of their own, so that an example's noise does not depend on how the batches are cut.
+        # In blocks, each with its own seed, so that an example's noise does not depend on how the batches are cut.
         for block, batch in dataset.rebatch(_BLOCK).enumerate():
             for name, values in self._measure(batch["images"], block).items():
                 means.setdefault(name, nn.metrics.Mean()).update(values)

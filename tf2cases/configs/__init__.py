@@ -1,3 +1,3 @@
-"""What a run can be told: one frozen dataclass per case. TensorFlow is not imported here."""
+"""The options of a run: one frozen dataclass per case. TensorFlow is not imported here."""
 
 from tf2cases.configs.run import OptimizerConfig, RunConfig, differences, field, field_types

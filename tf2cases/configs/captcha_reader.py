@@ -1,4 +1,4 @@
-"""What the captcha reader can be told."""
+"""The options of the captcha reader."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the DCGAN can be told."""
+"""The options of the DCGAN."""
 
 import dataclasses
 from typing import Any
@@ -68,7 +68,7 @@ class Config(OptimizerConfig):
 
     @property
     def picture_options(self) -> dict[str, Any]:
-        """How pictures are prepared; digits are as they are, and toy faces are drawn in the size wanted."""
+        """How to prepare pictures. Digits stay as they are, and toy faces are drawn at the size asked for."""
         if self.dataset in DIGITS:
             return {}
         options = dict(size=self.size or 64, cache_dir=self.cache_dir)

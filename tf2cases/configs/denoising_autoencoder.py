@@ -1,4 +1,4 @@
-"""What the denoising autoencoder can be told."""
+"""The options of the denoising autoencoder."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What the evaluation of a GAN can be told."""
+"""The options of the evaluation of a GAN."""
 
 # Feature nets by name; auto selects one that fits the pictures.
 FEATURES = ("auto", "digits", "random_conv", "inception")

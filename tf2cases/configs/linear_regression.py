@@ -1,4 +1,4 @@
-"""What linear regression on house prices can be told."""
+"""The options of linear regression on house prices."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What the digit classifier can be told."""
+"""The options of the digit classifier."""
 
 import dataclasses
 from collections.abc import Mapping

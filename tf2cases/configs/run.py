@@ -178,7 +178,7 @@ class RunConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(RunConfig):
-    """What cases that use an optimizer can be told in addition."""
+    """The options that all cases with an optimizer share."""
 
     learning_rate: float = field(0.001, "Largest learning rate.", above=0)
     schedule: str = schedule_field("constant")

@@ -1,4 +1,4 @@
-"""What retraining the last layer of Inception-v3 can be told."""
+"""The options of retraining the last layer of Inception-v3."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the variational autoencoder can be told."""
+"""The options of the variational autoencoder."""
 
 import dataclasses
 from typing import Any

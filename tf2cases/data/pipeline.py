@@ -37,7 +37,7 @@ class Batches:
 
     @property
     def spec(self) -> dict[str, tf.TensorSpec]:
-        """What a batch looks like."""
+        """The shapes and dtypes of a batch."""
         return {n: tf.TensorSpec([self.batch_size, *a.shape[1:]], a.dtype) for n, a in self._arrays.items()}
 
     def end_of_epoch(self, step: int) -> int:

@@ -55,7 +55,7 @@ class Source:
 
     @property
     def examples(self) -> int:
-        """How many there are to train on."""
+        """The number of training examples."""
         return len(next(iter(self.train.values())))
 
     def fingerprint(self) -> dict[str, int]:

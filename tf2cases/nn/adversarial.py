@@ -8,7 +8,7 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Loss:
-    """The two losses of a game.
+    """The two losses of an adversarial game.
 
     Attributes:
       discriminator: (outputs for real pictures, outputs for generated ones), float32 [N] each -> float32 [N].
@@ -22,7 +22,7 @@ class Loss:
     has_probability: bool = False
 
     def belief(self, outputs: tf.Tensor) -> tf.Tensor:
-        """What outputs say of their pictures: the probability that they are real, or the score."""
+        """The discriminator's verdict on pictures: the probability that they are real, or the score."""
         return tf.sigmoid(outputs) if self.has_probability else outputs
 
 

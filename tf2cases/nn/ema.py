@@ -30,7 +30,7 @@ class ExponentialMovingAverage(tf.Module):
             mine.assign(theirs)
 
     def update(self) -> None:
-        """Moves the average towards the present weights of the source."""
+        """Moves the average towards the current weights of the source."""
         t = tf.cast(self.updates, tf.float32)
         rate = 1 - tf.minimum(self.decay, (1 + t) / (10 + t))
         for mine, theirs in zip(self.network.variables, self._source().variables, strict=True):

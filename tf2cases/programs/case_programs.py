@@ -1,4 +1,4 @@
-"""What the programs share that train, evaluate and export cases."""
+"""What programs that train, evaluate and export cases share."""
 
 import functools
 import os

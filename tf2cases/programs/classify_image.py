@@ -34,7 +34,7 @@ _Answers = Iterator[tuple[Sequence[str], list[list[tuple[str, float]]], np.ndarr
 
 def define(values: flags.FlagValues) -> None:
     inception_programs.define_weights(values)
-    engine = "What computes: this project's network, or the frozen graph of 2015 itself."
+    engine = "Which engine to run: this project's network, or the frozen graph of 2015 itself."
     flags.DEFINE_enum("engine", "network", ["network", "graph"], engine, flag_values=values)
     exports.define_model(values)
     flags.DEFINE_integer("top_k", 5, "Number of classes to print.", lower_bound=1, flag_values=values)

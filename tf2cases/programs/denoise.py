@@ -44,7 +44,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
 
 
 def _changes(data: bytes, height: int, width: int, channels: int) -> Iterator[str]:
-    """Sentences about what had to be done to the picture before the model could take it."""
+    """Sentences that say how the picture was changed to fit the model."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(data))

@@ -16,7 +16,9 @@ REQUIRED = ("workdir",)
 def define(values: flags.FlagValues) -> None:
     case_programs.define_workdir(values)
     case_programs.define_data_dir(values)
-    flags.DEFINE_string("test_dir", None, "Other pictures to evaluate on, where the case can.", flag_values=values)
+    flags.DEFINE_string(
+        "test_dir", None, "Folder of other pictures to evaluate on, for cases with this option.", flag_values=values
+    )
     flags.DEFINE_integer("batch_size", 500, "Examples per batch.", lower_bound=1, flag_values=values)
 
 

@@ -96,7 +96,7 @@ def main(values: flags.FlagValues) -> None:
 
 
 def _sentences(record: dict[str, Any]) -> Iterator[str]:
-    """What is printed of one checkpoint."""
+    """The printed report of one checkpoint."""
     times = f"{record['times_real']:.2f} times real against real" if record["times_real"] else "real is at 0"
     yield f"  Frechet distance: {record['frechet']:.5g}, {times}"
     yield f"  kernel distance: {_with_error(record['kernel'], record['kernel_error'])}"
@@ -116,7 +116,7 @@ def _header(record: dict[str, Any]) -> str:
 
 
 def _row(record: dict[str, Any]) -> str:
-    """A checkpoint's line in it."""
+    """A checkpoint's line in the table of all checkpoints."""
     times = f"{record['times_real']:.2f}" if record["times_real"] else "-"
     kernel = _with_error(record["kernel"], record["kernel_error"])
     judged = f" {record['sure']:7.1%} {record['entropy']:8.3f}" if "classes" in record else ""

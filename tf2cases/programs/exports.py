@@ -1,4 +1,4 @@
-"""What the programs share that ask an exported model."""
+"""What programs that ask an exported model share."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING

@@ -24,7 +24,7 @@ class Clock:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing ran yet."""
+        """Whether no steps have run yet."""
         return self._last is None
 
     def ran(self, steps: int, seconds: float) -> None:

@@ -54,7 +54,7 @@ def _mirrored(devices):
 
 
 def check(config: RunConfig, strategy: tf.distribute.Strategy) -> None:
-    """Refuses what does not go together with a strategy.
+    """Refuses options that do not work with the strategy.
 
     Raises:
       UsageError: a global batch that does not divide evenly among the replicas, or XLA with several of them.

@@ -1,6 +1,6 @@
 """The training loop that every case shares: make some steps, then do what is due.
 
-`train` tells the whole story; `_Run` has the things that can be due.
+`train` tells the whole story; `_Run` holds the actions that can be due.
 """
 
 import dataclasses
@@ -129,7 +129,7 @@ def _next_due(every: int, step: int, batches: pipeline.Batches) -> int:
 
 
 class _Run:
-    """One process's part of a run: what can be due, and what is said at the beginning and at the end.
+    """One process's part of a run: the actions that can be due, and the messages at the beginning and the end.
 
     Attributes:
       step: how many steps were made in all.
@@ -157,7 +157,7 @@ class _Run:
             self.reporter.print(f"going on from step {self.step:,}")
 
     def _disk_space(self) -> str:
-        """What the run's checkpoints take."""
+        """The disk space that the run's checkpoints will take."""
         config = self.case.config
         period = config.checkpoint_every or self.source.examples / config.batch_size
         whole = int(config.steps / period)  # before the one at the last step, which may be the last of these
@@ -167,7 +167,7 @@ class _Run:
         return f"{kept:,} checkpoints of {megabytes:,.1f} MB, {kept * megabytes:,.1f} MB in all"
 
     def advance(self, seconds: float, finite: bool, traced: TracedSteps) -> None:
-        """Takes note of a call of the traced steps.
+        """Records a call of the traced steps.
 
         Raises:
           RunError: its metrics were not finite.

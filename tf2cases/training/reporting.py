@@ -48,7 +48,7 @@ class Reporter:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
-        # What went wrong first is to be told, not that a full disk keeps the reports from being closed as well.
+        # Report the first error, and not that a full disk also keeps the reports from being closed.
         with contextlib.suppress(RunError) if error else contextlib.nullcontext():
             self.close()
 

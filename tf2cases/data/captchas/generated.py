@@ -105,7 +105,7 @@ def _complete(path: str, kind: Kind, count: int, workers: int) -> None:
     try:
         with open(path, "ab") as file:
             files.hold(file, f"draws {path}")
-            # What a killed run left of its last picture goes.
+            # Drop the part of a picture that a killed run wrote last.
             there = os.fstat(file.fileno()).st_size // picture_bytes
             if there < count:
                 file.truncate(there * picture_bytes)

@@ -37,7 +37,7 @@ class Collection(Protocol):
     path: str
 
     def fingerprint(self) -> list:
-        """What distinguishes these pictures from others, JSON-able."""
+        """What distinguishes these pictures from others, as JSON can hold it."""
 
     def open(self) -> contextlib.AbstractContextManager[tuple[int, Readers]]:
         """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError."""

@@ -1,4 +1,4 @@
-"""What several parts of a face depend on."""
+"""The attributes of a person, which several parts of a face depend on."""
 
 import numpy as np
 
