@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     return place
 
 
-def test_the_tutorials_network_is_kerass_layer_by_layer():
+def test_the_original_network_equals_kerass_layer_by_layer():
     import keras
     from keras import layers
 
@@ -48,7 +48,7 @@ def test_the_tutorials_network_is_kerass_layer_by_layer():
             layers.Dense(40),
         ]
     )
-    case = make(model="tutorial")
+    case = make(model="original")
     ours = [(shape, count) for _, shape, count in nn.summary_rows(case.network)]
     assert ours == [(tuple(layer.output.shape), layer.count_params()) for layer in model.layers]
     assert sum(count for _, count in ours) == 1_292_744

@@ -32,9 +32,9 @@ SMALL = {
         "denoising_autoencoder",
         {"dataset": "mnist_sample", "schedule": "constant", "batch_size": 16},
     ),
-    "denoising_autoencoder_tutorial": (
+    "denoising_autoencoder_original": (
         "denoising_autoencoder",
-        {"dataset": "mnist_sample", "recipe": "tutorial", "batch_size": 16},
+        {"dataset": "mnist_sample", "recipe": "original", "batch_size": 16},
     ),
     "dcgan_mnist_sample": ("dcgan", {"dataset": "mnist_sample", "batch_size": 4, "sample_every": 2, "eval_every": 3}),
     "vae": (
@@ -42,7 +42,7 @@ SMALL = {
         {"dataset": "mnist_sample", "binarize": "dynamic", "input_dropout": 0.1, "iwae": 2, "sample_every": 2},
     ),
     "transfer": ("transfer", {"batch_size": 16}),
-    "captcha_tutorial": ("captcha_reader", {**_CAPTCHAS, "model": "tutorial", "loss": "binary"}),
+    "captcha_original": ("captcha_reader", {**_CAPTCHAS, "model": "original", "loss": "binary"}),
 }
 
 

@@ -469,7 +469,7 @@ def test_a_cosine_schedule_follows_the_iterations_and_not_each_networks_updates(
     assert moved[9] < 0.2 * moved[0]
 
 
-def test_the_tutorials_numbers_are_the_defaults():
+def test_the_original_settings_are_the_defaults():
     config = DCGAN.Config()
     assert (config.steps, config.batch_size, config.learning_rate, config.latent_dim) == (60000, 100, 0.0002, 100)
     assert (config.d_steps, config.g_steps, config.loss, config.ema) == (1, 2, "standard", 0)

@@ -24,8 +24,8 @@ def digits():
     return sources.load("mnist_sample").train["images"]
 
 
-def keras_tutorial(case):
-    """The tutorial's model in Keras, with the case's weights."""
+def keras_original(case):
+    """The original model in Keras, with the case's weights."""
     layers = keras.layers
 
     def conv(filters, activation="relu"):
@@ -53,10 +53,10 @@ def keras_tutorial(case):
 # The networks and the step
 
 
-def test_the_tutorials_network_has_its_number_of_parameters():
-    case = make(model="tutorial")
+def test_the_original_network_has_its_number_of_parameters():
+    case = make(model="original")
     assert sum(np.prod(v.shape) for v in case.network.variables) == 28_353
-    assert keras_tutorial(case).count_params() == 28_353
+    assert keras_original(case).count_params() == 28_353
 
 
 @pytest.mark.parametrize("info", [GREY, COLOUR])
@@ -68,7 +68,7 @@ def test_the_default_network_has_fewer_than_250000_parameters_and_keeps_the_shap
 
 @pytest.mark.parametrize("fixed_noise", [False, True])
 def test_the_loss_of_a_step_is_that_of_keras_with_the_same_weights_and_noise(digits, fixed_noise):
-    case = make(model="tutorial", fixed_noise=fixed_noise)
+    case = make(model="original", fixed_noise=fixed_noise)
     arrays = {"images": digits[:32]}
     if fixed_noise:
         arrays["noisy"] = 255 - digits[:32]
@@ -76,20 +76,20 @@ def test_the_loss_of_a_step_is_that_of_keras_with_the_same_weights_and_noise(dig
     noisy = batch["noisy"].numpy()
     noisy = noisy / np.float32(255) if noisy.dtype == np.uint8 else noisy
     clean = digits[:32] / np.float32(255)
-    p = np.clip(keras_tutorial(case)(noisy).numpy().astype(np.float64), 1e-7, 1 - 1e-7)
+    p = np.clip(keras_original(case)(noisy).numpy().astype(np.float64), 1e-7, 1 - 1e-7)
     expected = -np.mean(clean * np.log(p) + (1 - clean) * np.log(1 - p))
     np.testing.assert_allclose(case.train_step(batch)["loss"], expected, rtol=1e-5)
 
 
-def test_the_tutorials_recipe_is_its_numbers_and_flags_override_it():
-    config = DenoisingAutoencoder.Config.resolve({"recipe": "tutorial", "epochs": 3})
-    assert (config.model, config.optimizer, config.learning_rate) == ("tutorial", "adadelta", 1.0)
+def test_the_original_recipe_has_the_original_settings_and_flags_override_it():
+    config = DenoisingAutoencoder.Config.resolve({"recipe": "original", "epochs": 3})
+    assert (config.model, config.optimizer, config.learning_rate) == ("original", "adadelta", 1.0)
     assert (config.fixed_noise, config.schedule, config.epochs, config.batch_size) == (True, "constant", 3, 128)
-    assert float(make(recipe="tutorial").optimizer.rho) == 0.95
+    assert float(make(recipe="original").optimizer.rho) == 0.95
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
-    given = dict(dataset="mnist_sample", model="tutorial", learning_rate=1e30, schedule="constant", steps=20)
+    given = dict(dataset="mnist_sample", model="original", learning_rate=1e30, schedule="constant", steps=20)
     config = DenoisingAutoencoder.Config.resolve({**given, "batch_size": 8, "workdir": str(tmp_path / "run")})
     with pytest.raises(RunError, match=r"the metrics became infinite or NaN at step \d+;"):
         training.train(DenoisingAutoencoder, config)
@@ -162,11 +162,11 @@ def ssim(a, b):
 
 
 def test_the_metrics_are_those_of_numpy_for_noisy_and_denoised(digits):
-    case, clean = make(model="tutorial"), digits[:12]
+    case, clean = make(model="original"), digits[:12]
     noisy = np.clip(clean + 60 * np.random.default_rng(0).normal(size=clean.shape), 0, 255).astype(np.uint8)
     values = case.evaluate(pipeline.in_order({"images": clean, "noisy": noisy}, 5))
     clean, noisy = clean.astype(np.float64) / 255, noisy.astype(np.float64) / 255
-    denoised = keras_tutorial(case)(noisy.astype(np.float32)).numpy().astype(np.float64)
+    denoised = keras_original(case)(noisy.astype(np.float32)).numpy().astype(np.float64)
     for prefix, shown in (("", denoised), ("noisy_", noisy)):
         squares = np.square(shown - clean).mean(axis=(1, 2, 3))
         p = np.clip(shown, *np.float64(np.float32([1e-7, 1 - 1e-7])))  # the limits in float32, as in Keras

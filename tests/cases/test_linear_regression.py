@@ -1,4 +1,4 @@
-"""Case 1, house prices: the tutorial's numbers, the gradient, other tables."""
+"""Case 1, house prices: the original numbers, the gradient, other tables."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ def train(workdir, **given):
 
 
 @pytest.fixture(scope="module")
-def tutorial(tmp_path_factory):
+def original(tmp_path_factory):
     return train(tmp_path_factory.mktemp("houses"))
 
 
@@ -40,7 +40,7 @@ def written_csv(path, columns, names):
     return str(path)
 
 
-# The tutorial's table
+# The original table
 
 
 @pytest.mark.parametrize(
@@ -53,23 +53,23 @@ def written_csv(path, columns, names):
         (420, "0.1332", "0.8076", "0.02271"),
     ],
 )
-def test_the_printed_table_is_the_tutorials_to_the_digit(tutorial, epoch, loss, size, bedrooms):
+def test_the_printed_table_is_the_original_one_to_the_digit(original, epoch, loss, size, bedrooms):
     pattern = rf"^Epoch {epoch} \t Loss={loss} \t Model: y = {size}x1 \+ {bedrooms}x2 \+ (\S+)$"
-    assert abs(float(re.search(pattern, tutorial[1], re.MULTILINE)[1])) < 1e-7
+    assert abs(float(re.search(pattern, original[1], re.MULTILINE)[1])) < 1e-7
 
 
-def test_the_last_line_is_the_tutorials_within_the_rounding_edge(tutorial):
+def test_the_last_line_is_the_original_one_within_the_rounding_edge(original):
     pattern = r"^Epoch 500 \t Loss=0\.132 \t Model: y = 0\.8304x1 \+ (\S+)x2 \+ \S+$"
-    assert float(re.search(pattern, tutorial[1], re.MULTILINE)[1]) == pytest.approx(0.0008239, abs=2e-7)
+    assert float(re.search(pattern, original[1], re.MULTILINE)[1]) == pytest.approx(0.0008239, abs=2e-7)
 
 
-def test_every_tenth_epoch_is_printed_and_nothing_else_of_the_kind(tutorial):
-    lines = [line for line in tutorial[1].splitlines() if line.startswith(("Epoch", "step"))]
+def test_every_tenth_epoch_is_printed_and_nothing_else_of_the_kind(original):
+    lines = [line for line in original[1].splitlines() if line.startswith(("Epoch", "step"))]
     assert [int(line.split()[1]) for line in lines] == list(range(10, 501, 10))
 
 
-def test_the_first_five_normalised_rows_are_printed_as_a_table(tutorial, rows):
-    lines = tutorial[1].splitlines()
+def test_the_first_five_normalised_rows_are_printed_as_a_table(original, rows):
+    lines = original[1].splitlines()
     assert lines[0].split() == ["ones", "square_feet", "bedrooms", "price"]
     assert lines[1].split() == ["0", "1.000000", "0.130010", "-0.223675", "0.475747"]
     printed = np.array([line.split() for line in lines[1:6]], float)
@@ -78,7 +78,7 @@ def test_the_first_five_normalised_rows_are_printed_as_a_table(tutorial, rows):
     assert not re.match(r"5 ", lines[6])
 
 
-def test_the_closed_form_stands_beside_it(tutorial, rows):
+def test_the_closed_form_stands_beside_it(original, rows):
     x, y = np.column_stack([np.ones(47), rows[:, :2]]), rows[:, 2]
     exact = np.linalg.lstsq(x, y, rcond=None)[0]
     loss = np.sum((x @ exact - y) ** 2) / 94
@@ -86,7 +86,7 @@ def test_the_closed_form_stands_beside_it(tutorial, rows):
         r"^Gradient descent: loss (\S+), y = (\S+)x1 \+ (\S+)x2 \+ \S+\n"
         r"Closed form:      loss (\S+), y = (\S+)x1 \+ (\S+)x2 \+ \S+$"
     )
-    found = [float(v) for v in re.search(pattern, tutorial[1], re.MULTILINE).groups()]
+    found = [float(v) for v in re.search(pattern, original[1], re.MULTILINE).groups()]
     np.testing.assert_allclose(found[3:], [loss, exact[1], exact[2]], rtol=1e-4)
     np.testing.assert_allclose(found[:2], [0.132036, 0.8304], rtol=1e-3)
 
@@ -126,8 +126,8 @@ def test_the_weights_start_at_zero():
 # What a run leaves
 
 
-def test_pictures_of_the_data_before_and_after_and_of_the_loss(tutorial):
-    folder = os.path.join(tutorial[0].workdir, "pictures")
+def test_pictures_of_the_data_before_and_after_and_of_the_loss(original):
+    folder = os.path.join(original[0].workdir, "pictures")
     expected = ["curves.png", "price_against_square_feet.png", "scatter_3d.png", "scatter_3d_normalised.png"]
     assert sorted(os.listdir(folder)) == expected
     for name in expected:
@@ -136,9 +136,9 @@ def test_pictures_of_the_data_before_and_after_and_of_the_loss(tutorial):
             assert len(picture.convert("L").getcolors(256)) > 5
 
 
-def test_the_graph_in_tensorboard_has_the_scopes_of_the_tutorial(tutorial):
+def test_the_graph_in_tensorboard_has_the_original_scopes(original):
     scopes = set()
-    folder = os.path.join(tutorial[0].workdir, "tensorboard")
+    folder = os.path.join(original[0].workdir, "tensorboard")
     for name in os.listdir(folder):
         for record in tf.data.TFRecordDataset(os.path.join(folder, name)):
             graph = tf.compat.v1.GraphDef.FromString(tf.compat.v1.Event.FromString(record.numpy()).graph_def)
@@ -146,8 +146,8 @@ def test_the_graph_in_tensorboard_has_the_scopes_of_the_tutorial(tutorial):
     assert {"input", "hypothesis", "loss", "train"} <= scopes
 
 
-def test_the_signature_answers_in_square_feet_bedrooms_and_dollars(tutorial, repo):
-    case = tutorial[0].case
+def test_the_signature_answers_in_square_feet_bedrooms_and_dollars(original, repo):
+    case = original[0].case
     table = np.loadtxt(repo / "testdata" / "houses.csv", delimiter=",", skiprows=1)
     mean, std = table.mean(axis=0), table.std(axis=0, ddof=1)
     asked = np.array([[2104, 3], [852, 2], [3000, 4]])

@@ -75,7 +75,7 @@ def scaled(images):
 # Learning
 
 
-def test_the_network_is_the_tutorials(sample):
+def test_the_network_is_the_original_one(sample):
     case = make()
     shapes = [tuple(v.shape) for layer in weights(case)[::2] for v in [layer]]
     assert shapes == [(784, 256), (256, 2), (256, 2), (2, 256), (256, 784)]

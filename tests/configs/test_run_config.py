@@ -118,8 +118,8 @@ def test_a_recipe_sets_defaults_and_a_given_flag_wins(model, epochs):
     assert (steps.steps, steps.epochs) == (7, None)
 
 
-def test_the_tutorial_recipe_changes_nothing():
-    assert mnist.Config.resolve({"recipe": "tutorial"}) == mnist.Config() == mnist.Config.resolve({})
+def test_the_original_recipe_changes_nothing():
+    assert mnist.Config.resolve({"recipe": "original"}) == mnist.Config() == mnist.Config.resolve({})
     assert (mnist.Config().epochs, mnist.Config().batch_size, mnist.Config().learning_rate) == (5, 128, 0.001)
 
 

@@ -18,7 +18,7 @@ def write(tmp_path, content):
     return str(path)
 
 
-def test_default_is_the_tutorials_47_rows():
+def test_the_default_is_the_47_original_rows():
     loaded = houses.load()
     assert loaded.train["features"].shape == (47, 2)
     assert loaded.train["features"].dtype == loaded.train["targets"].dtype == np.float32
@@ -26,7 +26,7 @@ def test_default_is_the_tutorials_47_rows():
     np.testing.assert_array_equal(loaded.train["targets"][[0, 46]], [399900, 239500])
     assert loaded.info["feature_names"] == ["square_feet", "bedrooms"]
     assert loaded.info["target_name"] == "price"
-    # The tutorial's first row, normalised with the sample standard deviation.
+    # The original table's first row, normalized with the sample standard deviation.
     first = (np.array([2104, 3, 399900]) - loaded.info["mean"]) / loaded.info["std"]
     np.testing.assert_allclose(first, [0.130010, -0.223675, 0.475747], atol=5e-7)
 

@@ -15,7 +15,7 @@ from tf2cases.serving.model import Model
 
 @pytest.fixture(scope="module")
 def case():
-    config = DenoisingAutoencoder.Config(model="tutorial", steps=10, epochs=None)
+    config = DenoisingAutoencoder.Config(model="original", steps=10, epochs=None)
     return DenoisingAutoencoder(config, {"image_shape": [28, 28, 1]})
 
 

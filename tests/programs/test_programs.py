@@ -68,7 +68,7 @@ def test_houses_are_trained_evaluated_and_exported_with_default_places(capsys, u
         "scatter_3d_normalised.png",
     ]
     assert exit_status(evaluate, "--workdir=runs/linear_regression") == 0
-    assert "loss: 0.3530" in capsys.readouterr().out  # the tutorial's 0.353
+    assert "loss: 0.3530" in capsys.readouterr().out  # 0.353 in the original
     assert exit_status(export, "--workdir=runs/linear_regression", "--no_warmup") == 0
     assert os.path.isdir("exports/linear_regression/2")
 

@@ -37,7 +37,7 @@ EXPORTS = {
     "mnist_mlp": ("mnist", {"model": "mlp"}, DIGITS),
     "mnist_cnn": ("mnist", {"model": "cnn"}, DIGITS),
     "denoising_autoencoder": ("denoising_autoencoder", {}, {"image_shape": [28, 28, 1]}),
-    "denoising_autoencoder_tutorial": ("denoising_autoencoder", {"model": "tutorial"}, {"image_shape": [32, 32, 3]}),
+    "denoising_autoencoder_original": ("denoising_autoencoder", {"model": "original"}, {"image_shape": [32, 32, 3]}),
     "dcgan_celeba": ("dcgan", {"dataset": "celeba"}, {"image_shape": [32, 32, 3]}),
     "vae": ("vae", {}, {"image_shape": [28, 28, 1]}),
     "captcha_reader": ("captcha_reader", {}, {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}),

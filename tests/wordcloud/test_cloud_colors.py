@@ -31,7 +31,7 @@ def test_a_colormap_is_drawn_from_as_the_package_does():
         assert ask(ours, seed=seed) == ask(theirs, seed=seed)
 
 
-def test_the_tutorials_range_is_drawn_from_at_random():
+def test_the_original_range_is_drawn_from_at_random():
     coloring = colors.make("hsl(0, 60-80%, 60-80%)", {}, None, 1)
     seen = {ask(coloring, seed=seed) for seed in range(200)}
     parts = [tuple(int(part.strip(" %")) for part in color[4:-1].split(",")) for color in seen]

@@ -1,4 +1,4 @@
-"""Presets are the tutorial's seven, and every choice is checked."""
+"""The presets are the seven original clouds, and every choice is checked."""
 
 import pytest
 

@@ -72,7 +72,7 @@ def _vae() -> _Made:
     from keras import layers, ops
 
     class VAE(keras.Model):
-        """The tutorial's network; its loss is of inputs and latents, so the model adds it itself."""
+        """The original network; its loss is of inputs and latents, so the model adds it itself."""
 
         def __init__(self):
             super().__init__()

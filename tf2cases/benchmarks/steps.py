@@ -57,7 +57,7 @@ CASES = {
     "mnist_cnn": MeasuredCase("mnist", _DIGITS_INFO, {"model": "cnn"}, labels=()),
     "captcha": MeasuredCase("captcha_reader", _CAPTCHAS_INFO, labels=(4,)),
     "vae": MeasuredCase("vae", _DIGITS_INFO),
-    "autoencoder": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "tutorial"}),
+    "autoencoder": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "original"}),
     "autoencoder_skip": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "skip"}),
     "dcgan_digits": MeasuredCase("dcgan", _DIGITS_INFO),
     "dcgan_faces": MeasuredCase("dcgan", {"image_shape": [64, 64, 3]}, {"dataset": "celeba"}),

@@ -16,7 +16,7 @@ from tf2cases.data.source import Source
 _BATCH = 500  # pictures read at once for `CaptchaReader.pictures`
 
 
-def tutorial(length: int, classes: int) -> nn.Sequential:
+def original(length: int, classes: int) -> nn.Sequential:
     """The original network: pictures -> logits [N, length * classes]; 1,292,744 parameters for 4 digits of 160x60."""
     layers = [
         nn.Conv2D(32, kernel_size=3, padding="VALID", activation=tf.nn.relu, name="conv_1"),
@@ -28,7 +28,7 @@ def tutorial(length: int, classes: int) -> nn.Sequential:
         nn.Dropout(0.25),
         nn.Dense(length * classes, name="heads"),
     ]
-    return nn.Sequential(layers, name="tutorial")
+    return nn.Sequential(layers, name="original")
 
 
 def reader(length: int, classes: int) -> nn.Sequential:
@@ -77,7 +77,7 @@ class CaptchaReader(training.Case):
         self.charset, self.length = Charset(info["charset"]), info["length"]
         self._merged = _merged_classes(self.charset)
         self._input_shape = (None, *info["image_shape"])
-        self.network = (reader if config.model == "reader" else tutorial)(self.length, len(self.charset))
+        self.network = (reader if config.model == "reader" else original)(self.length, len(self.charset))
         self.network.create(self._input_shape, nn.random.fold(config.seed, "weights"))
         self.optimizer = nn.Adam(self.network.trainable_variables, epsilon=1e-7, **self.optimizer_options())
         self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.uint8)])

@@ -17,7 +17,7 @@ _TEST_NOISE = nn.random.fold(0, "test noise")
 _TRAIN_NOISE = "train noise"
 
 
-def tutorial(channels: int) -> nn.Sequential:
+def original(channels: int) -> nn.Sequential:
     """The original network, down to a quarter of the side and up again; 28,353 parameters for grey pictures."""
     layers = [
         nn.Conv2D(32, kernel_size=3, activation=tf.nn.relu, name="encode_1"),
@@ -30,7 +30,7 @@ def tutorial(channels: int) -> nn.Sequential:
         nn.UpSampling2D(2, name="up_2"),
         nn.Conv2D(channels, kernel_size=3, name="logits"),
     ]
-    return nn.Sequential(layers, name="tutorial")
+    return nn.Sequential(layers, name="original")
 
 
 def skip(channels: int) -> nn.Sequential:
@@ -67,7 +67,7 @@ class DenoisingAutoencoder(training.Case):
         super().__init__(config, info)
         height, width, channels = info["image_shape"]
         self._input_shape = (None, height, width, channels)
-        self.network = tutorial(channels) if config.model == "tutorial" else skip(channels)
+        self.network = original(channels) if config.model == "original" else skip(channels)
         self.network.create(self._input_shape, nn.random.fold(config.seed, "weights"))
         variables, options = self.network.trainable_variables, self.optimizer_options()
         if config.optimizer == "adam":

@@ -6,13 +6,13 @@ from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, field, free_field, schedule_field
 
-# What `--model=tutorial` changes, where no flag says otherwise: the original settings.
-_TUTORIAL = dict(epochs=10, learning_rate=0.001, schedule="constant")
+# What `--model=original` changes, where no flag says otherwise: the original settings.
+_ORIGINAL = dict(epochs=10, learning_rate=0.001, schedule="constant")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(OptimizerConfig):
-    """This project's settings; `--model=tutorial` has the original ones: batches of 100, Adam 0.001, 10 epochs."""
+    """This project's settings; `--model=original` has the original ones: batches of 100, Adam 0.001, 10 epochs."""
 
     case = "captcha_reader"
 
@@ -45,8 +45,8 @@ class Config(OptimizerConfig):
     max_bad_images: int = field(0, "Unreadable pictures of a folder to skip at most.", minimum=0)
     model: str = field(
         "reader",
-        "Network. tutorial also changes the defaults to 10 epochs at a constant learning rate of 0.001.",
-        choices=("reader", "tutorial"),
+        "Network. original also changes the defaults to 10 epochs at a constant learning rate of 0.001.",
+        choices=("reader", "original"),
     )
     loss: str = field(
         "softmax",
@@ -61,8 +61,8 @@ class Config(OptimizerConfig):
 
     @property
     def name(self) -> str:
-        return "captcha_reader" if self.model == "reader" else "captcha_tutorial"
+        return "captcha_reader" if self.model == "reader" else "captcha_original"
 
     @classmethod
     def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        return _TUTORIAL if given.get("model") == "tutorial" else {}
+        return _ORIGINAL if given.get("model") == "original" else {}

@@ -6,17 +6,17 @@ from tf2cases.configs.run import OptimizerConfig, field, free_field, recipe_fiel
 from tf2cases.errors import UsageError
 
 # The original settings.
-_TUTORIAL = dict(
-    model="tutorial", epochs=100, fixed_noise=True, optimizer="adadelta", learning_rate=1.0, schedule="constant"
+_ORIGINAL = dict(
+    model="original", epochs=100, fixed_noise=True, optimizer="adadelta", learning_rate=1.0, schedule="constant"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(OptimizerConfig):
-    """This project's settings; `--recipe=tutorial` has the original ones: Adadelta 1.0, fixed noise, 100 epochs."""
+    """This project's settings; `--recipe=original` has the original ones: Adadelta 1.0, fixed noise, 100 epochs."""
 
     case = "denoising_autoencoder"
-    recipes = {"tutorial": _TUTORIAL}
+    recipes = {"original": _ORIGINAL}
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample", "folder"))
     size: int = field(
@@ -25,8 +25,8 @@ class Config(OptimizerConfig):
     cache_dir: str = free_field("data", "Folder where the resized pictures of a folder are kept.")
     max_bad_images: int = field(0, "Unreadable pictures of a folder to skip at most.", minimum=0)
     epochs: float | None = free_field(20, "Length of the run in epochs.", above=0)
-    model: str = field("skip", "Network.", choices=("skip", "tutorial"))
-    recipe: str = recipe_field(("default", "tutorial"), "tutorial: the original settings.")
+    model: str = field("skip", "Network.", choices=("skip", "original"))
+    recipe: str = recipe_field(("default", "original"), "original: the original settings.")
     noise: float = field(0.5, "Standard deviation of the noise; pixels lie in [0, 1].", above=0)
     fixed_noise: bool = field(False, "Draw the noise of each training picture once instead of anew in each epoch.")
     optimizer: str = field("adam", "Optimizer.", choices=("adam", "adadelta"))
@@ -42,4 +42,4 @@ class Config(OptimizerConfig):
 
     @property
     def name(self) -> str:
-        return self.case if self.model == "skip" else f"{self.case}_tutorial"
+        return self.case if self.model == "skip" else f"{self.case}_original"

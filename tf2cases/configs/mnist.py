@@ -22,7 +22,7 @@ class Config(OptimizerConfig):
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
     epochs: float | None = free_field(5, "Length of the run in epochs.", above=0)
     model: str = field("cnn", "Network.", choices=("mlp", "cnn"))
-    recipe: str = recipe_field(("tutorial", "best"), "best: more epochs, a cosine schedule and augmentation.")
+    recipe: str = recipe_field(("original", "best"), "best: more epochs, a cosine schedule and augmentation.")
     augment: bool = field(False, "Shift, rotate, scale and shear the training digits at random.")
     dropout: bool = field(True, "Use the CNN's dropout layers.")
     ema: float = ema_field("Evaluate and export an exponential moving average of the weights")

@@ -18,7 +18,7 @@ class Config(OptimizerConfig):
     epochs: float | None = free_field(50, "Length of the run in epochs.", above=0)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
     recipe: str = recipe_field(
-        ("tutorial", "best"), "best: more epochs, a cosine schedule from a higher rate, and input dropout."
+        ("original", "best"), "best: more epochs, a cosine schedule from a higher rate, and input dropout."
     )
     latent_dim: int = field(2, "Number of latent variables.", minimum=1)
     binarize: str = field(

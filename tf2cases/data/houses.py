@@ -29,7 +29,7 @@ def load(
 
     Returns:
       Source with "features" float32 [N, n] and "targets" float32 [N] in the file's own units. `test`
-      is `train`: with 47 rows nothing is held back, and the tutorial evaluates on what it trained
+      is `train`: with 47 rows nothing is held back, and the original evaluates on what it trained
       on. `info` has feature_names, target_name, and mean and std (sample standard deviation, ddof 1,
       computed in float64) of the features followed by the target.
 

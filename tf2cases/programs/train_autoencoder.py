@@ -3,7 +3,7 @@
 python -m bin.train_autoencoder
 python -m bin.train_autoencoder --dataset=mnist_sample --epochs=10
 python -m bin.train_autoencoder --dataset=folder --data_dir=photos --size=64
-python -m bin.train_autoencoder --recipe=tutorial
+python -m bin.train_autoencoder --recipe=original
 """
 
 from tf2cases.configs import denoising_autoencoder

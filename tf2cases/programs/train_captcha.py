@@ -2,7 +2,7 @@
 
 python -m bin.train_captcha
 python -m bin.train_captcha --charset=alnum --train_count=100000
-python -m bin.train_captcha --model=tutorial --loss=binary --data_dir=captchas.tar
+python -m bin.train_captcha --model=original --loss=binary --data_dir=captchas.tar
 """
 
 from tf2cases.configs import captcha_reader

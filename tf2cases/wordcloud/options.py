@@ -1,4 +1,4 @@
-"""All that can be chosen about a cloud, and the tutorial's seven clouds as sets of choices."""
+"""All options of a word cloud, and the seven original clouds as presets."""
 
 import dataclasses
 from typing import Any
@@ -99,7 +99,7 @@ class Options:
 
 _CHINESE = dict(language="zh", width=800, height=600, background="transparent")
 
-# The tutorial's seven. The first and the last take words as the packages give them, and only those.
+# The seven original clouds. The first and the last take words as the packages give them, and only those.
 PRESETS: dict[str, dict[str, Any]] = {
     "english": dict(language="en", own_stopwords=False, width=400, height=200, background="black"),
     "chinese_raw": dict(**_CHINESE, segment=False),
