@@ -6,7 +6,7 @@ from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, ema_field, field, free_field, recipe_field
 
-# What `--recipe=best` changes, where no flag says otherwise; chosen by measuring (BUILD_NOTES.md).
+# Defaults that `--recipe=best` changes; flags override them. Chosen by measurement (docs/measurements.md).
 _BEST = {
     "mlp": dict(epochs=40, schedule="cosine", augment=True, learning_rate=0.001),
     "cnn": dict(epochs=16, schedule="cosine", augment=True, learning_rate=0.001),

@@ -11,7 +11,7 @@ class Config(OptimizerConfig):
     """The original settings: RMSprop with rate 0.001, batches of 100, 50 epochs, two latent variables."""
 
     case = "vae"
-    # Chosen by measuring (BUILD_NOTES.md).
+    # Chosen by measurement (docs/measurements.md).
     recipes = {"best": dict(epochs=100, schedule="cosine", learning_rate=0.005, input_dropout=0.1)}
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
@@ -23,13 +23,13 @@ class Config(OptimizerConfig):
     latent_dim: int = field(2, "Number of latent variables.", minimum=1)
     binarize: str = field(
         "none",
-        "none: learn grey levels. static: pixels are 1 from a grey level of 0.5 on, else 0. dynamic: each pixel is "
-        "redrawn at every step, 1 with its grey level as probability.",
+        "none: learn grey levels. static: pixels are 1 if their grey level is at least 0.5, else 0. dynamic: at every "
+        "step, each pixel is drawn as 1 with its grey level as probability, else 0.",
         choices=("none", "static", "dynamic"),
     )
     beta: float = field(1.0, "Weight of the KL divergence in the loss.", minimum=0)
     input_dropout: float = field(
-        0.0, "Share of the pixels hidden from the encoder during training.", minimum=0, maximum=0.9
+        0.0, "Fraction of pixels hidden from the encoder during training.", minimum=0, maximum=0.9
     )
     iwae: int = free_field(
         0, "Also evaluate the importance-weighted bound with this many draws per example; 0: do not.", minimum=0

@@ -1,12 +1,12 @@
-"""How every program runs: its flags, its help, its exit status and the one sentence that reports an error.
+"""Runs any of the programs: its flags, its help, its exit status and the one sentence that reports an error.
 
 A program is a module. Its docstring is its help; `define(values)` defines its flags in an `absl.flags.FlagValues`;
 `main(values)` does the work once they are parsed, and returns the exit status or None for 0. `REQUIRED` names the flags
-that must be given. A program with positional arguments sets `POSITIONAL` to what the help calls them, and its `main`
-takes the list of them as second argument. A program that consists of parts has none of these: `PARTS` maps names to
+that must be given. A program with positional arguments sets `POSITIONAL` to their name in the help, and its `main`
+takes the list of them as its second argument. A program that consists of parts has none of these: `PARTS` maps names to
 programs, and the first argument selects one.
 
-TensorFlow is imported inside `main`, so that `--help` and mistakes in flags are answered at once.
+TensorFlow is imported inside `main`, so that `--help` and flag errors do not wait for it.
 """
 
 import os
@@ -18,15 +18,18 @@ from typing import NoReturn
 
 from absl import flags, logging
 
+from tf2cases import __version__
 from tf2cases.errors import RunError, UsageError
+
+_VERSION = f"tf2cases {__version__}"
 
 
 def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
     """Parses a command line, runs the program's `main` and exits.
 
-    Exit status 0; 2 with one sentence on standard error for bad arguments or input (`UsageError`, absl's flag errors,
-    stray arguments); 1 with one sentence for what failed while running (`RunError`, a full disk); 130 after Ctrl-C.
-    With `--debug` the traceback comes first.
+    The exit status is 0 after success; 2, with one sentence on standard error, for bad arguments or input (`UsageError`,
+    absl's flag errors, stray arguments); 1, with one sentence, for failures while running (`RunError`, a full disk);
+    and 130 after Ctrl-C. With `--debug` the traceback is printed first.
 
     Args:
       program: the program's module, see above.
@@ -40,7 +43,7 @@ def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
             part = _selected(name, program, argv[1:2])
             name, program, argv = f"{name} {part}", program.PARTS[part], argv[1:]
         _run(name, program, argv)
-    except BrokenPipeError:  # whoever read the output has had enough, as `head` does
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -49,11 +52,15 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
     program.define(values)
     flags.DEFINE_bool("debug", False, "Show the traceback of an error.", flag_values=values)
     flags.DEFINE_bool("help", False, "Show this help.", short_name="h", flag_values=values)
+    flags.DEFINE_bool("version", False, "Show the version of tf2cases.", flag_values=values)
     positional = getattr(program, "POSITIONAL", None)
     try:
         rest = values(argv)[1:]
         if values.help:
             print(_usage(name, program, positional, values), flush=True)
+            sys.exit(0)
+        if values.version:
+            print(_VERSION, flush=True)
             sys.exit(0)
         if rest and not positional:
             raise UsageError(f"unexpected argument {rest[0]!r}: only flags like --name=value are accepted.")
@@ -68,12 +75,15 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
     except (RunError, OSError) as error:
         _fail(name, error, 1, bool(values["debug"].value))
     except KeyboardInterrupt as error:
-        _fail(name, f"interrupted; {str(error) or 'what was complete is kept'}.", 130, bool(values["debug"].value))
+        _fail(name, f"interrupted; {str(error) or 'finished output is kept'}.", 130, bool(values["debug"].value))
 
 
 def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:
-    """The part that the first argument names; lists the parts and exits where there is none, or a call for help."""
+    """Returns the part that the first argument names; without one, or if it asks for help, lists the parts and exits."""
     parts = program.PARTS
+    if arguments == ["--version"]:
+        print(_VERSION, flush=True)
+        sys.exit(0)
     if not arguments or arguments[0].lstrip("-") in ("help", "h"):
         width = max(map(len, parts))
         lines = [f"  {part:{width}}  {_doc(module).splitlines()[0]}" for part, module in parts.items()]
