@@ -75,8 +75,8 @@ def modules_in(name):
 
 
 def test_every_room_is_known():
-    inside = {path.stem if path.is_file() else path.name for path in (REPO / "tf2cases").iterdir()}
-    assert inside - {"__init__", "__pycache__"} == ARROWS.keys() - {"bin"}
+    inside = {path.name.removesuffix(".py") for path in (REPO / "tf2cases").iterdir()}
+    assert inside - {"__init__", "__pycache__", "py.typed"} == ARROWS.keys() - {"bin"}
 
 
 @pytest.mark.parametrize("room", ARROWS)

@@ -17,11 +17,11 @@ class RunError(RuntimeError):
 
 @contextlib.contextmanager
 def as_usage_error(prefix: str) -> Iterator[None]:
-    """Within `with`, the ValueError of a function on values becomes a UsageError.
+    """Converts a ValueError raised in the `with` block to a UsageError.
 
     Args:
-      prefix: what comes before the error's own sentence, which begins with the name of the argument: "--" where that is
-        the name of the flag, or what the value was read from: "labels/0123.png: ".
+      prefix: text to put before the error's own sentence, which begins with the name of the argument: "--" if that is
+        also the name of the flag, or the source of the value, such as "labels/0123.png: ".
     """
     try:
         yield

@@ -1,10 +1,10 @@
-"""Writing files safely.
+"""Atomic writes of files and folders.
 
-A file or folder is whole or absent: it is written under a temporary name beside its place and gets its name by one
-rename. The temporary name is `.NAME.XXXXXXXX.partial` everywhere, and its writer holds a lock on it; so `sweep` can
-tell what a killed process left behind from what another process is writing right now.
+A file or folder is either complete or absent: it is written under a temporary name in the same folder and then renamed.
+The temporary name is always `.NAME.XXXXXXXX.partial`, and its writer holds a lock on it, so `sweep` can distinguish the
+leftovers of a killed process from what another process is still writing.
 
-TensorFlow is not imported here, but its errors are understood where it is loaded.
+TensorFlow is not imported here, but its errors are handled if it is loaded.
 """
 
 import contextlib
@@ -25,24 +25,24 @@ from tf2cases.errors import RunError
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
 
 
-# Files that are whole or absent
+# Atomic writes of files
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, **options: Any) -> Iterator[IO]:
-    """Opens a file for writing that takes the name `path` when the block ends, and vanishes if the block raises.
+    """Opens a temporary file for writing; it is renamed to `path` when the block ends, or removed if the block raises.
 
-    A link is followed, so that the file it points to is replaced and not the link. What is neither a regular file nor
-    absent (a device, a pipe) is written to directly. Missing folders are made.
+    A symbolic link is followed: the file it points to is replaced, not the link. An existing path that is not a regular
+    file (a device, a pipe) is written to directly. Missing folders are created.
 
     Args:
-      path: where to.
+      path: the file to write.
       mode, options: as for `open`. The file's `name` is its temporary path, for libraries that open files themselves.
-      durable: whether the content reaches the disk before the file gets its name; False for files that are many and
-        can be made again.
+      durable: whether to flush the content to disk before the file is renamed; False for large numbers of files that
+        can be recreated.
 
     Raises:
-      OSError: the file cannot be written; an older file at `path` is then still there, and nothing new.
+      OSError: the file cannot be written; an older file at `path` is then unchanged, and nothing new is left behind.
     """
     path = os.path.realpath(os.fspath(path))
     if os.path.isdir(path):
@@ -72,9 +72,9 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file that is whole or absent, and removes what killed writers of the same file left behind.
+    """Writes a file atomically, and removes what killed writers of the same file left behind.
 
-    Errors as in `replacing`.
+    Raises the same errors as `replacing`.
     """
     with replacing(path) as file:
         file.write(content)
@@ -82,25 +82,25 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a text file in UTF-8 as `write_bytes` does; surrogate escapes become the bytes they stand for."""
+    """Writes a UTF-8 text file with `write_bytes`; surrogate escapes become the bytes they stand for."""
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path: str | os.PathLike, record: object) -> None:
-    """Writes indented JSON as `write_text` does."""
+    """Writes indented JSON with `write_text`."""
     write_text(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
-# Folders that are whole or absent
+# Atomic writes of folders
 
 
 @contextlib.contextmanager
 def temporary_folder(parent: str | os.PathLike, name: str) -> Iterator[str]:
-    """Makes a folder inside `parent` under a temporary name; removed at the end unless `publish` gave it its own.
+    """Creates a folder in `parent` under a temporary name; it is removed at the end unless `publish` has renamed it.
 
     Args:
-      parent: made if it is not there.
-      name: what the folder is meant to be called.
+      parent: created if missing.
+      name: the folder's final name.
 
     Yields:
       Its path.
@@ -115,15 +115,15 @@ def temporary_folder(parent: str | os.PathLike, name: str) -> Iterator[str]:
 
 
 def publish(folder: str, target: str, replace: bool = False) -> None:
-    """Gives a finished folder its name, after all that is in it has reached the disk.
+    """Renames a finished folder to its final name, after flushing its content to disk.
 
     Args:
       folder: from `temporary_folder`.
-      target: its path from now on, in the same parent.
-      replace: whether a folder of that name is removed; for a moment there is none, but never half of one.
+      target: its final path, in the same parent.
+      replace: whether to replace an existing folder; for a moment there is none, but never an incomplete one.
 
     Raises:
-      OSError: `target` is there already, or the disk is full.
+      OSError: `target` exists already, or the disk is full.
     """
     for place, _, names in os.walk(folder):
         for name in names:
@@ -136,10 +136,10 @@ def publish(folder: str, target: str, replace: bool = False) -> None:
 
 
 def remove_folder(path: str) -> None:
-    """Removes a folder so that a kill in the middle leaves nothing that looks whole; of a link, the link alone.
+    """Removes a folder, or a link to one; if killed halfway, it leaves nothing that looks complete.
 
     Raises:
-      OSError: it is not there, or cannot be removed.
+      OSError: the folder does not exist or cannot be removed.
     """
     if os.path.islink(path):
         os.remove(path)
@@ -147,7 +147,7 @@ def remove_folder(path: str) -> None:
     parent, name = os.path.split(os.path.abspath(path))
     leftover = _temporary_name(parent, name)
     os.rename(path, leftover)
-    with contextlib.suppress(FileNotFoundError):  # `sweep` of another process was quicker
+    with contextlib.suppress(FileNotFoundError):  # `sweep` in another process removed it first
         _remove_abandoned(leftover)
 
 
@@ -158,8 +158,8 @@ def sweep(folder: str | os.PathLike, name: str | None = None) -> None:
     """Removes temporary files and folders whose writers are gone; what cannot be removed stays.
 
     Args:
-      folder: where to look, not below it.
-      name: only those that were to be called so; None for all.
+      folder: the folder to clean up, without its sub-folders.
+      name: the final name whose temporary files and folders are removed; None for all.
     """
     with contextlib.suppress(OSError), os.scandir(os.fspath(folder) or ".") as entries:
         for entry in entries:
@@ -186,11 +186,11 @@ def _temporary_name(folder: str, name: str) -> str:
 
 
 def _new(folder: str, name: str, make: Callable[[str], object]) -> tuple[str, int]:
-    """The path and the open, locked handle of a temporary file or folder, which `make` makes."""
+    """Creates a temporary file or folder with `make`; returns its path and its open, locked handle."""
     while True:
         path = _temporary_name(folder, name)
         make(path)
-        # Before the lock `sweep` of another process may come; then it is made again.
+        # `sweep` in another process may remove it before it is locked; then create another one.
         with contextlib.suppress(FileNotFoundError):
             handle = os.open(path, os.O_RDONLY)
             if try_hold(handle) and os.path.exists(path):
@@ -198,15 +198,15 @@ def _new(folder: str, name: str, make: Callable[[str], object]) -> tuple[str, in
             os.close(handle)
 
 
-# Locks, which the operating system drops when the file is closed or the process ends
+# Locks, which the operating system releases when the file is closed or the process ends
 
 
 def hold(file: IO, what: str) -> None:
-    """Locks an open file; if another process holds it, says so and waits.
+    """Locks an open file; if another process holds the lock, prints a message and waits.
 
     Args:
       file: an open file.
-      what: what the other process is doing, for the message: "draws PATH".
+      what: what the other process is doing, for the message: "is drawing PATH".
     """
     if not try_hold(file):
         print(f"Waiting for another process that {what}.", flush=True)
@@ -214,7 +214,7 @@ def hold(file: IO, what: str) -> None:
 
 
 def try_hold(file: IO | int) -> bool:
-    """Locks an open file, or handle, if no other process holds it; returns whether it did."""
+    """Locks an open file or handle unless another process holds the lock; returns whether it succeeded."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -222,12 +222,12 @@ def try_hold(file: IO | int) -> bool:
     return True
 
 
-# What failed, in one sentence
+# One-sentence error messages
 
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike) -> Iterator[None]:
-    """Within `with`, what a full disk makes Python or TensorFlow raise becomes a RunError that names `path`."""
+    """Converts file errors of Python or TensorFlow in the `with` block, such as a full disk, to a RunError."""
     try:
         yield
     except failures() as error:
@@ -235,24 +235,24 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
 
 
 def failures() -> tuple[type[BaseException], ...]:
-    """The classes of what file operations of Python, and of TensorFlow where it is loaded, raise."""
+    """The error classes that file operations of Python and, if loaded, TensorFlow raise."""
     tensorflow = sys.modules.get("tensorflow")
     return (OSError, tensorflow.errors.OpError) if tensorflow else (OSError,)
 
 
 def reason(error: BaseException) -> str:
-    """Why a file operation failed, in few words, without TensorFlow's innards."""
+    """The reason why a file operation failed, in a few words, without TensorFlow's internal details."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     message = getattr(error, "message", None) or str(error)
     if type(error).__name__ == "ResourceExhaustedError" and "alloc" not in message:
-        return os.strerror(errno.ENOSPC)  # TensorFlow says so behind several lines of context, or not at all
+        return os.strerror(errno.ENOSPC)  # TensorFlow buries this under lines of context, or omits it
     lines = re.sub(r"{{.*?}}|\[Op:.*", "", message).strip().splitlines()
     return lines[-1].strip() if lines else type(error).__name__
 
 
 def sync(path: str | os.PathLike) -> None:
-    """Waits until a file, or a folder's list of names, is on the disk."""
+    """Flushes a file's content, or a folder's list of names, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""TensorFlow without its start-up lines on standard error."""
+"""Importing TensorFlow without its start-up messages on standard error."""
 
 import logging
 import os
@@ -6,10 +6,10 @@ import sys
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow for the first time, with standard error silenced meanwhile.
+    """Imports TensorFlow, if it is not imported yet, with standard error silenced.
 
-    Its C++ part announces CPU features and missing GPU drivers before any log level can be set. A failing import still
-    raises. `TF_CPP_MIN_LOG_LEVEL=0` brings the lines back.
+    Its C++ code reports CPU features and missing GPU drivers before any log level can be set. A failing import still
+    raises. Set `TF_CPP_MIN_LOG_LEVEL=0` to see the messages.
     """
     if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0":
         return
@@ -19,7 +19,7 @@ def import_tensorflow() -> None:
     try:
         import tensorflow
 
-        tensorflow.config.list_physical_devices()  # looks for GPUs, and complains on its own if there are none
+        tensorflow.config.list_physical_devices()  # looks for GPUs, with messages of its own if there are none
     finally:
         os.dup2(kept, 2)
         os.close(kept)

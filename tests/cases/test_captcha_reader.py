@@ -164,7 +164,7 @@ def test_another_folder_can_be_the_test(folder, tmp_path, part, all_of_them):
 
 
 def test_nothing_to_train_on_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="--train_count is 0, but must be greater than 0 where no --data_dir"):
+    with pytest.raises(UsageError, match="--train_count is 0, but must be greater than 0 if no --data_dir"):
         CaptchaReader.load(config(tmp_path, train_count=0))
 
 

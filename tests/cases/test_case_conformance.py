@@ -80,7 +80,7 @@ def test_it_trains_three_steps_resuming_after_two(run):
     result, printed, _ = run
     assert result.step == 3
     assert int(result.case.step) == 3
-    assert "going on from step 2" in printed
+    assert "resuming from step 2" in printed
     assert checkpoints.steps(f"{result.workdir}/checkpoints") == [2, 3]
 
 
@@ -128,7 +128,7 @@ def test_evaluating_changes_nothing(run):
 def test_pictures_are_uint8_in_height_width_and_channels_under_names_for_files(run):
     result, _, source = run
     pictures = result.case.pictures(source)
-    assert pictures
+    assert pictures, "a case shows what it has learnt: `Case.pictures` must return at least one picture"
     for name, picture in pictures.items():
         assert name == name.strip()
         assert "/" not in name

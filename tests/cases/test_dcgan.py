@@ -430,7 +430,8 @@ def test_scores_are_not_taken_for_probabilities(loss):
 
 def test_the_standard_losses_conclusion_and_signature_speak_of_probabilities():
     case = make([12, 12, 1])
-    assert "held-out pictures the probability 0.800 and" in case.conclude(None, {"d_real": 0.8, "d_fake": 0.1})
+    text = case.conclude(None, {"d_real": 0.8, "d_fake": 0.1})
+    assert "mean probability of being real is 0.800 for held-out pictures and 0.100 for generated ones;" in text
     assert list(case.signatures()["discriminate"](tf.zeros([1, 12, 12, 1]))) == ["probability"]
 
 
@@ -440,7 +441,7 @@ def test_digits_of_another_size_are_refused():
 
 
 def test_a_set_smaller_than_a_batch_is_refused():
-    with pytest.raises(UsageError, match=r"--batch_size is 5000, but must be at most 4000, the number of pictures"):
+    with pytest.raises(UsageError, match=r"--batch_size is 5000, but must be at most 4000, the number of training"):
         DCGAN.Config(dataset="mnist_sample", batch_size=5000).with_examples(4000)
 
 

@@ -57,9 +57,10 @@ def test_shapes_are_learnt_with_random_weights_far_above_chance(tmp_path, draw_s
     assert held_out >= 0.65  # of 24 pictures; by chance 0.33 with a standard deviation of 0.1
     out = capsys.readouterr().out
     assert "3 classes; 30 pictures for training, 12 for validation, 12 for testing." in out
-    assert "Trained are the last layer: 6,147 parameters." in out
+    assert "Training the last layer: 6,147 parameters." in out
     assert (
-        f"test {result.values['test_accuracy']:.2%} of 12; by chance 33.33%, by always saying 'columns' 33.33%" in out
+        f"test {result.values['test_accuracy']:.2%} of 12; by chance 33.33%, by always predicting 'columns' 33.33%"
+        in out
     )
     # The same in NumPy, from the features of the live model: softmax of features @ kernel + bias.
     source = transfer.Transfer.load(result.config)
@@ -174,7 +175,7 @@ def test_a_file_that_is_no_picture_is_named_or_skipped(data, message, flawed, ca
         load(flags)
     source = load(flags, max_bad_images=1)
     assert sum(len(split["labels"]) for split in source.splits.values()) == 24
-    assert "Skipped 1 of 25 files, the first: " in capsys.readouterr().out
+    assert "Skipped 1 of 25 files; the first error: " in capsys.readouterr().out
 
 
 def test_pictures_of_every_kind_and_name_are_taken(flawed, tmp_path):
@@ -192,7 +193,7 @@ def test_pictures_of_every_kind_and_name_are_taken(flawed, tmp_path):
 def test_a_missing_folder_and_changed_weights_are_named(shapes, base):
     with pytest.raises(UsageError, match="--data_dir is missing: it must be a folder"):
         transfer.Transfer.load(transfer.Config())
-    with pytest.raises(UsageError, match="--weights=random are not those any more that the run was started with"):
+    with pytest.raises(UsageError, match="--weights=random have changed since the run was started"):
         transfer.Transfer(transfer.Config(weights="random"), {"class_names": ["a", "b"], "weights": "another"})
     with pytest.raises(UsageError, match="--fine_tune is 19, but must be at most 18"):
         transfer.Config(fine_tune=19)

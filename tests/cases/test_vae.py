@@ -259,7 +259,7 @@ def test_an_examples_noise_does_not_depend_on_the_batches(sample, binarize):
 
 def test_the_conclusion_gives_the_bound_and_its_parts(sample):
     values = {"negative_elbo": 150.524, "reconstruction": 144.02, "kl": 6.504}
-    text = "Test negative ELBO 150.52 nats an example: reconstruction 144.02 + KL 6.50."
+    text = "Test negative ELBO 150.52 nats per example: reconstruction 144.02 + KL 6.50."
     assert make().conclude(sample, values) == text
     with_draws = make(iwae=100).conclude(sample, values | {"negative_iwae": 146.119})
     assert with_draws == text + " Importance-weighted bound of 100 draws: 146.12."

@@ -231,3 +231,21 @@ def test_configs_are_read_without_tensorflow():
 )
 def test_field_types_see_through_optional_annotations(name, kind):
     assert configs.field_types(Config)[name] is kind
+
+
+def test_a_config_without_the_name_of_its_case_is_a_mistake():
+    @dataclasses.dataclass(frozen=True)
+    class Nameless(configs.OptimizerConfig):
+        pass
+
+    with pytest.raises(TypeError, match=r"Nameless must set `case`, the name of its case\."):
+        Nameless()
+
+
+def test_a_plain_default_instead_of_a_field_is_a_mistake():
+    @dataclasses.dataclass(frozen=True)
+    class Plain(Config):
+        depth: int = 3
+
+    with pytest.raises(TypeError, match=r"Plain\.depth must be declared with `field` or `free_field`\."):
+        Plain()

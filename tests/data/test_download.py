@@ -64,7 +64,7 @@ def test_the_servers_own_checksum_is_used_if_there_is_no_other(server, tmp_path)
     ("name", "md5", "message"),
     [
         ("file", "0" * 32, "the md5 checksum is .*, but must be 0000"),
-        ("short", None, "640,000 bytes came, but must be 1,280,000"),
+        ("short", None, "received 640,000 bytes, but must be 1,280,000"),
     ],
 )
 def test_what_is_wrong_leaves_nothing_behind(name, md5, message, server, tmp_path):
@@ -77,5 +77,5 @@ def test_what_is_wrong_leaves_nothing_behind(name, md5, message, server, tmp_pat
 def test_out_of_reach_says_what_to_fetch_and_where_to_put_it(url, server, tmp_path):
     url = server + url if url.startswith("/") else url
     place = str(tmp_path / "a")
-    with pytest.raises(UsageError, match=rf"^{url} is out of reach \(.*\); download .* put it at {place}\. Hm"):
+    with pytest.raises(UsageError, match=rf"^{url} cannot be reached \(.*\); download .* put it at {place}\. Hm"):
         download.fetch(url, place, help="Hm.")

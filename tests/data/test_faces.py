@@ -126,7 +126,7 @@ def test_loads_a_subset_and_says_its_count(tmp_path, name, whole, capsys):
     both = np.concatenate([loaded.train["images"], loaded.test["images"]])
     assert both.shape == (60, 16, 16, 3)
     assert np.abs(np.sort(both[:, 8, 8, 0].astype(int)) - np.arange(60)).max() <= 3
-    assert f"60 pictures (the whole set has {whole}) of {tmp_path}" in capsys.readouterr().out
+    assert f"60 pictures (the whole set has {whole}) from {tmp_path}" in capsys.readouterr().out
 
 
 def store(folder, name, count, seed=0):
@@ -205,7 +205,7 @@ def test_without_network_one_sentence_says_what_to_do(tmp_path, monkeypatch, nam
         f"--dataset={name}: found neither {wanted} nor its unpacked pictures in {tmp_path / name} or {tmp_path}" in text
     )
     assert f"nor a prepared TFDS set in {tmp_path / builder} or {tmp_path / 'tfds' / builder}, and it" in text
-    assert "out of reach (" in text
+    assert "cannot be reached (" in text
     assert "with a browser" in text
     assert text.endswith("or use --dataset=toy_faces, which needs no download.")
     assert os.listdir(tmp_path) == []

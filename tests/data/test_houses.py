@@ -95,7 +95,7 @@ def test_mean_and_sample_standard_deviation(tmp_path):
         (b"a,b\n1,\xe9\n", {}, r"file.csv is not text in UTF-8"),
         (b"PK\x03\x04\0\0,\0", {}, r"file.csv is a binary file: expected a CSV file"),
         ('a,b\n1,"2\n', {}, r"file.csv, line 2 is not CSV \(.+\): expected fields"),
-        ("1;2;3\n4;5;6\n", {}, r"file.csv has one column: expected a feature and a target"),
+        ("1;2;3\n4;5;6\n", {}, r"file.csv has one column: expected at least a feature and a target"),
         ("a,b,c\n" + ROWS, {"target": "d"}, r"--target: .* no column 'd': expected one of a, b, c,"),
         ("a,b,c\n" + ROWS, {"target": "3"}, r"no column '3': .* or a number from 0 to 2"),
         ("a,b,c\n" + ROWS, {"target": "-1"}, r"no column '-1'"),

@@ -213,7 +213,7 @@ def test_sample_is_shuffled():
 
 def test_sample_belongs_to_the_checkout(monkeypatch):
     monkeypatch.setattr(source, "__file__", "/nowhere/site-packages/tf2cases/data/source.py")
-    with pytest.raises(UsageError, match=r"testdata/mnist_sample is not at /nowhere.*belongs to the checkout"):
+    with pytest.raises(UsageError, match=r"testdata/mnist_sample is not at /nowhere.*part of the checkout"):
         mnist.load_sample()
 
 
@@ -222,7 +222,7 @@ def test_draw_takes_each_digit_as_often_and_no_picture_twice():
     chosen = make_mnist_sample.draw(labels, 5, np.random.RandomState(0))
     assert len(set(chosen)) == 50
     np.testing.assert_array_equal(np.bincount(labels[chosen]), [5] * 10)
-    with pytest.raises(UsageError, match=r"has 7 digits 0 in a split: expected at least 8"):
+    with pytest.raises(UsageError, match=r"has 7 images of digit 0 in a split: expected at least 8"):
         make_mnist_sample.draw(labels, 8, np.random.RandomState(0))
 
 

@@ -195,8 +195,8 @@ def test_offline_download_ends_at_once_with_one_sentence(name, monkeypatch, tmp_
         begin = time.monotonic()
         with pytest.raises(
             UsageError,
-            match=rf"--dataset={name}: nothing here, and it cannot be downloaded because http.* is out of "
-            rf"reach \(.*refused.*\); .* --data_dir, or use --dataset={tfds.DOWNLOADS[name].embedded}",
+            match=rf"--dataset={name}: nothing here, and it cannot be downloaded because http.* cannot be "
+            rf"reached \(.*refused.*\); .* --data_dir, or use --dataset={tfds.DOWNLOADS[name].embedded}",
         ):
             tfds.download(name, str(tmp_path), "nothing here")
     assert time.monotonic() - begin < 15

@@ -37,9 +37,17 @@ def test_no_generated_file_is_stale(generate):
     assert list(generate.stale()) == []
 
 
-@pytest.mark.parametrize("changed", ["docs/measurements.jsonl", "docs/measurements.md", "docs/rooms.svg", "README.md"])
+@pytest.mark.parametrize(
+    "changed", ["docs/measurements.jsonl", "docs/measurements.md", "docs/packages.svg", "README.md"]
+)
 def test_a_change_of_a_source_or_a_result_is_found_and_mended(repo, tmp_path, changed):
-    for name in ("docs/generate.py", "docs/measurements.jsonl", "docs/measurements.md", "docs/rooms.svg", "README.md"):
+    for name in (
+        "docs/generate.py",
+        "docs/measurements.jsonl",
+        "docs/measurements.md",
+        "docs/packages.svg",
+        "README.md",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(repo / name, tmp_path / name)
     shutil.copytree(repo / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
@@ -107,12 +115,12 @@ def test_a_later_measurement_replaces_an_earlier_one_in_the_readmes_table(genera
     assert row == f"| Digits | {command} | accuracy 97.92 % [97.50 .. 98.25] | 2.5 min | a laptop | 0, 1, 2 |"
 
 
-def test_the_picture_of_the_house_shows_every_room_and_no_arrow_twice(generate):
-    assert generate.ROOMS.keys() == ARROWS.keys()
-    picture = generate.rooms_picture(ARROWS)
-    assert re.findall(r'font-weight="bold">(\w+)<', picture) == list(generate.ROOMS)
+def test_the_picture_shows_every_package_and_no_arrow_twice(generate):
+    assert generate.PACKAGES.keys() == ARROWS.keys()
+    picture = generate.packages_picture(ARROWS)
+    assert re.findall(r'font-weight="bold">(\w+)<', picture) == list(generate.PACKAGES)
     arrows = generate.needed_arrows({"a": {"b", "c"}, "b": {"c"}, "c": set()})
     assert arrows == [("a", "b"), ("b", "c")]  # a -> c follows from the two
     assert picture.count("marker-end") == len(generate.needed_arrows(ARROWS))
-    for room, target in generate.needed_arrows(ARROWS):
-        assert generate.ROOMS[room][1] > generate.ROOMS[target][1], "arrows point down"
+    for package, target in generate.needed_arrows(ARROWS):
+        assert generate.PACKAGES[package][1] > generate.PACKAGES[target][1], "arrows point down"

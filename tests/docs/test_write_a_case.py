@@ -67,8 +67,8 @@ def test_the_case_has_less_than_a_hundred_lines_as_stated(blocks, repo):
 def test_it_trains_resumes_and_exports(followed):
     place, printed = followed
     first, second = (printed[command] for command in printed if "bin.train_softmax_regression" in command)
-    assert "going on from step" not in first
-    assert "going on from step 313" in second  # ten epochs of 4,000 digits in batches of 128
+    assert "resuming from step" not in first
+    assert "resuming from step 313" in second  # ten epochs of 4,000 digits in batches of 128
     for version in ("1", "2"):
         assert (place / "exports" / "softmax_regression" / version / "saved_model.pb").is_file()
     assert (place / "runs" / "softmax_regression" / "pictures" / "weights.png").is_file()

@@ -120,17 +120,21 @@ ERRORS = [
     ),
     (
         lambda: create(nn.Branches([nn.MaxPool2D(1), nn.AvgPool2D(2)]), None, 4, 4, 1),
-        r"^branches: branches give \[\[None, 4, 4, 1\], \[None, 2, 2, 1\]\], but may differ in the last axis only\.$",
+        r"^branches: branches have output shapes \[\[None, 4, 4, 1\], \[None, 2, 2, 1\]\], "
+        r"but may differ in the last axis only\.$",
     ),
     (
         lambda: create(nn.Flatten(), None, None, 3),
-        r"^flatten got inputs of shape \[None, None, 3\], but only the batch may be unknown\.$",
+        r"^flatten got inputs of shape \[None, None, 3\], but only the batch size may be unknown\.$",
     ),
     (
         lambda: create(nn.Reshape([2, 2]), None, 5),
-        r"^reshape got inputs of shape \[None, 5\], but needs 4 elements an example for the shape \[2, 2\]\.$",
+        r"^reshape got inputs of shape \[None, 5\], but needs 4 elements per example for the shape \[2, 2\]\.$",
     ),
-    (lambda: nn.initializers.glorot_uniform((3,), 0), r"^shape is \[3\], but fans need a kernel of rank 2 or more\.$"),
+    (
+        lambda: nn.initializers.glorot_uniform((3,), 0),
+        r"^shape is \[3\], but fan-in and fan-out need a kernel of rank 2 or more\.$",
+    ),
     (
         lambda: nn.losses.mean_squared_error(tf.zeros([3]), tf.zeros([3, 1])),
         r"^targets have shape \(3,\), but must have that of the outputs, \(3, 1\)\.$",
@@ -180,7 +184,7 @@ OTHER_ERRORS = [
     (
         RuntimeError,
         lambda: nn.Dense(2)(tf.ones([2, 3])),
-        r"^dense was called before its `create`, which makes the variables\.$",
+        r"^dense was called before `create`, which creates the variables\.$",
     ),
     (
         TypeError,

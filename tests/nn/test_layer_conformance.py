@@ -286,7 +286,7 @@ def test_a_layer_made_from_the_repr_is_the_same(case):
 @EVERY_LAYER
 def test_calling_before_create_says_so(case):
     layer = case.make()
-    message = rf"^{layer.name} was called before its `create`, which makes the variables\.$"
+    message = rf"^{layer.name} was called before `create`, which creates the variables\.$"
     with pytest.raises(RuntimeError, match=message):
         call(layer, case.inputs())
 

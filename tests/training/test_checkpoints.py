@@ -208,7 +208,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_and_no_rest(tmp_path, where,
         with pytest.raises(
             RunError,
             match=rf"^the checkpoint of step 20 could not be written to {re.escape(str(tmp_path))}: "
-            r"No space left on device; the last one, of step 10, is intact\.$",
+            r"No space left on device; the previous one, of step 10, is intact\.$",
         ):
             save(tmp_path, 20, keep=1)
     assert os.listdir(tmp_path) == ["step_00000010"]
@@ -219,7 +219,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_and_no_rest(tmp_path, where,
 
 def test_a_full_disk_at_the_first_checkpoint_says_that_there_is_none(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(RunError, match=r"No space left on device; there is none before it\.$"):
+    with pytest.raises(RunError, match=r"No space left on device; no earlier one exists\.$"):
         save(tmp_path, 20)
 
 
@@ -244,7 +244,8 @@ except RunError as error:
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=120, cwd=repo
     )
     assert re.match(
-        r"RunError: the checkpoint of step 2 could not be written to .*: .+; the last one, of step 1, is intact\.\n$",
+        r"RunError: the checkpoint of step 2 could not be written to .*: .+; "
+        r"the previous one, of step 1, is intact\.\n$",
         ended.stdout,
     ), ended
     assert os.listdir(tmp_path) == ["step_00000001"]

@@ -71,7 +71,7 @@ def test_a_terminated_run_ends_with_143_and_says_how_to_go_on_from_its_last_step
     ended, _, saved = story
     status, out, err = ended["terminated"]
     assert status == 143, err
-    step = int(re.search(r"^SIGTERM: saved at step (\d+); the same command goes on from there\.$", out, re.M)[1])
+    step = int(re.search(r"^SIGTERM: saved at step (\d+); the same command resumes from there\.$", out, re.M)[1])
     assert saved["terminated"][-1] == step
     assert 10 <= step < STEPS
 
@@ -80,10 +80,10 @@ def test_the_next_start_goes_on_from_there(story):
     ended, _, saved = story
     status, out, _ = ended["killed"]
     assert status == -signal.SIGKILL
-    assert f"going on from step {saved['terminated'][-1]}\n" in out
+    assert f"resuming from step {saved['terminated'][-1]}\n" in out
     status, out, err = ended["finished"]
     assert status == 0, err
-    assert f"going on from step {saved['killed'][-1]}\n" in out
+    assert f"resuming from step {saved['killed'][-1]}\n" in out
 
 
 def test_after_all_that_weights_slots_and_reports_are_those_of_an_uninterrupted_run(story):

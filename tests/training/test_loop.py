@@ -121,7 +121,7 @@ def test_a_finished_run_is_only_evaluated(runs, toy, capsys):
     assert (again.step, again.values, again.examples_per_second) == (6, first.values, 0.0)
     assert toy.executions == 1
     assert runs.records() == before
-    assert "going on from step 6" in capsys.readouterr().out
+    assert "resuming from step 6" in capsys.readouterr().out
 
 
 def test_a_damaged_newest_checkpoint_costs_only_the_steps_since_the_one_before(runs, toy, whole, at_step):
@@ -165,14 +165,14 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(runs, toy, at_st
     result = runs.train(toy, steps=20)
     assert (result.step, result.values, result.exit_status) == (7, {}, 130)
     assert runs.checkpoints()[-1] == 7
-    assert "SIGINT: saved at step 7; the same command goes on from there.\n" in capsys.readouterr().out
+    assert "SIGINT: saved at step 7; the same command resumes from there.\n" in capsys.readouterr().out
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
 def test_after_overwriting_the_way_to_go_on_is_without_it(runs, toy, at_step, capsys):
     at_step(3, terminate)
     runs.train(toy, steps=20, overwrite=True)
-    expected = "SIGTERM: saved at step 3; the same command goes on from there (without --overwrite).\n"
+    expected = "SIGTERM: saved at step 3; the same command resumes from there (without --overwrite).\n"
     assert expected in capsys.readouterr().out
 
 
@@ -195,7 +195,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_step_and_nothing_later
 
     message = (
         r"^the metrics became infinite or NaN at step 7; the last checkpoint is of step 5, and a lower --learning_rate"
-        r"( or a --clip_norm)? may help, with --overwrite to start anew\.$"
+        r"( or a --clip_norm)? may help, with --overwrite to start over\.$"
     )
     for _ in range(2):  # starting again ends in the same place
         with pytest.raises(RunError, match=message):
@@ -252,7 +252,7 @@ def test_a_full_disk_while_saving_keeps_the_checkpoint_before(runs, toy, whole, 
         with pytest.raises(
             RunError,
             match=r"^the checkpoint of step 15 could not be written to .*: No space left on "
-            r"device; the last one, of step 10, is intact\.$",
+            r"device; the previous one, of step 10, is intact\.$",
         ):
             runs.train(toy, "parts", **TOY)
     assert runs.checkpoints("parts") == [5, 10]
@@ -477,3 +477,9 @@ def test_the_lock_is_released_when_a_run_fails(runs, toy):
     with pytest.raises(UsageError, match="--seed is 3"):
         runs.train(toy, steps=2, seed=3)
     runs.train(toy, steps=3)
+
+
+def test_a_metric_that_the_case_does_not_name_is_a_mistake(runs, toy):
+    toy.metric_names = ("loss",)
+    with pytest.raises(ValueError, match=r"train_step returned \['loss', 'size'\], but metric_names is \['loss'\]\."):
+        runs.train(toy, steps=1)

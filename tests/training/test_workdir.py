@@ -62,7 +62,7 @@ def test_the_same_config_may_go_on_and_cadences_are_brought_up_to_date(workdir):
         (
             {"seed": 4},
             r"^--seed is 4, but the run in --workdir=\S+ was started with 0; use another --workdir, or "
-            r"--overwrite to start anew\.$",
+            r"--overwrite to start over\.$",
         ),
         ({"learning_rate": 0.1}, r"^--learning_rate is 0\.1, but the run in \S+ was started with 0\.001; "),
         ({"batch_size": 64}, r"^--batch_size is 64, but the run in \S+ was started with 128; "),
@@ -152,8 +152,8 @@ def test_overwrite_removes_what_a_run_writes_and_nothing_else(workdir):
     [
         (None, r"^--workdir is '.*', but there is no run in it \(.*config\.json is missing\)\.$"),
         ("{", r"^--workdir is '.*', but .*config\.json cannot be read: .*\.$"),
-        ("[]", r"^--workdir is '.*', but .*config\.json is not a run's: expected case, config and info in it\.$"),
-        ('{"case": "mnist"}', r"^--workdir is '.*', but .*config\.json is not a run's: "),
+        ("[]", r"^--workdir is '.*', but .*config\.json must contain case, config and info\.$"),
+        ('{"case": "mnist"}', r"^--workdir is '.*', but .*config\.json must contain case, config and info"),
     ],
 )
 def test_a_missing_or_foreign_config_json_is_refused(tmp_path, content, message):
@@ -166,7 +166,7 @@ def test_a_missing_or_foreign_config_json_is_refused(tmp_path, content, message)
 def test_a_case_or_field_that_this_version_does_not_have_is_refused(workdir):
     record = {"case": "weather", "config": {}, "info": {}}
     files.write_text(workdir.file("config.json"), json.dumps(record))
-    with pytest.raises(UsageError, match=r"^--workdir is '.*', but its case 'weather' is none of linear_regression, "):
+    with pytest.raises(UsageError, match=r"^--workdir is '.*', but its case 'weather' is not one of linear_regression"):
         cases.restore(workdir.path)
     record = {"case": "mnist", "config": {"colour": 1}, "info": {}}
     files.write_text(workdir.file("config.json"), json.dumps(record))

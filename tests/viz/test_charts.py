@@ -143,8 +143,8 @@ def test_bars_take_zeros_and_fractions():
 @pytest.mark.parametrize(
     ("labels", "counts", "message"),
     [
-        ("abc", [1, 2], r"3 labels and counts \[2\], but must be one count for each label"),
-        ("", [], r"0 labels and counts \[0\], but must"),
+        ("abc", [1, 2], r"3 labels and counts \[2\], but there must be one count for each label"),
+        ("", [], r"0 labels and counts \[0\], but there must"),
         ("ab", [1, -2], r"counts are \[1, -2\], but must be finite numbers of at least 0"),
         ("ab", [1, np.inf], r"counts are \[1.0, inf\], but must be finite"),
     ],
@@ -197,7 +197,7 @@ def test_confusion_matrix_takes_a_class_without_examples():
         (np.zeros((2, 3), int), "ab", r"counts are int64 \[2, 3\], but must be integers \[K, K\]"),
         (np.zeros((0, 0), int), "", r"counts are int64 \[0, 0\], but must"),
         (np.zeros((2, 2)), "ab", r"counts are float64 \[2, 2\], but must be integers"),
-        (np.zeros((2, 2), int), "abc", r"3 class names, but must be 2"),
+        (np.zeros((2, 2), int), "abc", r"3 class names, but there must be 2"),
         (np.array([[1, -4], [0, 0]]), "ab", r"counts hold -4, but must be at least 0"),
     ],
 )

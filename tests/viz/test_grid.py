@@ -74,7 +74,7 @@ def test_every_byte_survives_the_way_to_float_and_back(dtype):
         (np.full((1, 1, 1, 1), np.nan), {}, r"not finite"),
         (np.zeros((1, 2, 2, 1), np.uint8), {"columns": 0}, r"columns is 0, but must be at least 1"),
         (np.zeros((1, 2, 2, 1), np.uint8), {"border": -1}, r"border is -1, but must be at least 0"),
-        (np.zeros((1, 2, 2, 1), np.uint8), {"border_value": 256}, r"border_value is 256, but must lie in 0 to 255"),
+        (np.zeros((1, 2, 2, 1), np.uint8), {"border_value": 256}, r"border_value is 256, but must be between 0 and"),
     ],
 )
 def test_montage_refuses_with_a_sentence(images, options, message):
@@ -137,7 +137,7 @@ def test_labelled_takes_dollar_signs_as_they_are():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels": "abc"}, r"3 labels, but must be 2, one for each image"),
+        ({"labels": "abc"}, r"3 labels, but there must be 2, one for each image"),
         ({"labels": "ab", "marks": [True]}, r"marks are bool \[1\], but must be bool \[2\]"),
         ({"labels": "ab", "marks": [0, 1]}, r"marks are int64 \[2\], but must be bool \[2\]"),
         ({"labels": "ab", "columns": -2}, r"columns is -2, but must be at least 1"),

@@ -67,7 +67,7 @@ def test_classes_may_be_called_anything_and_be_many():
         ),
         (lambda: scatter_with_line([], [], 1, 0, "", "", ""), r"x \[0\], y \[0\], but must"),
         (lambda: scatter_3d([1], [1], [[1]], "xyz", ""), r"x \[1\], y \[1\], z \[1, 1\], but must"),
-        (lambda: scatter_3d([1], [1], [1], "xy", ""), r"2 labels, but must be 3"),
+        (lambda: scatter_3d([1], [1], [1], "xy", ""), r"2 labels, but there must be 3"),
         (
             lambda: scatter_classes([1, 2], [0, 1], "", "", "", "ab"),
             r"points have the shape \[2\], but must be \[N, 2\]",
@@ -82,9 +82,9 @@ def test_classes_may_be_called_anything_and_be_many():
         ),
         (
             lambda: scatter_classes([[1, 2]], [3], "", "", "", "ab"),
-            r"labels lie in 3 to 3, but must be integers in 0 to 1",
+            r"labels range from 3 to 3, but must be integers from 0 to 1",
         ),
-        (lambda: scatter_classes([[1, 2]], ["a"], "", "", "", "ab"), r"labels lie in a to a, but must be integers"),
+        (lambda: scatter_classes([[1, 2]], ["a"], "", "", "", "ab"), r"labels range from a to a, but must be integers"),
     ],
 )
 def test_scatters_refuse_with_a_sentence(call, message):

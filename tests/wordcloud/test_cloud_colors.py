@@ -82,7 +82,7 @@ def test_the_masks_colour_is_its_mean_under_the_strokes(orientation, scale):
 
 
 def test_the_masks_colours_need_a_mask():
-    with pytest.raises(UsageError, match=r"--color is 'image', but there is no --mask whose colours"):
+    with pytest.raises(UsageError, match=r"--color is 'image', but there is no --mask to take the colours from"):
         colors.make("image", {}, None, 1)
 
 
@@ -113,6 +113,6 @@ def test_single_colours():
     assert colors.parse("background", "#ff000080") == (255, 0, 0, 128)
     assert colors.parse("background", "white") == (255, 255, 255, 255)
     with pytest.raises(
-        UsageError, match=r"--background is 'whiteish', but must be transparent or a colour: white, #ff"
+        UsageError, match=r"--background is 'whiteish', but must be transparent or a colour such as white, #ff"
     ):
         colors.parse("background", "whiteish")

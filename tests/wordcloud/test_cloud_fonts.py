@@ -73,10 +73,10 @@ def test_ones_own_font_is_taken_by_path_or_by_name(system):
 def test_a_font_without_chinese_is_refused_for_chinese():
     with pytest.raises(
         UsageError,
-        match=r"--font is '.*DejaVuSans\.ttf', but it has no '园', '茶': expected .* （该字体缺少“园茶”等 2 个字",
+        match=r"--font is '.*DejaVuSans\.ttf', but it lacks '园', '茶': expected .* （该字体缺少“园茶”等 2 个字",
     ):
         fonts.find("茶园 tea", DEJAVU)
-    with pytest.raises(UsageError, match=r"it has no '一', '丁', '七', '万', '丈' and 3 more"):
+    with pytest.raises(UsageError, match=r"it lacks '一', '丁', '七', '万', '丈' and 3 more"):
         fonts.find("一丁七万丈三上下", DEJAVU)
 
 
@@ -84,9 +84,7 @@ def test_a_missing_font_and_a_file_that_is_none_are_refused(tmp_path):
     with pytest.raises(UsageError, match=r"--font is 'no\.ttf', but there is no such file, nor a font of that name"):
         fonts.find("a", "no.ttf")
     (tmp_path / "bad.ttf").write_text("no font")
-    with pytest.raises(
-        UsageError, match=r"--font is '.*bad\.ttf', but it is no font that can be read: expected a \.ttf"
-    ):
+    with pytest.raises(UsageError, match=r"--font is '.*bad\.ttf', but it is not a readable font: expected a \.ttf"):
         fonts.find("a", str(tmp_path / "bad.ttf"))
 
 

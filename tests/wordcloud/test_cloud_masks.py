@@ -66,7 +66,7 @@ def test_a_turned_photo_is_turned_back(tmp_path):
 def test_a_mask_without_an_inside_is_refused(color, tmp_path):
     path = str(tmp_path / "mask.png")
     Image.new("RGBA", (30, 30), color).save(path)
-    with pytest.raises(UsageError, match=r"--mask is '.*', but all of it is white or transparent, .* （蒙版全是白色"):
+    with pytest.raises(UsageError, match=r"--mask is '.*', but all of it is white or transparent, .* （蒙版全部是白色"):
         masks.read(path)
 
 

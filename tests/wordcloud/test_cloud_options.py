@@ -51,10 +51,10 @@ def test_an_unknown_preset_lists_them():
         (dict(height=99999), r"--height is 99999"),
         (dict(width=10_000, height=10_000), r"make more than 50 megapixels"),
         (dict(mask="m.png", outline=-1), r"--outline is -1"),
-        (dict(outline=2), r"--outline is 2, but there is no --mask around which"),
+        (dict(outline=2), r"--outline is 2, but there is no --mask to draw it around"),
         (
             dict(mask="m.png", width=100),
-            r"--mask is 'm\.png', and the picture takes its size: --width and --height must",
+            r"--mask is 'm\.png', which sets the picture's size: --width and --height must",
         ),
         (dict(min_font_size=0), r"--min_font_size is 0"),
         (dict(min_font_size=9, max_font_size=8), r"--max_font_size is 8, but must be from 9"),
@@ -73,7 +73,7 @@ def test_targets_are_checked_before_the_work(tmp_path):
     (tmp_path / "folder.png").mkdir()
     for path, message in [
         (tmp_path / "a.jpg", r"--out is '.*a\.jpg', but must end in \.png or \.svg\. （文件名应以"),
-        (tmp_path / "none" / "a.png", r"--out is '.*', but the folder '.*none' is not there: .* （输出文件夹不存在"),
+        (tmp_path / "none" / "a.png", r"--out is '.*', but the folder '.*none' does not exist: .* （输出文件夹不存在"),
         (tmp_path / "folder.png", r"which is a folder: expected the name of a file"),
     ]:
         with pytest.raises(UsageError, match=message):
@@ -86,6 +86,6 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cloud.tempfile, "TemporaryFile", refused)
     with pytest.raises(
-        UsageError, match=r"but the folder '.*' cannot be written to \(Permission denied\): expected one"
+        UsageError, match=r"but the folder '.*' cannot be written to \(Permission denied\): expected a writable"
     ):
         cloud.check_target("out", str(tmp_path / "a.png"))

@@ -254,7 +254,7 @@ def test_a_tiny_mask_is_refused(tmp_path):
         UsageError, match=r"has no room for any word in a font of 4 pixels: expected a larger one\. （图片"
     ):
         draw(one, mask=str(tmp_path / "tiny.png"))
-    with pytest.raises(UsageError, match=r"--width, --height: a picture of 16 x 16 pixels, has no room"):
+    with pytest.raises(UsageError, match=r"--width, --height: a picture of 16 x 16 pixels has no room"):
         draw(wordcloud.Words({"incomprehensibilities" * 3: 1}, "en", 1), width=16, height=16)
 
 

@@ -59,14 +59,14 @@ def test_words_of_ones_own_are_kept_whole_and_stay_with_their_segmenter(text_fil
 
 @pytest.mark.parametrize("line", ["陈伯 -3", "陈伯 3 nr more", "陈伯 3 4"])
 def test_a_bad_dictionary_is_refused_with_its_line(line, text_file):
-    with pytest.raises(UsageError, match=rf"--user_dict is '.*', but its line 2 is '{line}': expected a word, then"):
+    with pytest.raises(UsageError, match=rf"--user_dict is '.*', but its line 2 is '{line}': expected a word, opt"):
         Segmenter(text_file(f"茶园\n{line}\n"))
 
 
 def test_missing_dictionaries_and_empty_words_are_refused():
     with pytest.raises(UsageError, match=r"--user_dict is 'none\.txt', but it cannot be read"):
         Segmenter("none.txt")
-    with pytest.raises(UsageError, match=r"--add_words has an empty word: expected words with commas between\. （"):
+    with pytest.raises(UsageError, match=r"--add_words has an empty word: expected words separated by commas\. （"):
         Segmenter(words=["茶", " "])
 
 

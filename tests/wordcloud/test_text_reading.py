@@ -86,7 +86,7 @@ def test_a_pipe_which_cannot_be_read_twice(tmp_path):
         (b"", r"is empty: expected some words\. （文本为空"),
         (b" \n\t\r\n", r"is empty"),
         (b"\xef\xbb\xbf", r"is empty"),
-        ("text".encode("utf-16"), r"is UTF-16: save it as UTF-8"),
+        ("text".encode("utf-16"), r"is UTF-16: save it as UTF-8 or GB18030"),
         (
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
             r"is a binary file: expected plain text in UTF-8 or GB18030\. （这是二进制文件",

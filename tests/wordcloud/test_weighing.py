@@ -120,7 +120,7 @@ def test_a_text_of_stop_words_only_is_refused(text, weigh):
 
 @pytest.mark.parametrize("method", ["tfidf", "textrank"])
 def test_chinese_tables_are_not_used_for_english(method, weigh):
-    with pytest.raises(UsageError, match=rf"--weights is '{method}', but --text is .* is not Chinese"):
+    with pytest.raises(UsageError, match=rf"--weights is '{method}', which works .*, but --text is .* is not Chinese"):
         weigh("The garden behind the library", weights=method)
     with pytest.raises(UsageError, match=r"but none of its .* words is left"):
         weigh("我们的，他们的。", weights=method)
@@ -128,7 +128,7 @@ def test_chinese_tables_are_not_used_for_english(method, weigh):
 
 def test_textrank_refuses_texts_beyond_its_memory(weigh, monkeypatch):
     monkeypatch.setattr(weighing, "MAX_TEXTRANK_BYTES", 100)
-    with pytest.raises(UsageError, match=r"'textrank', which holds .* of 600 bytes: expected at most 100 bytes, or "):
+    with pytest.raises(UsageError, match=r"'textrank', which holds .* has 600 bytes: expected at most 100 bytes, or "):
         weigh("茶园" * 100, weights="textrank")
 
 

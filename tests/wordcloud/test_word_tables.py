@@ -36,11 +36,11 @@ def test_tables_of_spreadsheet_programs_are_read(codec, header, text_file):
         ("tea,\n", r"line 1 has the weight ''"),
         ("word,weight\ntea\n", r"line 2 has 1 columns"),
         ("tea,3,4\n", r"line 1 has 3 columns"),
-        (",3\n", r"line 1 has '' for a word"),
-        ('"a\nb",3\n', r"line 2 has 'a\\nb' for a word"),
-        ("tea,3\nwater,1\ntea,2\n", r"line 3 has 'tea' again, after line 1"),
+        (",3\n", r"line 1 has '' as its word"),
+        ('"a\nb",3\n', r"line 2 has 'a\\nb' as its word"),
+        ("tea,3\nwater,1\ntea,2\n", r"line 3 repeats 'tea' from line 1"),
         ("word,weight\n", r"has no words: expected lines like word,3\.5\. （词频表里没有词"),
-        ('"tea' + "x" * 200_000, r"is no CSV"),
+        ('"tea' + "x" * 200_000, r"is not CSV"),
     ],
 )
 def test_bad_tables_are_refused_with_their_line(content, message, text_file):
@@ -50,5 +50,5 @@ def test_bad_tables_are_refused_with_their_line(content, message, text_file):
 
 def test_a_table_too_large_is_refused(text_file, monkeypatch):
     monkeypatch.setattr(tables, "MAX_BYTES", 5)
-    with pytest.raises(UsageError, match=r"of 6 bytes, but must have at most 5"):
+    with pytest.raises(UsageError, match=r"which has 6 bytes, but must have at most 5"):
         tables.read_table(text_file("tea,33"))

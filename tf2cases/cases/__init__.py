@@ -13,7 +13,7 @@ from tf2cases.errors import UsageError
 from tf2cases.training import Case, checkpoints
 from tf2cases.training import workdir as workdirs
 
-# The name in `config.json` -> the case. Conformance tests and `bin.export` run over it.
+# Maps the name in `config.json` to the case. Conformance tests and `bin.export` iterate over it.
 REGISTRY = {
     case.Config.case: case
     for case in (LinearRegression, MNIST, CaptchaReader, DenoisingAutoencoder, VAE, DCGAN, Transfer)
@@ -25,7 +25,7 @@ def restore(workdir: str, step: int | None = None) -> Case:
 
     Args:
       workdir: path of the run's folder.
-      step: which checkpoint; the newest by default.
+      step: the step of the checkpoint; the newest by default.
 
     Returns:
       The case.
@@ -35,7 +35,9 @@ def restore(workdir: str, step: int | None = None) -> Case:
     """
     record = workdirs.read_record(workdir)
     if record["case"] not in REGISTRY:
-        raise UsageError(f"--workdir is {workdir!r}, but its case {record['case']!r} is none of {', '.join(REGISTRY)}.")
+        raise UsageError(
+            f"--workdir is {workdir!r}, but its case {record['case']!r} is not one of {', '.join(REGISTRY)}."
+        )
     case_class = REGISTRY[record["case"]]
     case = case_class(case_class.Config.from_record(record["config"]), record["info"])
     directory = os.path.join(workdir, workdirs.CHECKPOINTS)

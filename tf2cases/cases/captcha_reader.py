@@ -1,4 +1,4 @@
-"""Captchas: a network that reads all characters of a picture at once, one softmax head for each position."""
+"""Captchas: a network that reads all characters of a picture at once, with one softmax head per position."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,11 +13,11 @@ from tf2cases.data.captchas.text import Charset
 from tf2cases.data.pictures import encoded, graph
 from tf2cases.data.source import Source
 
-_BATCH = 500  # pictures read at once for `CaptchaReader.pictures`
+_BATCH = 500  # batch size for `CaptchaReader.pictures`
 
 
 def original(length: int, classes: int) -> nn.Sequential:
-    """The original network: pictures -> logits [N, length * classes]; 1,292,744 parameters for 4 digits of 160x60."""
+    """The original network: pictures -> logits [N, length * classes]; 1,292,744 parameters for 4 digits in 160x60."""
     layers = [
         nn.Conv2D(32, kernel_size=3, padding="VALID", activation=tf.nn.relu, name="conv_1"),
         nn.Conv2D(32, kernel_size=3, padding="VALID", activation=tf.nn.relu, name="conv_2"),
@@ -34,9 +34,9 @@ def original(length: int, classes: int) -> nn.Sequential:
 def reader(length: int, classes: int) -> nn.Sequential:
     """Five convolutions with batch norm, from 160x60 down to 10x4, and one dense layer for all heads.
 
-    The first convolution halves the sides by its stride instead of a pool: at full resolution, batch norm and pool
-    would take as long as all the rest. There is no hidden dense layer: with 512 units before the heads and no batch
-    norm there, nothing was learnt of 62 characters within 2,000 steps; this network is half way after 200.
+    The first convolution halves the resolution with a stride instead of a pool: at full resolution, batch norm and
+    pool would take as long as all the rest. There is no hidden dense layer: with 512 units before the heads, without
+    batch norm, a network for 62 characters learned nothing in 2,000 steps; this one is halfway there after 200.
     """
     layers = [
         *_block(1, 16, kernel_size=5, strides=2),
@@ -63,7 +63,7 @@ def _block(number: int, filters: int, kernel_size: int, strides: int = 1) -> lis
 
 
 class CaptchaReader(training.Case):
-    """The reader.
+    """The captcha reader.
 
     Attributes:
       network: pictures [N, H, W, 1] in [0, 1] -> logits of all heads [N, length * classes].
@@ -123,17 +123,17 @@ class CaptchaReader(training.Case):
         return tf.reshape(tf.cast(logits, tf.float32), [-1, self.length, len(self.charset)])
 
     def _losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """float32 [N], of labels int [N, length] and logits [N, length, classes]."""
+        """Losses float32 [N] of labels int [N, length] and logits [N, length, classes]."""
         if self.config.loss == "softmax":
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             return tf.reduce_sum(each, axis=1)
-        # As Keras does: the mean over all elements, with probabilities kept off 0 and 1 by 1e-7.
+        # As in Keras: the mean over all elements, with probabilities clipped to [1e-7, 1 - 1e-7].
         p = tf.clip_by_value(tf.nn.softmax(logits), 1e-7, 1 - 1e-7)
         truth = tf.one_hot(labels, len(self.charset))
         return -tf.reduce_mean(tf.math.log(tf.where(truth > 0, p, 1 - p)), axis=[1, 2])
 
     def _metrics(self, labels: tf.Tensor, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """{name: [N]} of one batch."""
+        """The metrics of a batch, {name: [N]}."""
         hits = tf.equal(tf.argmax(logits, axis=2, output_type=tf.int32), labels)
         elements = tf.equal(tf.nn.softmax(logits) > 0.5, tf.one_hot(labels, len(self.charset)) > 0.5)
         metrics = {
@@ -157,24 +157,24 @@ class CaptchaReader(training.Case):
                 means[name].update(values)
         return {name: mean.result() for name, mean in means.items()}
 
-    # What is shown
+    # Reports and pictures
 
     def conclude(self, source: Source, values: dict[str, float]) -> str:
         classes = len(self.charset)
         lines = [
-            f"Whole strings read right: {values['string_accuracy']:.2%} of {len(source.test['labels']):,} "
+            f"Strings read correctly: {values['string_accuracy']:.2%} of {len(source.test['labels']):,} "
             f"(by chance {classes**-self.length:.2g}); characters {values['character_accuracy']:.2%} "
             f"(by chance {1 / classes:.1%}); elements {values['element_accuracy']:.4f} "
             f"(all zeros {1 - 1 / classes:.4f})."
         ]
         if "string_accuracy_case_merged" in values:
-            lines.append(f"With upper and lower case taken as one: {values['string_accuracy_case_merged']:.2%}.")
+            lines.append(f"Ignoring upper and lower case: {values['string_accuracy_case_merged']:.2%}.")
         readings, _ = self._read(source.test["images"][:1])
         lines.append(f"First test picture: {self.charset.decode(source.test['labels'][0])}, read as {readings[0]}.")
         return "\n".join(lines)
 
     def _read(self, images: np.ndarray) -> tuple[list[str], np.ndarray]:
-        """(texts [N], classes int [N, length]) of uint8 pictures."""
+        """Returns (texts [N], classes int [N, length]) for uint8 pictures."""
         parts = [self._infer(images[i : i + _BATCH]).numpy().argmax(axis=2) for i in range(0, len(images), _BATCH)]
         classes = np.concatenate(parts)
         return list(self.charset.decode(classes)), classes
@@ -240,7 +240,7 @@ class CaptchaReader(training.Case):
 
 
 def _merged_classes(charset):
-    """int32 [classes]: the class of each character's lower case; None where the charset has not both cases."""
+    """int32 [classes]: the class of each character in lower case; None unless the charset has both cases."""
     if not charset.has_both_cases:
         return None
     characters = charset.characters.lower()

@@ -1,4 +1,4 @@
-"""DCGAN: a generator learns to draw pictures that a discriminator cannot tell from real ones.
+"""DCGAN: a generator learns to create pictures that a discriminator cannot distinguish from real ones.
 
 Radford, Metz and Chintala 2015, arXiv 1511.06434. One iteration updates the discriminator once and the generator twice,
 on the same real pictures and the same latents.
@@ -18,8 +18,8 @@ from tf2cases.training import gan_watch
 
 _PENALTY = 10.0  # weight of the gradient penalty (Gulrajani et al. 2017)
 
-# Two choices differ from the paper and are those of the original settings: kernels start glorot-uniform instead of
-# N(0, 0.02), and layers before a batch norm keep their biases, though it takes them out again.
+# Two choices follow the original settings instead of the paper: kernels are initialized Glorot-uniform instead of
+# N(0, 0.02), and layers before a batch norm keep their biases, although it cancels them.
 
 
 def generator(size: int, channels: int) -> nn.Sequential:
@@ -122,8 +122,8 @@ class DCGAN(training.Case):
         config, dtype = self.config, nn.precision.compute_dtype(self.config.precision)
         real = tf.cast(tf.cast(batch["images"], tf.float32) / 127.5 - 1, dtype)
 
-        # The discriminator learns to give real pictures high logits and generated ones low logits. Each batch is
-        # normalized by its own statistics; these passes alone move the moving ones, half real and half generated.
+        # Train the discriminator to give high logits to real pictures and low ones to generated pictures. Each batch is
+        # normalized with its own statistics. Only these passes, half real and half generated, update the moving ones.
         for turn in range(config.d_steps):
             latents = tf.cast(self._latents(tf.shape(real)[0], turn), dtype)
             with tf.GradientTape() as g_tape:
@@ -136,8 +136,8 @@ class DCGAN(training.Case):
                     d_loss += _PENALTY * self._gradient_penalty(real, fake, turn)
             d_norm = self.d_optimizer.minimize(d_loss, d_tape)
 
-        # The generator learns to make pictures to which the discriminator gives high logits. Its first update goes on
-        # from the pictures above, on the tape that recorded them, since the generator has not changed since then.
+        # Train the generator to create pictures to which the discriminator gives high logits. Its first update reuses
+        # the pictures above and the tape that recorded them, since the generator has not changed since then.
         for turn in range(config.g_steps):
             if turn > 0:
                 with tf.GradientTape() as g_tape:
@@ -160,7 +160,7 @@ class DCGAN(training.Case):
         }
 
     def _judge(self, pictures: tf.Tensor, update_statistics: bool = False) -> tf.Tensor:
-        """The discriminator's logits, float32 [N], by this batch's statistics."""
+        """The discriminator's logits, float32 [N], with this batch's statistics."""
         logits = self.discriminator(pictures, is_training=True, update_statistics=update_statistics)
         return tf.cast(logits[:, 0], tf.float32)
 
@@ -176,7 +176,7 @@ class DCGAN(training.Case):
     def _seed(self, stream: str) -> tf.Tensor:
         return nn.random.at_step(nn.random.fold(self.config.seed, stream), self.step)
 
-    # What is measured, shown and served; by the moving statistics
+    # Evaluation, pictures and serving, with the moving statistics
 
     def _sample(self, latents: tf.Tensor) -> tf.Tensor:
         generate = self.average.network if self.average else self.generator

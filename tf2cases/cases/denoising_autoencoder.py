@@ -1,4 +1,4 @@
-"""Denoising: an autoencoder that is shown noisy pictures and learns to give back the clean ones."""
+"""Denoising: an autoencoder that learns to reconstruct clean pictures from noisy ones."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ _TRAIN_NOISE = "train noise"
 
 
 def original(channels: int) -> nn.Sequential:
-    """The original network, down to a quarter of the side and up again; 28,353 parameters for grey pictures."""
+    """The original network: down to a quarter of the side and back up; 28,353 parameters for grey pictures."""
     layers = [
         nn.Conv2D(32, kernel_size=3, activation=tf.nn.relu, name="encode_1"),
         nn.MaxPool2D(2, name="pool_1"),
@@ -121,17 +121,17 @@ class DenoisingAutoencoder(training.Case):
         return {name: mean.result() for name, mean in means.items()}
 
     def _metrics(self, clean: tf.Tensor, noisy: tf.Tensor) -> dict[str, tf.Tensor]:
-        """{name: float32 [N]} of uint8 pictures: of the denoised ones, and under noisy_NAME of the noisy ones."""
+        """{name: float32 [N]} for uint8 pictures: NAME for the denoised ones, noisy_NAME for the noisy ones."""
         clean, noisy = _to_unit(clean), _to_unit(noisy)
         logits = self._logits(noisy)
-        # The cross-entropy of a pixel that is exactly black or white would be infinite: keep it off by 1e-7, as Keras.
+        # Clipped as in Keras, since the cross-entropy of an exactly black or white pixel would be infinite.
         p = tf.clip_by_value(noisy, 1e-7, 1 - 1e-7)
         noisy_entropy = -tf.reduce_mean(clean * tf.math.log(p) + (1 - clean) * tf.math.log(1 - p), axis=[1, 2, 3])
         entropy = nn.losses.sigmoid_cross_entropy(clean, logits)
         of_noisy = _similarities(clean, noisy, noisy_entropy)
         return _similarities(clean, tf.sigmoid(logits), entropy) | {f"noisy_{n}": v for n, v in of_noisy.items()}
 
-    # What is shown
+    # Reports and pictures
 
     def conclude(self, source: Source, values: dict[str, float]) -> str:
         v = values
@@ -173,7 +173,7 @@ class DenoisingAutoencoder(training.Case):
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def denoise_bytes(image_bytes):
-            """Noisy picture files, resized and made grey or coloured as the network needs, to clean PNG files."""
+            """Noisy picture files, resized and converted to grey or colour as needed, to clean PNG files."""
             return {"image_bytes": graph.encode_batch(tf.sigmoid(self.network(self._opened(image_bytes))))}
 
         return {"serving_default": serving_default, "denoise_bytes": denoise_bytes}
@@ -204,7 +204,7 @@ def add_noise(images: tf.Tensor, seed: tf.Tensor, deviation: float) -> tf.Tensor
     Args:
       images: uint8 [N, H, W, C].
       seed: int64 [2].
-      deviation: float; pixels lie in [0, 1].
+      deviation: standard deviation of the noise, for pixels in [0, 1].
 
     Returns:
       float32 [N, H, W, C] in [0, 1].
@@ -214,7 +214,7 @@ def add_noise(images: tf.Tensor, seed: tf.Tensor, deviation: float) -> tf.Tensor
 
 
 def _with_noisy(arrays, seed: int, deviation: float) -> dict[str, np.ndarray]:
-    """{"images", "noisy"}, both uint8 [N, H, W, C]; the noise is drawn here, once, and rounded to bytes."""
+    """{"images", "noisy"}, both uint8 [N, H, W, C]; the noise is drawn once, here, and the sum is rounded to bytes."""
     images = arrays["images"]
     noisy = np.empty(images.shape, np.uint8)
     for first in range(0, len(images), 1000):
@@ -224,7 +224,7 @@ def _with_noisy(arrays, seed: int, deviation: float) -> dict[str, np.ndarray]:
 
 
 def _similarities(clean: tf.Tensor, restored: tf.Tensor, cross_entropy: tf.Tensor) -> dict[str, tf.Tensor]:
-    """{name: float32 [N]} of pictures compared with the clean ones, float32 [N, H, W, C] in [0, 1]."""
+    """Similarities of restored and clean pictures, float32 [N, H, W, C] in [0, 1]: {name: float32 [N]}."""
     squares = nn.losses.mean_squared_error(clean, restored)
     return {
         "bce": cross_entropy,
@@ -235,10 +235,10 @@ def _similarities(clean: tf.Tensor, restored: tf.Tensor, cross_entropy: tf.Tenso
 
 
 def _to_unit(images: tf.Tensor) -> tf.Tensor:
-    """uint8 pictures in [0, 1], float32; float32 pictures as they are."""
+    """Scales uint8 pictures to float32 in [0, 1]; leaves float32 pictures unchanged."""
     return tf.cast(images, tf.float32) / 255 if images.dtype == tf.uint8 else images
 
 
 def _psnr(clean: np.ndarray, restored: np.ndarray) -> float:
-    """Of two uint8 pictures, in dB."""
+    """The PSNR of two uint8 pictures, in dB."""
     return float(tf.image.psnr(clean, restored, max_val=255))

@@ -1,9 +1,10 @@
-"""House prices by linear regression, with gradient descent written out by hand.
+"""Linear regression of house prices, with gradient descent written by hand.
 
     price ~ w1 * size + w2 * bedrooms + b
 
-on 47 houses. Features and price are normalized to mean 0 and standard deviation 1, a column of ones carries the bias,
-and each step goes down the gradient of loss(w) = |X w - y|^2 / (2 n), which is X'(X w - y) / n. No tape, no optimizer.
+on 47 houses. Features and price are normalized to mean 0 and standard deviation 1, a column of ones carries the
+bias, and each step follows the negative gradient of loss(w) = |X w - y|^2 / (2 n), which is X'(X w - y) / n. There is
+no gradient tape and no optimizer.
 """
 
 import re
@@ -54,9 +55,9 @@ class LinearRegression(training.Case):
             return {"loss": self._loss(x, y)}
 
     def _normalized(self, features, targets) -> tuple[tf.Tensor, tf.Tensor]:
-        """(x [n, 1 + features], y [n, 1]), float32, the first column of x all ones."""
+        """Returns (x [n, 1 + features], y [n, 1]), float32; the first column of x is all ones."""
         rows = tf.cast(tf.concat([features, targets[:, tf.newaxis]], axis=1), tf.float64)
-        rows = tf.cast((rows - self.mean) / self.std, tf.float32)  # in float64, so that means vanish to 1e-16
+        rows = tf.cast((rows - self.mean) / self.std, tf.float32)  # in float64, so that means are 0 to within 1e-16
         return tf.concat([tf.ones_like(rows[:, :1]), rows[:, :-1]], axis=1), rows[:, -1:]
 
     def _loss(self, x, y) -> tf.Tensor:
@@ -75,7 +76,7 @@ class LinearRegression(training.Case):
         batches = [self._normalized(batch["features"], batch["targets"]) for batch in dataset]
         return tuple(tf.concat(column, axis=0) for column in zip(*batches, strict=True))
 
-    # What is shown
+    # Reports and pictures
 
     def describe(self, source: Source) -> str:
         """The first five normalized rows, as a table."""
@@ -92,8 +93,8 @@ class LinearRegression(training.Case):
         if split != "eval":
             return ""
         epochs, steps = self.config.epochs, self.config.steps
-        epoch = step * epochs / steps if epochs else step  # with all rows a step, the step itself
-        return "Epoch %d \t Loss=%.4g \t Model: %s" % (epoch, values["loss"], _equation(values))
+        count = f"Epoch {step * epochs / steps:.0f}" if epochs else f"Step {step}"
+        return "%s \t Loss=%.4g \t Model: %s" % (count, values["loss"], _equation(values))
 
     def conclude(self, source: Source, values: dict[str, float]) -> str:
         x, y = (tensor.numpy() for tensor in self._normalized(source.train["features"], source.train["targets"]))
@@ -110,7 +111,7 @@ class LinearRegression(training.Case):
         names, target = self.info["feature_names"], self.info["target_name"]
         slope, intercept = np.polyfit(features[:, 0], price, 1)
         drawn = {
-            # A column may be called "price/m2"; the picture's name becomes a file's.
+            # The picture's name becomes a file name, and a column may be called "price/m2".
             re.sub(r"\W+", "_", f"{target}_against_{names[0]}")[:80]: viz.scatter_with_line(
                 features[:, 0], price, slope, intercept, names[0], target, f"{target} against {names[0]}"
             )
@@ -129,7 +130,7 @@ class LinearRegression(training.Case):
 
         @tf.function(input_signature=[tf.TensorSpec([None, len(self.mean) - 1], tf.float32, "features")])
         def serving_default(features):
-            """Features in their own units (square feet, bedrooms) -> the target in its own, whatever it is called."""
+            """Features in their own units (square feet, bedrooms) -> the target in its unit, always named `price`."""
             x = (features - mean[:-1]) / std[:-1]
             y = x @ self.weights[1:] + self.weights[0]
             return {"price": y[:, 0] * std[-1] + mean[-1]}

@@ -1,4 +1,4 @@
-"""Digits: a classifier of 28x28 grey pictures, as a multi-layer perceptron or a convolutional network."""
+"""Digits: a classifier of 28x28 grey pictures; a multi-layer perceptron or a convolutional network."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ from tf2cases.data.digit_pictures import to_digit
 from tf2cases.data.pictures import encoded, graph
 from tf2cases.data.source import Source
 
-_BATCH = 500  # pictures classified at once for `MNIST.pictures`
+_BATCH = 500  # batch size for `MNIST.pictures`
 
 
 def mlp(classes: int) -> nn.Sequential:
-    """Pictures [N, 28, 28, 1] -> logits [N, classes], by two hidden layers."""
+    """Pictures [N, 28, 28, 1] -> logits [N, classes], with two hidden layers."""
     layers = [
         nn.Flatten(),
         nn.Dense(512, activation=tf.nn.relu, name="dense_1"),
@@ -44,10 +44,10 @@ def cnn(classes: int, dropout: bool = True) -> nn.Sequential:
 
 
 class MNIST(training.Case):
-    """The classifier.
+    """The digit classifier.
 
     Attributes:
-      network: pictures in [0, 1] -> logits; the network that is trained.
+      network: pictures in [0, 1] -> logits; the network being trained.
       average: an `nn.ExponentialMovingAverage` of it with `--ema`, else None.
     """
 
@@ -102,7 +102,7 @@ class MNIST(training.Case):
         return nn.random.at_step(nn.random.fold(self.config.seed, stream), self.step)
 
     def _scaled(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 pictures in [0, 1], in the dtype that the network computes in."""
+        """Scales uint8 pictures to [0, 1], in the dtype that the network computes in."""
         with tf.name_scope("input"):
             return tf.cast(images, nn.precision.compute_dtype(self.config.precision)) / 255
 
@@ -125,7 +125,7 @@ class MNIST(training.Case):
             confusion.update(batch["labels"], tf.argmax(logits, axis=1))
         return {"loss": loss.result(), "accuracy": confusion.accuracy()}
 
-    # What is shown
+    # Reports and pictures
 
     def conclude(self, source: Source, values: dict[str, float]) -> str:
         total = len(source.test["labels"])
@@ -188,7 +188,7 @@ class MNIST(training.Case):
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         images = np.zeros([3, *self.info["image_shape"]], np.uint8)
-        images[1, 6:22, 12:16], images[2, 8:12, 6:22] = 255, 200  # an upright and a lying stroke
+        images[1, 6:22, 12:16], images[2, 8:12, 6:22] = 255, 200  # a vertical and a horizontal stroke
         files = encoded.png_files(images)
         return {
             "serving_default": {"images": images.astype(np.float32) / 255},
@@ -198,10 +198,10 @@ class MNIST(training.Case):
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Shifts by up to 2 pixels, rotates by up to 12 degrees, scales by up to 12 %, shears by up to 0.15.
+    """Randomly shifts by up to 2 pixels, rotates by up to 12 degrees, scales by up to 12 %, shears by up to 0.15.
 
     Args:
-      images: uint8 [N, H, W, C]; what comes in from outside is black.
+      images: uint8 [N, H, W, C]; pixels from outside are black.
       seed: int64 [2].
 
     Returns:
@@ -211,7 +211,7 @@ def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     draw = nn.random.uniform([6, n], seed, -1.0, 1.0)
     angle, shear = draw[0] * math.radians(12), draw[1] * 0.15
     scale_x, scale_y = 1 + 0.12 * draw[2], 1 + 0.12 * draw[3]
-    # The map from output to input pixels: rotation @ shear @ scale, then the shift; the centre stays.
+    # The map from output to input pixels: rotation @ shear @ scale about the centre, then the shift.
     cos, sin = tf.cos(angle), tf.sin(angle)
     a, b = cos * scale_x, (cos * shear - sin) * scale_y
     c, d = sin * scale_x, (sin * shear + cos) * scale_y

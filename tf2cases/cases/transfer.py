@@ -1,4 +1,4 @@
-"""Transfer learning: features of Inception-v3 with published weights, and a new last layer for classes of one's own.
+"""Transfer learning: Inception-v3 with published weights and a new last layer for other classes.
 
 Donahue et al. 2013, "DeCAF", arXiv 1310.1531, with the settings of TensorFlow's retrain.py.
 """
@@ -18,7 +18,7 @@ from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
 
-_IMAGES_AT_ONCE = 32  # through the network, outside of training
+_IMAGES_AT_ONCE = 32  # batch size of pictures, outside of training
 _FEATURES_AT_ONCE = 2048
 _SHOWN = 20  # misclassified pictures
 
@@ -27,8 +27,8 @@ _SHOWN = 20  # misclassified pictures
 class LabelledPictures(Source):
     """Features or pictures of a folder, in the splits "train", "validation" and "test".
 
-    Each split has "labels" int32 [N], and "features" float32 [N, 2048], or "images" uint8 [N, 299, 299, 3] where
-    training goes through the network.
+    Each split has "labels" int32 [N], and "features" float32 [N, 2048] or, if its pictures go through the network,
+    "images" uint8 [N, 299, 299, 3].
 
     Attributes:
       test_paths: the files of the split "test".
@@ -40,23 +40,23 @@ class LabelledPictures(Source):
 class Transfer(training.Case):
     """The retrained classifier.
 
-    The frozen part of the network is not in the checkpoints: it comes from its weights again.
+    Checkpoints do not include the frozen part of the network; it is loaded from `--weights` again.
 
     Attributes:
       logits: the last layer, [N, 2048] -> [N, classes].
-      blocks: the last blocks of the network with `--fine_tune`, else []; their statistics are frozen.
+      blocks: the network's last blocks that `--fine_tune` trains, or []; their batch-norm statistics are frozen.
     """
 
     Config = Config
     metric_names = ("loss", "accuracy")
-    export_tolerance = 1e-4  # sums of thousands of terms are taken in another order for each batch size
+    export_tolerance = 1e-4  # the order of summing thousands of terms depends on the batch size
 
     def __init__(self, config: Any, info: Mapping[str, Any]):
         super().__init__(config, info)
         base = extractor.load(config.weights, config.weights_dir)
         if base.identity != info["weights"]:
             raise UsageError(
-                f"--weights={config.weights} are not those any more that the run was started with; put them back."
+                f"--weights={config.weights} have changed since the run was started; restore the original ones."
             )
         self._base = nn.variables.untracked(base)
         frozen = base.model.network.blocks[: BLOCKS - config.fine_tune]
@@ -87,9 +87,9 @@ class Transfer(training.Case):
     @classmethod
     def load(cls, config: Any) -> Source:
         if not config.data_dir:
-            raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures a class.")
+            raise UsageError("--data_dir is missing: it must be a folder with a sub-folder of pictures per class.")
         folder = classes.read(config.data_dir)
-        folder.splits()  # mistakes are told before the features are computed
+        folder.splits()  # reports mistakes before the features are computed
         base = extractor.load(config.weights, config.weights_dir)
         bad, rows = {}, {}
 
@@ -98,7 +98,7 @@ class Transfer(training.Case):
             if len(bad) > config.max_bad_images:
                 raise UsageError(
                     f"{str(error).rstrip('.')}; at most --max_bad_images={config.max_bad_images} such files are "
-                    f"skipped of --data_dir={config.data_dir}."
+                    f"skipped in --data_dir={config.data_dir}."
                 ) from error
 
         if not config.fine_tune:
@@ -106,12 +106,12 @@ class Transfer(training.Case):
         if config.fine_tune or config.distort:
             rows["images"] = base.images(folder.paths, config.cache_dir, refuse)
         if bad:
-            print(f"Skipped {len(bad)} of {len(folder.paths)} files, the first: {next(iter(bad.values()))}")
+            print(f"Skipped {len(bad)} of {len(folder.paths)} files; the first error: {next(iter(bad.values()))}")
         folder = folder.without(bad)
         chosen = {name: np.flatnonzero(folder.splits() == i) for i, name in enumerate(classes.SPLITS)}
         splits = {}
         for split, indices in chosen.items():
-            # Distorted pictures go through the network in training, and their features serve for evaluation.
+            # Distorted pictures go through the network in training; features are used for evaluation.
             kind = "images" if config.fine_tune or (config.distort and split == "train") else "features"
             splits[split] = {kind: rows[kind].take(indices), "labels": folder.labels[indices]}
         return LabelledPictures(
@@ -158,7 +158,7 @@ class Transfer(training.Case):
     # Evaluation
 
     def _all_logits(self, split) -> np.ndarray:
-        """float32 [N, classes] of a split's features or pictures."""
+        """The logits of a split's features or pictures, float32 [N, classes]."""
         kind, at_once = ("features", _FEATURES_AT_ONCE) if "features" in split else ("images", _IMAGES_AT_ONCE)
         rows = split[kind]
         return np.concatenate([self._infer[kind](rows[i : i + at_once]) for i in range(0, len(rows), at_once)])
@@ -171,14 +171,14 @@ class Transfer(training.Case):
             confusion.update(batch["labels"], tf.argmax(logits, axis=1))
         return {"loss": loss.result(), "accuracy": confusion.accuracy()}
 
-    # What is shown
+    # Reports and pictures
 
     def describe(self, source: Source) -> str:
         sizes = {name: len(split["labels"]) for name, split in source.splits.items()}
         variables = sum(v.shape.num_elements() for v in self.trainable_variables)
         return (
             f"{len(self.info['class_names'])} classes; {sizes['train']:,} pictures for training, "
-            f"{sizes['validation']:,} for validation, {sizes['test']:,} for testing.\nTrained are the last layer"
+            f"{sizes['validation']:,} for validation, {sizes['test']:,} for testing.\nTraining the last layer"
             + (f" and the network's last {len(self.blocks)} blocks" if self.blocks else "")
             + f": {variables:,} parameters."
         )
@@ -191,7 +191,7 @@ class Transfer(training.Case):
             f"Accuracy: training {right:.2%} of {len(labels['train']):,}, validation "
             f"{values['validation_accuracy']:.2%} of {len(labels['validation']):,}, test "
             f"{values['test_accuracy']:.2%} of {len(labels['test']):,}; by chance {1 / len(counts):.2%}, by always "
-            f"saying {self.info['class_names'][counts.argmax()]!r} {counts.max() / counts.sum():.2%}."
+            f"predicting {self.info['class_names'][counts.argmax()]!r} {counts.max() / counts.sum():.2%}."
         )
 
     def pictures(self, source: Source) -> dict[str, np.ndarray]:
@@ -203,7 +203,7 @@ class Transfer(training.Case):
         drawn = {"confusion": viz.confusion_matrix(confusion.counts.numpy(), names, "Test pictures")}
         wrong = np.flatnonzero(guess != truth)[:_SHOWN]
         if len(wrong):
-            # From the files, since the source may hold features alone; half the size is enough.
+            # Read from the files, since the source may hold only features; half the size is enough.
             images = np.stack([self._base().model.read(source.test_paths[i])[::2, ::2] for i in wrong])
             texts = [f"{names[truth[i]]}\ntaken for {names[guess[i]]}" for i in wrong]
             drawn["wrong_test_pictures"] = viz.labelled(images, texts, columns=min(5, len(wrong)))
@@ -228,7 +228,7 @@ class Transfer(training.Case):
 
 
 def _copy(base: extractor.Extractor, classes: int) -> inception_v3.Network:
-    """A `Network` that is not folded, with the values of an `Extractor`'s, and a last layer of zeros."""
+    """Returns an unfolded `Network` with the values of an `Extractor` and a last layer of zeros."""
     network = inception_v3.Network(classes, base.preprocessing.last_pool, kernel_init=nn.initializers.zeros)
     network.create((None, *inception_v3.IMAGE_SHAPE), 0)
     values = network.values()
@@ -238,10 +238,10 @@ def _copy(base: extractor.Extractor, classes: int) -> inception_v3.Network:
 
 
 def distort(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Flips every other picture on average, crops and scales by up to 10 % each, brightens or darkens by up to 10 %.
+    """Flips with probability 0.5, crops and scales by up to 10 % each, and changes the brightness by up to 10 %.
 
-    As retrain.py does with 10 for each of its flags: a part of the height and the width, 1 / (1.1 * s) with s in
-    [1, 1.1], from anywhere in the picture, becomes the whole; bilinear.
+    As in retrain.py with 10 for each of its flags: a crop at a random position, of 1 / (1.1 * s) of the height and the
+    width with s in [1, 1.1], is resized to the full size (bilinear).
 
     Args:
       images: uint8 [N, H, W, C].

@@ -1,4 +1,4 @@
-"""Variational autoencoder: pictures from a few latent variables. Kingma and Welling 2013, arXiv 1312.6114."""
+"""Variational autoencoder: generates pictures from a few latent variables. Kingma and Welling 2013, arXiv 1312.6114."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +13,11 @@ from tf2cases.data import sources
 from tf2cases.data.pictures.graph import encode_batch
 from tf2cases.data.source import Source
 
-_BLOCK = 500  # test examples that share one draw of noise
+_BLOCK = 500  # test examples whose noise is drawn together
 
 
 class Network(tf.Module):
-    """The encoder, 784-256 and from there the latent's mean and log variance, and the decoder back."""
+    """An encoder, 784-256 with outputs for the latent's mean and log variance, and a mirrored decoder."""
 
     def __init__(self, image_shape: tuple, latent_dim: int, input_dropout: float, seed: int, name: str = "network"):
         super().__init__(name)
@@ -51,16 +51,16 @@ class Network(tf.Module):
 def sample(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """Reparameterization: mean + exp(log_variance / 2) * noise, with noise from N(0, 1); section 2.4.
 
-    The standard deviation is at most e^20, so that an extreme log variance still gives a z to compute with.
+    The standard deviation is at most e^20, so that an extreme log variance still gives a finite z.
     """
     return mean + tf.exp(tf.minimum(log_variance / 2, 20.0)) * noise
 
 
 def grid(values: np.ndarray, latent_dim: int) -> np.ndarray:
-    """The latents of a manifold's pictures: from left to right the first one rises, from bottom to top the second.
+    """Latents for a grid of pictures: the first latent rises from left to right, the second from bottom to top.
 
     Args:
-      values: [n], ascending, the values that both take; all others are 0. A single latent gives a single row.
+      values: [n], ascending, the values of both; other latents are 0. With a single latent there is a single row.
 
     Returns:
       float32 [n * n, latent_dim], row by row from the top; or [n, 1].
@@ -136,7 +136,7 @@ class VAE(training.Case):
             return tf.cast(nn.random.of_global_batch(nn.random.uniform, shape, seed) < images, tf.float32)
 
     def _thresholded(self, images: tf.Tensor) -> tf.Tensor:
-        """Pictures in [0, 1] as they are, or with --binarize=static 1 from 0.5 on, else 0."""
+        """With --binarize=static, sets pixels to 1 if they are at least 0.5, else to 0; otherwise keeps them."""
         return tf.cast(images >= 0.5, tf.float32) if self.config.binarize == "static" else images
 
     def _posterior(self, images: tf.Tensor, is_training: bool, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -152,7 +152,7 @@ class VAE(training.Case):
 
     def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
         means: dict[str, nn.metrics.Mean] = {}
-        # In blocks, each with its own seed, so that an example's noise does not depend on how the batches are cut.
+        # In blocks, each with its own seed, so that an example's noise does not depend on the batch size.
         for block, batch in dataset.rebatch(_BLOCK).enumerate():
             for name, values in self._measure(batch["images"], block).items():
                 means.setdefault(name, nn.metrics.Mean()).update(values)
@@ -183,7 +183,7 @@ class VAE(training.Case):
             values["negative_iwae"] = math.log(draws) - tf.reduce_logsumexp(weights, axis=0)
         return values
 
-    # What is shown
+    # Reports and pictures
 
     def describe(self, source: Source) -> str:
         network = self.network
@@ -191,7 +191,7 @@ class VAE(training.Case):
 
     def conclude(self, source: Source, values: dict[str, float]) -> str:
         text = (
-            f"Test negative ELBO {values['negative_elbo']:.2f} nats an example: "
+            f"Test negative ELBO {values['negative_elbo']:.2f} nats per example: "
             f"reconstruction {values['reconstruction']:.2f} + KL {values['kl']:.2f}."
         )
         if "negative_iwae" in values:
@@ -277,5 +277,5 @@ class VAE(training.Case):
 
 
 def _to_unit(images: tf.Tensor) -> tf.Tensor:
-    """uint8 pictures in [0, 1], float32."""
+    """Scales uint8 pictures to float32 in [0, 1]."""
     return tf.cast(images, tf.float32) / 255

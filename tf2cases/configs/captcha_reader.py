@@ -6,23 +6,23 @@ from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, field, free_field, schedule_field
 
-# What `--model=original` changes, where no flag says otherwise: the original settings.
+# Defaults that `--model=original` changes to the original settings; flags override them.
 _ORIGINAL = dict(epochs=10, learning_rate=0.001, schedule="constant")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(OptimizerConfig):
-    """This project's settings; `--model=original` has the original ones: batches of 100, Adam 0.001, 10 epochs."""
+    """This project's settings; `--model=original` selects the original ones: batches of 100, Adam 0.001, 10 epochs."""
 
     case = "captcha_reader"
 
     dataset: str = field("captcha", "Data set to train on.", choices=("captcha",))
     data_dir: str = field(
         "",
-        "Folder or .tar of pictures named LABEL.png or LABEL-NUMBER.png to train on, a tenth of which is held out for "
-        "testing; default: captchas are generated.",
+        "Folder or .tar of training pictures named LABEL.png or LABEL-NUMBER.png; a tenth is held out for testing. "
+        "Default: generate captchas.",
     )
-    test_dir: str | None = free_field(None, "Folder or .tar of pictures to evaluate on instead.")
+    test_dir: str | None = free_field(None, "Folder or .tar of other pictures to evaluate on.")
     test_part: str = free_field(
         "all",
         "Which pictures of --test_dir to use: all, or the tenth that --data_dir would hold out.",
@@ -32,17 +32,17 @@ class Config(OptimizerConfig):
         None, "Captchas to generate for training; default: 50000, or none with --data_dir.", minimum=0
     )
     test_count: int = field(2000, "Captchas to generate for testing.", minimum=1)
-    cache_dir: str = free_field("data", "Folder where generated captchas are kept for the next run.")
+    cache_dir: str = free_field("data", "Cache folder for generated captchas.")
     workers: int | None = free_field(None, "Processes that generate captchas; default: one per processor.", minimum=1)
     charset: str | None = field(
         None,
-        "digits, lower, upper, alnum, or the characters themselves; default: digits, or those of the labels in "
-        "--data_dir.",
+        "Characters: digits, lower, upper, alnum, or the characters themselves; default: digits, or the characters of "
+        "the labels in --data_dir.",
     )
     length: int | None = field(None, "Characters per captcha; default: 4, or as in --data_dir.", minimum=1)
     width: int | None = field(None, "Width in pixels; default: 160, or as in --data_dir.", minimum=1)
     height: int | None = field(None, "Height in pixels; default: 60, or as in --data_dir.", minimum=1)
-    max_bad_images: int = field(0, "Unreadable pictures of a folder to skip at most.", minimum=0)
+    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0)
     model: str = field(
         "reader",
         "Network. original also changes the defaults to 10 epochs at a constant learning rate of 0.001.",

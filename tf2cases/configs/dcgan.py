@@ -23,18 +23,18 @@ class Config(OptimizerConfig):
         "else 64.",
         minimum=12,
     )
-    crop: str = field("none", "Side in pixels of the centred square cut out before resizing; none: the largest.")
-    cache_dir: str = free_field("data", "Folder where the resized pictures are kept.")
-    max_bad_images: int = field(0, "Unreadable pictures to skip at most.", minimum=0)
+    crop: str = field("none", "Side in pixels of the centred square to crop before resizing; none: the largest.")
+    cache_dir: str = free_field("data", "Cache folder for resized pictures.")
+    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0)
     steps: int | None = free_field(60000, "Length of the run in steps (instead of --epochs).", minimum=1)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
     learning_rate: float = field(0.0002, "Largest learning rate.", above=0)
     latent_dim: int = field(100, "Number of latent variables.", minimum=1)
-    d_steps: int = field(1, "Discriminator updates per iteration, each with latents of its own.", minimum=1)
+    d_steps: int = field(1, "Discriminator updates per iteration, each with its own latents.", minimum=1)
     g_steps: int = field(2, "Generator updates per iteration.", minimum=1)
     loss: str = field(
         "standard",
-        "Adversarial loss; wasserstein_gp has no batch norm in the discriminator.",
+        "Adversarial loss. wasserstein_gp: no batch norm in the discriminator.",
         choices=("standard", "hinge", "least_squares", "wasserstein_gp"),
     )
     spectral_norm: bool = field(False, "Spectral normalization in the discriminator instead of batch norm.")
@@ -61,14 +61,14 @@ class Config(OptimizerConfig):
 
     @property
     def normalization(self) -> str:
-        """The discriminator's: "batch", "spectral" or "none"."""
+        """The discriminator's normalization: "batch", "spectral" or "none"."""
         if self.spectral_norm:
             return "spectral"
         return "none" if self.loss == "wasserstein_gp" else "batch"
 
     @property
     def picture_options(self) -> dict[str, Any]:
-        """How to prepare pictures. Digits stay as they are, and toy faces are drawn at the size asked for."""
+        """Options for loading the pictures. Digits are used as they are; toy faces are drawn at the requested size."""
         if self.dataset in DIGITS:
             return {}
         options = dict(size=self.size or 64, cache_dir=self.cache_dir)
@@ -81,8 +81,7 @@ class Config(OptimizerConfig):
         config: Any = super().with_examples(examples)
         if config.batch_size > examples:
             raise UsageError(
-                f"--batch_size is {config.batch_size}, but must be at most {examples}, the number of pictures to train "
-                "on."
+                f"--batch_size is {config.batch_size}, but must be at most {examples}, the number of training pictures."
             )
         every = self.sample_every or (1000 if self.dataset in DIGITS else 500)
         return dataclasses.replace(

@@ -13,7 +13,7 @@ _ORIGINAL = dict(
 
 @dataclasses.dataclass(frozen=True)
 class Config(OptimizerConfig):
-    """This project's settings; `--recipe=original` has the original ones: Adadelta 1.0, fixed noise, 100 epochs."""
+    """This project's settings; `--recipe=original` selects the original ones: Adadelta 1.0, fixed noise, 100 epochs."""
 
     case = "denoising_autoencoder"
     recipes = {"original": _ORIGINAL}
@@ -22,13 +22,13 @@ class Config(OptimizerConfig):
     size: int = field(
         28, "Side of the pictures in pixels; pictures of a folder are cropped and resized to it.", minimum=12
     )
-    cache_dir: str = free_field("data", "Folder where the resized pictures of a folder are kept.")
-    max_bad_images: int = field(0, "Unreadable pictures of a folder to skip at most.", minimum=0)
+    cache_dir: str = free_field("data", "Cache folder for the resized pictures of a folder.")
+    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0)
     epochs: float | None = free_field(20, "Length of the run in epochs.", above=0)
     model: str = field("skip", "Network.", choices=("skip", "original"))
     recipe: str = recipe_field(("default", "original"), "original: the original settings.")
     noise: float = field(0.5, "Standard deviation of the noise; pixels lie in [0, 1].", above=0)
-    fixed_noise: bool = field(False, "Draw the noise of each training picture once instead of anew in each epoch.")
+    fixed_noise: bool = field(False, "Draw the noise of each training picture once instead of in each epoch.")
     optimizer: str = field("adam", "Optimizer.", choices=("adam", "adadelta"))
     learning_rate: float = field(0.005, "Largest learning rate.", above=0)
     schedule: str = schedule_field("cosine")

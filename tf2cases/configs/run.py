@@ -1,7 +1,7 @@
-"""Configs: frozen dataclasses, one field for each thing that a run can be told.
+"""Configs: frozen dataclasses with one field per option of a run.
 
-A field is declared once, with `field(default, help, ...)`. Its command-line flag (see `flags`), its check, its line in
-`config.json` and the rule for resuming a run all come from that declaration.
+A field is declared once, with `field(default, help, ...)`. Its command-line flag (see `flags`), its validation, its
+line in `config.json` and whether it may change when a run is resumed all follow from that declaration.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from tf2cases.errors import UsageError
 
 C = typing.TypeVar("C", bound="RunConfig")
 
-# The names that `nn.precision` and `nn.schedules` know; TensorFlow is not imported here.
+# The names in `nn.precision` and `nn.schedules`, repeated because TensorFlow is not imported here.
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
 
@@ -33,26 +33,26 @@ def field(
     """Declares one field of a config.
 
     Args:
-      default: the default value; None stands for one that follows from the other fields.
+      default: the default value; None if it follows from the other fields.
       help: one sentence for `--help`, with the unit.
       choices: the values accepted, or None.
-      minimum: the least value accepted, or None.
+      minimum: the smallest value accepted, or None.
       above: the value must be greater than this, or None.
-      maximum: the greatest value accepted, or None.
-      numeric: whether another value would change the run's numbers. The others (cadences, places) may differ when a
-        run is resumed.
+      maximum: the largest value accepted, or None.
+      numeric: whether a different value would change the run's results. The other fields (intervals, paths) may change
+        when a run is resumed.
     """
     metadata = dict(help=help, choices=choices, minimum=minimum, above=above, maximum=maximum, numeric=numeric)
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def free_field(default: Any, help: str, **limits: Any) -> Any:
-    """Declares a field that is not numeric: a cadence or a place, which is free to differ when a run is resumed."""
+    """Declares a field that is not numeric: an interval or a path, which may change when a run is resumed."""
     return field(default, help, numeric=False, **limits)
 
 
 def recipe_field(names: tuple[str, ...], changes: str) -> Any:
-    """Declares the field `recipe`: the names, the usual one first, and what another one changes."""
+    """Declares the field `recipe`, with its names, the default first, and the changes that another one makes."""
     return free_field(names[0], f"Defaults of the other flags. {changes}", choices=names)
 
 
@@ -62,20 +62,20 @@ def schedule_field(default: str) -> Any:
 
 
 def ema_field(use: str) -> Any:
-    """Declares the field `ema`; `use` says what the average is of, and what for."""
+    """Declares the field `ema`; `use` describes what is averaged and what the average is used for."""
     return field(0.0, f"{use} with this decay; 0: none.", minimum=0, maximum=0.9999)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """What every case can be told. A case's own config inherits from it and replaces defaults.
+    """The options of every case. A case's config inherits from it and overrides defaults.
 
     Raises (on construction):
       UsageError: a value that its field's declaration does not accept.
     """
 
     dataset: str = field("", "Data set to train on.")
-    data_dir: str = free_field("data", "Folder where data sets are looked for, and downloaded to.")
+    data_dir: str = free_field("data", "Folder of the data sets; missing ones are downloaded to it.")
     workdir: str | None = free_field(None, "Folder of the run; a run found there is resumed. Default: runs/NAME.")
     export_dir: str = free_field("exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.")
     no_warmup: bool = free_field(False, "Leave TF Serving's warm-up requests out of the export.")
@@ -86,7 +86,7 @@ class RunConfig:
     precision: str = field("float32", "Dtype the networks compute in; weights are float32.", choices=PRECISIONS)
     jit: str = field(
         "auto",
-        "Compile the step with XLA. auto: where measurements showed that to be faster.",
+        "Compile the step with XLA. auto: only where that was measured to be faster.",
         choices=("auto", "on", "off"),
     )
     strategy: str = free_field(
@@ -97,25 +97,29 @@ class RunConfig:
     log_every: int = free_field(100, "Steps between reports of the training metrics.", minimum=1)
     eval_every: int = free_field(0, "Steps between evaluations; 0: once per epoch.", minimum=0)
     checkpoint_every: int = free_field(0, "Steps between checkpoints; 0: once per epoch.", minimum=0)
-    keep_checkpoints: str = free_field("3", "How many of the newest checkpoints to keep, or all.")
+    keep_checkpoints: str = free_field("3", "Number of newest checkpoints to keep, or all.")
     pictures_every: int = free_field(0, "Steps between pictures; 0: at the end only.", minimum=0)
     deterministic: bool = free_field(False, "Use deterministic operations only: runs repeat bit by bit.")
-    overwrite: bool = free_field(False, "Start anew in a workdir that holds another run.")
+    overwrite: bool = free_field(False, "Start over in a workdir that holds another run.")
 
-    # Steps between samples (see `training.Case.samples`); a case that draws samples makes it a field.
+    # Steps between samples (see `training.Case.samples`); a case that draws samples declares it as a field.
     sample_every = 0
 
-    # The learning rate's; a case with an optimizer makes it a field.
+    # The learning-rate schedule; a case with an optimizer declares it as a field.
     schedule = "constant"
 
-    # The defaults that a `recipe` changes, where no flag says otherwise: {recipe: {field name: value}}.
+    # The defaults that a `recipe` changes; flags override them: {recipe: {field name: value}}.
     recipes: typing.ClassVar[dict[str, dict[str, Any]]] = {}
 
     # The key of the case's class in `cases.REGISTRY`; set by each case's config.
     case = ""
 
     def __post_init__(self) -> None:
+        if not self.case:
+            raise TypeError(f"{type(self).__qualname__} must set `case`, the name of its case.")
         for f in dataclasses.fields(self):
+            if "help" not in f.metadata:
+                raise TypeError(f"{type(self).__qualname__}.{f.name} must be declared with `field` or `free_field`.")
             _check(f, getattr(self, f.name))
         kept = str(self.keep_checkpoints)
         if kept != "all" and not (kept.isdecimal() and int(kept)):
@@ -123,25 +127,25 @@ class RunConfig:
 
     @property
     def checkpoints_kept(self) -> int | None:
-        """How many of the newest checkpoints are kept; None: all."""
+        """The number of newest checkpoints to keep; None: all."""
         return None if self.keep_checkpoints == "all" else int(self.keep_checkpoints)
 
     @property
     def name(self) -> str:
-        """The run's name, of its default workdir and its export: the case's, and the model's where it has several."""
+        """The name of the run, its default workdir and its export: the case's, plus the model's if it has several."""
         return self.case
 
     @classmethod
     def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Defaults that depend on what was given (a recipe, a model): {field name: value}."""
+        """Defaults that depend on given fields (a recipe, a model): {field name: value}."""
         return cls.recipes.get(given.get("recipe", ""), {})
 
     @classmethod
     def resolve(cls: type[C], given: Mapping[str, Any]) -> C:
-        """Makes the config from the fields that were given, {field name: value}.
+        """Creates the config from the fields that were given, {field name: value}.
 
         Raises:
-          UsageError: both steps and epochs, or a value that is not accepted.
+          UsageError: both steps and epochs were given, or a value is not accepted.
         """
         if given.get("steps") is not None and given.get("epochs") is not None:
             raise UsageError(
@@ -154,7 +158,7 @@ class RunConfig:
 
     @classmethod
     def from_record(cls: type[C], values: Mapping[str, Any]) -> C:
-        """The config whose fields `config.json` holds.
+        """Creates the config from the fields in `config.json`.
 
         Raises:
           UsageError: a field that this version does not have, or a value that is not accepted.
@@ -168,7 +172,7 @@ class RunConfig:
         return cls(**values)
 
     def with_examples(self: C, examples: int) -> C:
-        """The config with `steps` and `batch_size` worked out for that many training examples."""
+        """Returns the config with `steps` and `batch_size` computed for the number of training examples."""
         batch_size = self.batch_size or examples
         steps = self.steps
         if self.epochs is not None:
@@ -182,7 +186,7 @@ class OptimizerConfig(RunConfig):
 
     learning_rate: float = field(0.001, "Largest learning rate.", above=0)
     schedule: str = schedule_field("constant")
-    warmup_steps: int = field(0, "Steps over which the learning rate first rises.", minimum=0)
+    warmup_steps: int = field(0, "Initial steps, in which the learning rate rises linearly.", minimum=0)
     clip_norm: float | None = field(None, "Largest global norm of the gradients; default: no limit.", above=0)
 
     def with_examples(self, examples: int) -> Any:
@@ -225,8 +229,8 @@ def field_types(config_class: type) -> dict[str, type]:
 
 
 def differences(config: "RunConfig", other: "RunConfig") -> list[str]:
-    """Names of the fields in which two configs of one class would give different numbers."""
+    """Names of the fields whose values differ between two configs of one class and change the results."""
     names = [f.name for f in dataclasses.fields(config) if f.metadata["numeric"]]
-    if {config.schedule, other.schedule} != {"constant"}:  # else the number of steps changes no step
+    if {config.schedule, other.schedule} != {"constant"}:  # otherwise the total number of steps does not affect a step
         names.append("steps")
     return [n for n in names if getattr(config, n) != getattr(other, n)]

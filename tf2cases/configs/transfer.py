@@ -21,8 +21,8 @@ class Config(OptimizerConfig):
     )
     weights: str = field("2015", inception_v3.WEIGHTS_HELP)
     weights_dir: str = free_field(inception_v3.WEIGHTS_DIR, inception_v3.WEIGHTS_DIR_HELP)
-    cache_dir: str = free_field("data", "Folder where features are kept for the next run.")
-    max_bad_images: int = field(0, "Unreadable files to skip at most.", minimum=0)
+    cache_dir: str = free_field("data", "Cache folder for features.")
+    max_bad_images: int = field(0, "Maximum number of unreadable files to skip.", minimum=0)
     steps: int | None = free_field(4000, "Length of the run in steps (instead of --epochs).", minimum=1)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
     learning_rate: float = field(0.01, "Largest learning rate.", above=0)
@@ -33,11 +33,11 @@ class Config(OptimizerConfig):
     )
     fine_tune: int = field(
         0,
-        "Also train this many of the network's last blocks, of which 11 are mixed ones.",
+        "Also train this many of the network's last blocks; its last 11 blocks are the mixed ones.",
         minimum=0,
         maximum=inception_v3.BLOCKS,
     )
-    top_k: int = free_field(5, "How many classes the export answers with.", minimum=1)
+    top_k: int = free_field(5, "Number of top classes that the export returns.", minimum=1)
     eval_every: int = free_field(100, "Steps between evaluations; 0: once per epoch.", minimum=0)
     checkpoint_every: int = free_field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0)
 

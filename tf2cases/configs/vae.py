@@ -35,7 +35,7 @@ class Config(OptimizerConfig):
         0, "Also evaluate the importance-weighted bound with this many draws per example; 0: do not.", minimum=0
     )
     sample_every: int = free_field(
-        0, "Steps between pictures of the manifold, which become a GIF; 0: 50 pictures in all.", minimum=0
+        0, "Steps between pictures of the manifold, which are combined into a GIF; 0: 50 pictures in total.", minimum=0
     )
 
     @property

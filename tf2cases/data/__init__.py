@@ -1,1 +1,1 @@
-"""Data sets: one module for each, `sources` to load them by name, and `pipeline` to batch their examples."""
+"""Data sets: one module per data set, `sources` to load them by name, and `pipeline` to batch their examples."""

@@ -1,27 +1,27 @@
-"""Pictures of handwritten digits as MNIST shows them."""
+"""Conversion of pictures of handwritten digits to MNIST's format."""
 
 import tensorflow as tf
 
 from tf2cases.data.pictures.graph import composite_on_white, to_grey
 
 SIZE = 28  # MNIST's pictures
-_INK_SIZE = 20  # the box inside them into which its digits were fitted (LeCun et al. 1998, section III.A)
+_INK_SIZE = 20  # side of the box that MNIST's digits were scaled to fit (LeCun et al. 1998, section III.A)
 
 
 def to_digit(rgba: tf.Tensor) -> tf.Tensor:
-    """Makes a picture of one digit look as MNIST would show it: bright ink on black, 28x28.
+    """Converts a picture of one digit to MNIST's format: bright ink on black, 28x28 pixels.
 
-    The picture is composited on white and made grey. Dark ink on light paper is recognised by the border: if the
-    outermost ring of pixels is brighter than 0.5 on average, the picture is inverted. A picture of 28x28 pixels is
-    then left alone. In any other the ink is found (brighter than half way between the border's mean and the
-    brightest spot, in a copy reduced to at most 112 pixels, where noise averages out), stretched to the full range,
-    fitted into 20x20 pixels and placed with its centre of mass in the middle, as MNIST's authors did. A blank
-    picture is padded to a centred square and resized.
+    The picture is composited on white and converted to grey. Dark ink on light paper is detected from the border: if
+    the outermost ring of pixels is brighter than 0.5 on average, the picture is inverted. A picture of 28x28 pixels
+    is then returned as it is. In any other, the ink is what is brighter than halfway between the border's mean and
+    the brightest pixel, in a copy reduced to at most 112 pixels a side to average out noise. The ink is stretched to
+    the full range, scaled to fit 20x20 pixels, and placed with its centre of mass in the middle, as MNIST's authors
+    did. A blank picture is padded to a centred square and resized.
 
-    Measured with a small CNN (97.4 % on MNIST's first 500 test digits) on those digits drawn on larger pages, and in
-    brackets what padding and resizing the whole page gives: centred at a third to two thirds of the page 96.2 %
-    (51.2 %), anywhere on it 95.8 % (20.2 %), at 56 of 800 pixels 93.8 %, noisy JPEG photographs in uneven light 93.8
-    to 97.2 % (9.0 %).
+    Accuracy of a small CNN (97.4 % on MNIST's first 500 test digits) on those digits drawn on larger pages; in
+    brackets, its accuracy if the whole page is padded and resized instead: centred, a third to two thirds of the
+    page's size, 96.2 % (51.2 %); anywhere on the page, 95.8 % (20.2 %); 56 pixels on a page of 800, 93.8 %; noisy
+    JPEG photographs in uneven light, 93.8 to 97.2 % (9.0 %).
 
     Args:
       rgba: uint8 [height, width, 4].
@@ -29,7 +29,7 @@ def to_digit(rgba: tf.Tensor) -> tf.Tensor:
     Returns:
       float32 [28, 28, 1] in [0, 1].
     """
-    stride = tf.maximum(tf.reduce_max(tf.shape(rgba)[:2]) // 1024, 1)  # bounds the memory; ink is wider than this
+    stride = tf.maximum(tf.reduce_max(tf.shape(rgba)[:2]) // 1024, 1)  # limits memory use; ink is wider than the stride
     rgba = tf.ensure_shape(rgba[::stride, ::stride], [None, None, 4])
     grey = to_grey(composite_on_white(rgba))
     ring = _ring_mean(grey)
@@ -49,7 +49,7 @@ def _ring_mean(grey):
 
 
 def _fit_digit(grey, background):
-    """Bright ink on a dark page [height, width, 1] to [28, 28, 1]."""
+    """Converts bright ink on a dark page, [height, width, 1], to [28, 28, 1]."""
     small = _resize(grey, tf.minimum(112.0 / _longest(grey), 1.0))
     brightest = tf.reduce_max(small)
     contrast = brightest - background
@@ -97,6 +97,6 @@ def _centre(image, side):
 
 
 def _pad(image, before, side):
-    """Zeros around [height, width, 1], up to [side, side, 1]."""
+    """Pads [height, width, 1] with zeros to [side, side, 1]."""
     after = side - before - tf.shape(image)[:2]
     return tf.pad(image, tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0))

@@ -1,4 +1,4 @@
-"""Downloads of published files: with a progress bar and a checksum, and whole or absent."""
+"""Downloads of published files, with a progress bar and a checksum; a file is either complete or absent."""
 
 import base64
 import hashlib
@@ -21,20 +21,20 @@ def fetch(url: str, path: str, md5: str | None = None, help: str = "") -> None:
     """Downloads `url` to `path`.
 
     Args:
-      url: where from.
-      path: where to; its folder is made.
-      md5: the publisher's checksum, hexadecimal. If there is none, the one that the server sends along (Google's do, in
-        `x-goog-hash`) is used, and the length in any case.
-      help: what else to say if the network is out of reach: "--data_dir is ...".
+      url: the file's address.
+      path: the file to write; missing folders are created.
+      md5: the publisher's checksum, hexadecimal; None for the one that the server sends, if any (Google's servers do,
+        in `x-goog-hash`). The length is checked in any case.
+      help: text to add to the message if `url` cannot be reached: "--data_dir is ...".
 
     Raises:
-      UsageError: the network is out of reach; after 10 seconds at most.
+      UsageError: `url` cannot be reached; detected within 10 seconds.
       RunError: the download broke off, or its checksum is wrong; nothing is left at `path`.
     """
     reason = tfds.unreachable(url)
     if reason:
         raise UsageError(
-            f"{url} is out of reach ({reason}); download it elsewhere and put it at {path}. {help}".rstrip()
+            f"{url} cannot be reached ({reason}); download it elsewhere and put it at {path}. {help}".rstrip()
         )
     digest, size = hashlib.md5(), 0
     try:
@@ -46,11 +46,11 @@ def fetch(url: str, path: str, md5: str | None = None, help: str = "") -> None:
                     digest.update(chunk)
                     size += len(chunk)
             if length and size != length:
-                raise RunError(f"{url}: {size:,} bytes came, but must be {length:,}; try again.")
+                raise RunError(f"{url}: received {size:,} bytes, but must be {length:,}; try again.")
             wanted, found = md5 or _sent_md5(answer.headers), digest.hexdigest()
             if wanted and found != wanted:
                 raise RunError(
-                    f"{url}: the md5 checksum is {found}, but must be {wanted}; was it a page that was sent instead?"
+                    f"{url}: the md5 checksum is {found}, but must be {wanted}; was a web page sent instead?"
                 )
     except OSError as error:
         raise RunError(f"{url} could not be downloaded to {path}: {error}.") from error

@@ -19,13 +19,13 @@ from tf2cases.errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """How one of the sets is recognised.
+    """The names by which the files of one data set are found.
 
     Attributes:
-      whole: pictures of the publisher's archive.
-      archives: what the publisher calls it.
-      stems: patterns of archives and folders, without their endings, the likeliest first.
-      picture: regular expression of pictures' base names.
+      whole: number of pictures in the publisher's archive.
+      archives: the publisher's names of the archive, for messages.
+      stems: name patterns of archives and folders, without extensions, the likeliest first.
+      picture: regular expression for the pictures' base names.
     """
 
     whole: int
@@ -55,13 +55,13 @@ SETS = {
 def find(name: str, data_dir: str) -> dataset.Collection:
     """Finds the pictures of CelebA ("celeba") or Labeled Faces in the Wild ("lfw").
 
-    Looks for, in this order: DATA_DIR itself as an archive; in DATA_DIR/NAME, DATA_DIR and a folder Img in either, the
-    publisher's archive (also one of a subset, such as celeba_10000.tgz), or a folder called like it; DATA_DIR/NAME or
-    DATA_DIR as the folder of the pictures; a prepared TFDS set in DATA_DIR, then in TFDS' default directory; a download
-    with TFDS. A subset, or pictures of another size, will do.
+    Looks, in this order, for: DATA_DIR itself as an archive; the publisher's archive (or one of a subset, such as
+    celeba_10000.tgz) or a folder with a similar name, in DATA_DIR/NAME, DATA_DIR, or a folder Img in either; the
+    pictures themselves in DATA_DIR/NAME or DATA_DIR; a prepared TFDS set in DATA_DIR, then in TFDS' default directory.
+    If none is found, the set is downloaded with TFDS. A subset, or pictures of another size, are accepted.
 
     Raises:
-      UsageError: nothing was found and the network is out of reach.
+      UsageError: nothing was found and the network cannot be reached.
       RunError: the download failed.
     """
     data_dir = os.path.expanduser(data_dir)
@@ -94,7 +94,7 @@ def _archive_or_folder(folder: str, faces: Faces) -> str | None:
 
 
 def _holds(folder: str, faces: Faces) -> bool:
-    """Whether such pictures lie in a folder, or in sub-folders named after the set or after the pictures."""
+    """Whether a folder has such pictures, directly or in sub-folders named after the set or the pictures."""
 
     def any_in(path: str, prefix: str = "") -> bool:
         names = os.listdir(path) if os.path.isdir(path) else []
@@ -118,7 +118,7 @@ class TfdsPictures:
         self.path = path
 
     def fingerprint(self) -> list:
-        """What distinguishes these files from others, JSON-able: [[name, bytes, time of change in ns]]."""
+        """The identity of these files, JSON-serializable: [[name, bytes, modification time in ns]]."""
         with os.scandir(self.path) as entries:
             return sorted([e.name, e.stat().st_size, e.stat().st_mtime_ns] for e in entries if e.is_file())
 

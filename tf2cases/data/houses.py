@@ -29,12 +29,12 @@ def load(
 
     Returns:
       Source with "features" float32 [N, n] and "targets" float32 [N] in the file's own units. `test`
-      is `train`: with 47 rows nothing is held back, and the original evaluates on what it trained
-      on. `info` has feature_names, target_name, and mean and std (sample standard deviation, ddof 1,
+      is `train`: with 47 rows nothing is held out, and the original evaluates on its training data.
+      `info` has feature_names, target_name, and mean and std (sample standard deviation, ddof 1,
       computed in float64) of the features followed by the target.
 
     Raises:
-      UsageError: one sentence for each thing that can be wrong with the file or the columns.
+      UsageError: the file is not valid, or not with these columns.
     """
     path = csv or checkout_path("houses.csv")
     rows = _read(path)
@@ -117,7 +117,7 @@ def _split_header(path: str, rows: _Rows, header: str) -> tuple[list[str], _Rows
     first = rows[0][1]
     if len(first) < 2:
         raise UsageError(
-            f"--csv={path} has one column: expected a feature and a target at least, separated by a comma."
+            f"--csv={path} has one column: expected at least a feature and a target, separated by a comma."
         )
     if header == "no" or (header == "auto" and all(not f or _is_number(f) for f in first)):
         return [f"column_{i}" for i in range(len(first))], rows
@@ -125,7 +125,7 @@ def _split_header(path: str, rows: _Rows, header: str) -> tuple[list[str], _Rows
 
 
 def _is_number(text: str) -> bool:
-    """Whether a field is a number as people write it: no 1_000, no digits of other scripts."""
+    """Whether a field is a plain ASCII number: not 1_000, no digits of other scripts."""
     try:
         float(text)
     except ValueError:
@@ -134,7 +134,7 @@ def _is_number(text: str) -> bool:
 
 
 def _column(path: str, names: list[str], wanted: str, flag: str) -> int:
-    """The index of a column given by name or number; a name goes first."""
+    """The index of a column given by name or number; names take precedence."""
     wanted = wanted.strip()
     if names.count(wanted) > 1:
         raise UsageError(

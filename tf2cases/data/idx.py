@@ -18,11 +18,11 @@ from tf2cases.errors import UsageError
 
 _UNSIGNED_BYTE = 8
 _GZIP_MAGIC = b"\x1f\x8b"
-_MAX_BYTES = 2**31  # a header is not trusted to reserve more memory than this
+_MAX_BYTES = 2**31  # limits the memory that is allocated because of a header
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
-    """Reads an idx file of unsigned bytes, plain or gzipped (told by its content, not its name).
+    """Reads an idx file of unsigned bytes, plain or gzipped (detected from its content, not its name).
 
     Returns:
       uint8 array with the header's shape, read-only.
@@ -47,7 +47,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
             f"{path} cannot be read ({files.reason(error)}): expected an idx file, plain or gzipped."
         ) from error
     if len(content) != size:
-        wrong = f"holds only {len(content)}" if len(content) < size else "goes on after them"
+        wrong = f"has only {len(content)}" if len(content) < size else "has more"
         raise UsageError(f"{path}: expected {size} bytes for the shape {list(shape)} of its header, but it {wrong}.")
     return np.frombuffer(content, np.uint8).reshape(shape)
 
@@ -75,10 +75,10 @@ def _read_header(path: str | os.PathLike, file: IO[bytes]) -> tuple[int, ...]:
 def write(path: str | os.PathLike, array: np.ndarray) -> None:
     """Writes a uint8 array of 1 to 4 dimensions; gzipped if `path` ends in .gz.
 
-    The same array gives the same bytes (no time or name inside), and the file is whole or absent.
+    The same array always produces the same bytes (no timestamp or name), and the file is either complete or absent.
 
     Raises:
-      ValueError: the array is not uint8 or has no dimension or more than 4.
+      ValueError: the array is not uint8, or does not have 1 to 4 dimensions.
     """
     array = np.asarray(array)
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 4:

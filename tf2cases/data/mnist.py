@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: 28x28 grey pictures of ten classes, and a sample that is embedded."""
+"""MNIST and Fashion-MNIST: 28x28 grey pictures of ten classes, and an embedded sample of MNIST."""
 
 import os
 
@@ -23,16 +23,16 @@ FILES = {
 def load(name: str, data_dir: str = "") -> Source:
     """Loads "mnist" or "fashion_mnist".
 
-    Looks for, in this order: the four idx files (plain or .gz, `-idx3` or `.idx3`) in DATA_DIR/NAME
+    Looks, in this order, for: the four idx files (plain or .gz, `-idx3` or `.idx3`) in DATA_DIR/NAME
     (also with a hyphen), then in DATA_DIR; a prepared TFDS set in DATA_DIR, then in TFDS' default
-    directory; a download with TFDS. The folder with the set's name comes first so that one DATA_DIR
-    can hold both sets, whose files have equal names.
+    directory. If none is found, the set is downloaded with TFDS. The folder with the set's name is
+    searched first, so that one DATA_DIR can hold both sets, whose files have the same names.
 
     Returns:
       Source with "images" uint8 [N, 28, 28, 1] and "labels" uint8 [N].
 
     Raises:
-      UsageError: a set that was found is not valid, or none was found and the network is out of reach.
+      UsageError: the set found is not valid, or none was found and the network cannot be reached.
       RunError: the download failed.
     """
     data_dir = os.path.expanduser(data_dir)
@@ -52,13 +52,13 @@ def load_sample() -> Source:
     """Loads the embedded digits: 4,000 of MNIST's training split and 1,000 of its test split.
 
     Raises:
-      UsageError: testdata/ is not there, or damaged.
+      UsageError: testdata/ is missing or damaged.
     """
     return load_idx(checkout_path("mnist_sample"), "mnist_sample")
 
 
 def load_idx(folder: str, name: str = "mnist") -> Source:
-    """Loads the four idx files of one folder, and nothing else if they are not there.
+    """Loads the four idx files of one folder, without falling back to another source.
 
     Args:
       folder: the folder.
@@ -111,18 +111,18 @@ def _from_tfds(name: str, splits: dict[str, dict[str, np.ndarray]]) -> Source:
 
 
 def _source(name: str, splits: dict[str, tuple]) -> Source:
-    """The source of {split: the arguments of `_checked`}."""
+    """Creates a source from {split: arguments of `_checked`}."""
     info = {"image_shape": list(IMAGE_SHAPE), "class_names": list(CLASS_NAMES[name])}
     return Source(name, {split: _checked(*given) for split, given in splits.items()}, info)
 
 
 def _checked(images: np.ndarray, labels: np.ndarray, images_from: str, labels_from: str) -> dict[str, np.ndarray]:
-    """Checks one split and shapes it as a source gives it.
+    """Checks one split, and converts it to the shapes and dtypes of a source.
 
     Args:
       images: integers [N, 28, 28] in 0-255.
       labels: integers [N] in 0-9.
-      images_from, labels_from: where they are from, for the messages.
+      images_from, labels_from: where they are from, for error messages.
     """
     height, width, _ = IMAGE_SHAPE
     if images.ndim != 3 or images.shape[1:] != (height, width) or not len(images):
@@ -131,7 +131,8 @@ def _checked(images: np.ndarray, labels: np.ndarray, images_from: str, labels_fr
         raise UsageError(f"{labels_from} has labels of shape {list(labels.shape)}: expected [N].")
     if len(images) != len(labels):
         raise UsageError(
-            f"{images_from} has {len(images)} images but {labels_from} has {len(labels)} labels: expected as many."
+            f"{images_from} has {len(images)} images but {labels_from} has {len(labels)} labels: expected one label "
+            "per image."
         )
     wrong = np.flatnonzero((labels < 0) | (labels > 9))
     if len(wrong):

@@ -1,7 +1,8 @@
 """Order, batching and prefetch: which examples make up batch k.
 
 The position in the data is a function of the step. Epoch e visits the examples in the order of a stateless permutation
-seeded by (seed, e), and batches run across epoch ends, so that nothing needs saving to start at any step.
+seeded by (seed, e), and batches continue across epoch boundaries, so training can resume at any step without saved
+state.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-# Sets up to this many bytes are held as tensors and gathered inside the traced loop.
+# Data sets of up to this many bytes are held as tensors and gathered inside the traced loop.
 IN_MEMORY_LIMIT = 2**31
 
 
@@ -18,9 +19,9 @@ class Batches:
 
     Args:
       arrays: {name: array [N, ...]}, NumPy arrays or memory maps.
-      batch_size: examples a batch.
-      seed: int in [0, 2^63), of the order.
-      shuffle: False visits the examples in their own order in every epoch.
+      batch_size: examples per batch.
+      seed: int in [0, 2^63), determines the order.
+      shuffle: False visits the examples in their original order in every epoch.
 
     Attributes:
       in_memory: whether `batch` may be used; otherwise only `dataset`.
@@ -52,8 +53,8 @@ class Batches:
         epoch, within = position // self.examples, position % self.examples
         if not self.shuffle:
             return within
-        # The kernel takes its key as it is, and for sets below 65,536 examples only the lowest 8 bits of each word:
-        # unmixed, epochs would resemble each other and repeat after 256.
+        # The kernel does not mix its key, and for data sets below 65,536 examples uses only the lowest 8 bits of each
+        # word: without mixing it here, epochs would resemble each other and repeat after 256.
         key = _mixed(tf.bitwise.bitwise_xor(_mixed(tf.constant(self.seed, tf.uint64)), tf.cast(epoch, tf.uint64)))
         words = tf.stack([key, tf.bitwise.right_shift(key, tf.constant(32, tf.uint64)), _mixed(key)], axis=1)
         # The documented [n, 2] seeds of tf.random.experimental.index_shuffle fail inside a traced function. With the
@@ -69,7 +70,7 @@ class Batches:
             return {name: tf.gather(tensor, indices) for name, tensor in self._tensors.items()}
 
     def dataset(self, start: int) -> tf.data.Dataset:
-        """A tf.data.Dataset of the batches `start`, `start` + 1, ..., read ahead; the same batches as `batch`."""
+        """A tf.data.Dataset of the batches `start`, `start` + 1, ..., prefetched; the same batches as `batch`."""
         return (
             tf.data.Dataset.range(start, np.iinfo(np.int64).max)
             .map(lambda step: _rows(self._arrays, self.indices(step)), num_parallel_calls=2, deterministic=True)
@@ -78,7 +79,7 @@ class Batches:
 
 
 def _mixed(words):
-    """A bijection of uint64 that spreads every bit over all others: splitmix64's (Steele, Lea and Flood 2014)."""
+    """Mixes uint64 words by splitmix64's bijection, so that each bit affects all others (Steele et al. 2014)."""
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
         shifted = tf.bitwise.right_shift(words, tf.constant(shift, tf.uint64))
         words = tf.bitwise.bitwise_xor(words, shifted) * tf.constant(factor, tf.uint64)
@@ -86,7 +87,7 @@ def _mixed(words):
 
 
 def in_order(arrays: Mapping[str, np.ndarray], batch_size: int) -> tf.data.Dataset:
-    """A tf.data.Dataset of all examples, each once, in their own order; the last batch may be smaller."""
+    """A tf.data.Dataset of all examples, each once, in their original order; the last batch may be smaller."""
     examples = len(next(iter(arrays.values())))
 
     def rows(first):
@@ -99,7 +100,7 @@ def _rows(arrays, indices):
     """{name: tensor [n, ...]} read from arrays in memory or on disk."""
 
     def read(index):
-        # Sorted, a memory map is read from front to back.
+        # With sorted indices, a memory map is read from front to back.
         order = np.argsort(index)
         back = np.argsort(order)
         return [np.ascontiguousarray(a[index[order]][back]) for a in arrays.values()]

@@ -1,4 +1,4 @@
-"""What every data source gives: splits of arrays, and the facts that a model keeps of them."""
+"""The common form of all data sets: splits of arrays, and the metadata that a model keeps."""
 
 import dataclasses
 import os
@@ -10,9 +10,9 @@ import numpy as np
 
 from tf2cases.errors import UsageError
 
-_CHECKED_BYTES = 2**28  # of an array that `Source.fingerprint` reads
+_CHECKED_BYTES = 2**28  # how much `Source.fingerprint` reads of an array
 
-Split = Mapping[str, Any]  # arrays by name, equal in their leading dimension; memory maps too
+Split = Mapping[str, Any]  # arrays by name, equal in their leading dimension; they may be memory maps
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,11 +20,11 @@ class Source:
     """A data set.
 
     Attributes:
-      name: the name by which it was asked for.
-      splits: "train" is what is trained on; on all others, "test" among them, the case is evaluated. Pictures with
-        labels are "images" uint8 [N, H, W, C] and "labels" uint8 [N]; tables are "features" float32 [N, n] and
-        "targets" float32 [N]. The arrays may be read-only.
-      info: what a model needs to be rebuilt without the data; JSON can hold it.
+      name: the data set's name.
+      splits: "train" is for training; all others, including "test", are for evaluation. Pictures with labels are
+        "images" uint8 [N, H, W, C] and "labels" uint8 [N]; tables are "features" float32 [N, n] and "targets" float32
+        [N]. The arrays may be read-only.
+      info: JSON-serializable metadata for rebuilding a model without the data.
 
     Raises (on construction):
       ValueError: the arrays of a split differ in their leading dimension.
@@ -59,9 +59,9 @@ class Source:
         return len(next(iter(self.train.values())))
 
     def fingerprint(self) -> dict[str, int]:
-        """What tells the training split from another: the number of examples, and checksums of all arrays.
+        """The identity of the training split: the number of examples, and checksums of all arrays.
 
-        Of an array larger than `_CHECKED_BYTES` only every so many rows are read, so that a start takes a second.
+        Of an array larger than `_CHECKED_BYTES`, only every nth row is read, so that this takes about a second.
         """
         sums = {"crc32": 0, "pictures_crc32": 0}
         for name, array in sorted(self.train.items()):
@@ -73,22 +73,22 @@ class Source:
         return {"examples": self.examples, **sums}
 
     def without_labels(self) -> "Source":
-        """The pictures alone, and of `info` their shape."""
+        """The same source with only the pictures and, in `info`, their shape."""
         pictures = {name: {"images": split["images"]} for name, split in self.splits.items()}
         return Source(self.name, pictures, {"image_shape": self.info["image_shape"]})
 
 
 def checkout_path(name: str) -> str:
-    """The path of `testdata/NAME`, which belongs to the checkout and not to the package.
+    """The path of `testdata/NAME`, which is part of the checkout but not of the package.
 
     Raises:
-      UsageError: it is not there, as when only the package is installed.
+      UsageError: it does not exist, for example because only the package is installed.
     """
     checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.path.join(checkout, "testdata", name)
     if not os.path.exists(path):
         raise UsageError(
-            f"testdata/{name} is not at {path}: it belongs to the checkout, not to the installed package, so run from "
-            "a checkout installed with `pip install -e .`, or pass data of your own."
+            f"testdata/{name} is not at {path}: it is part of the checkout, not of the installed package, so run from "
+            "a checkout installed with `pip install -e .`, or pass your own data."
         )
     return path

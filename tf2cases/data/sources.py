@@ -15,11 +15,11 @@ def load(dataset: str, data_dir: str = "", **options: object) -> Source:
 
     Args:
       dataset: one of `NAMES`.
-      data_dir: where its files are, or where a download goes; "" for the set's own default.
-      **options: the set's own, see the function that loads it.
+      data_dir: the folder of its files, or for a download; "" for the set's own default.
+      **options: the set's own options, see the function that loads it.
 
     Raises:
-      UsageError: the name or an option is unknown, or the set is not there or not valid.
+      UsageError: the name or an option is unknown, or the set is missing or not valid.
       RunError: a download failed.
     """
     if dataset not in NAMES:
@@ -37,7 +37,7 @@ def load(dataset: str, data_dir: str = "", **options: object) -> Source:
 
 
 def _loader(dataset: str) -> Callable[..., Source]:
-    """The function that loads a set. Only that set's module is imported, and what it needs."""
+    """The function that loads a set; only that set's module and its dependencies are imported."""
     match dataset:
         case "houses":
             from tf2cases.data import houses

@@ -1,4 +1,4 @@
-"""Sets of TensorFlow Datasets (TFDS): one that is already prepared on disk, or a download."""
+"""Data sets from TensorFlow Datasets (TFDS), already prepared on disk or downloaded."""
 
 import contextlib
 import os
@@ -15,13 +15,13 @@ from tf2cases.errors import RunError, UsageError
 
 
 class Download(typing.NamedTuple):
-    """Where a data set comes from.
+    """The origin of a data set.
 
     Attributes:
       url: a file that TFDS would download.
-      embedded: the set that does the same job and needs no download.
+      embedded: a substitute that needs no download.
       builder: the set's name in TFDS.
-      advice: what to do where TFDS cannot get it.
+      advice: what to do if TFDS cannot download it.
     """
 
     url: str
@@ -30,7 +30,7 @@ class Download(typing.NamedTuple):
     advice: str
 
 
-_BESIDE = "download the files beside that one and pass their folder as --data_dir"
+_BESIDE = "download the set's four idx files yourself and pass their folder as --data_dir"
 DOWNLOADS = {
     "mnist": Download(
         "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz", "mnist_sample", "mnist", _BESIDE
@@ -45,38 +45,38 @@ DOWNLOADS = {
         "https://drive.google.com/uc?export=download&id=0B7EVK8r0v71pY0NSMzRuSXJEVkk",
         "toy_faces",
         "celeb_a",
-        "get img_align_celeba.zip with a browser by way of https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and pass "
+        "download img_align_celeba.zip with a browser via https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and pass "
         "its folder, or that of its unpacked pictures, as --data_dir",
     ),
     "lfw": Download(
         "https://ndownloader.figshare.com/files/5976018",
         "toy_faces",
         "lfw",
-        "get lfw.tgz or lfw-deepfunneled.tgz with a browser, by way of http://vis-www.cs.umass.edu/lfw/ or a copy of "
-        "it, and pass its folder, or that of the unpacked pictures, as --data_dir",
+        "download lfw.tgz or lfw-deepfunneled.tgz with a browser via http://vis-www.cs.umass.edu/lfw/ or a mirror "
+        "and pass its folder, or that of the unpacked pictures, as --data_dir",
     ),
 }
 
 _TIMEOUT = 5.0  # seconds for each network operation of the probe
-_DEADLINE = 10.0  # seconds for the whole probe: looking up a host's name has no time limit of its own
+_DEADLINE = 10.0  # seconds for the whole probe, because DNS look-ups have no timeout of their own
 
 
 def default_dir() -> str:
-    """The folder that TFDS uses if none is given, without the seconds that importing it takes."""
+    """The folder that TFDS uses by default; found without importing TFDS, which takes seconds."""
     return os.environ.get("TFDS_DATA_DIR", os.path.join(os.path.expanduser("~"), "tensorflow_datasets"))
 
 
 def locate(name: str, data_dir: str, files: str, folders: list[str]) -> str:
-    """The folder of a set that is prepared in DATA_DIR or TFDS' default directory, or of a download.
+    """Finds a set prepared in DATA_DIR or TFDS' default directory, or downloads it; returns its folder.
 
     Args:
       name: a key of `DOWNLOADS`.
-      data_dir: where it is looked for first, and where a download goes; "" for TFDS' default directory alone.
-      files: which files of the publisher were looked for in vain before, for the message: "found neither FILES ...".
-      folders: where they were looked for.
+      data_dir: the folder to search first and to download to; "" for TFDS' default directory only.
+      files: the publisher's files that were not found before, for the message: "found neither FILES ...".
+      folders: the folders that were searched for them.
 
     Raises:
-      UsageError, RunError: as `download`.
+      UsageError, RunError: see `download`.
     """
     builder = DOWNLOADS[name].builder
     dirs = ([data_dir] if data_dir else []) + [default_dir()]
@@ -100,7 +100,7 @@ def find_prepared(name: str, dirs: list[str]) -> str | None:
 
 
 def _newest_version(folder: str) -> str | None:
-    """FOLDER/3.0.1 of a folder that holds prepared versions, or None."""
+    """The newest prepared version in a folder, such as FOLDER/3.0.1, or None."""
 
     def prepared(version: str) -> bool:
         files = ("dataset_info.json", "features.json")
@@ -114,7 +114,7 @@ def _newest_version(folder: str) -> str | None:
 
 
 def read(folder: str) -> dict[str, dict[str, np.ndarray]]:
-    """Reads a prepared set whole.
+    """Reads a whole prepared set into memory.
 
     Args:
       folder: from `locate`.
@@ -133,13 +133,13 @@ def read(folder: str) -> dict[str, dict[str, np.ndarray]]:
 
 
 def encoded_pictures(folder: str) -> tuple[int, Iterator[bytes]]:
-    """The pictures of a prepared set as it stores them, in a fixed order.
+    """The pictures of a prepared set, still encoded, in a fixed order.
 
     Args:
       folder: from `locate`.
 
     Returns:
-      count, and an iterator of encoded pictures as bytes: of all splits, one after the other.
+      The number of pictures, and an iterator of the encoded pictures of all splits, as bytes.
 
     Raises:
       UsageError: the set cannot be read; also while iterating.
@@ -167,7 +167,7 @@ def encoded_pictures(folder: str) -> tuple[int, Iterator[bytes]]:
 def _reading(folder: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # TFDS and its readers raise anything for a damaged set
+    except Exception as error:  # TFDS and its readers raise all kinds of errors for a damaged set
         raise UsageError(
             f"{folder} looks like a prepared TFDS set but cannot be read ({_brief(error)}): expected "
             "a complete one, so remove the folder to have it prepared again."
@@ -177,22 +177,22 @@ def _reading(folder: str) -> Iterator[None]:
 def download(name: str, data_dir: str, looked_for: str) -> str:
     """Downloads and prepares a set with TFDS, which shows its progress; returns its folder.
 
-    TFDS left alone retries a dead network for over three minutes, so the network is probed first.
+    Without a network, TFDS would retry for over three minutes, so the network is probed first.
 
     Args:
       name: a key of `DOWNLOADS`.
       data_dir: where the prepared set goes; TFDS' default directory if empty.
-      looked_for: what was looked for in vain before, for the message: "found neither ... nor ...".
+      looked_for: what was not found before, for the message: "found neither ... nor ...".
 
     Raises:
-      UsageError: the network cannot be reached; after 10 seconds at most.
+      UsageError: the network cannot be reached; detected within 10 seconds.
       RunError: the download or the preparation failed.
     """
     wanted = DOWNLOADS[name]
     reason = unreachable(wanted.url)
     if reason:
         raise UsageError(
-            f"--dataset={name}: {looked_for}, and it cannot be downloaded because {wanted.url} is out of reach "
+            f"--dataset={name}: {looked_for}, and it cannot be downloaded because {wanted.url} cannot be reached "
             f"({reason}); {wanted.advice}, or use --dataset={wanted.embedded}, which needs no download."
         )
     import tensorflow_datasets as tfds
@@ -209,10 +209,10 @@ def download(name: str, data_dir: str, looked_for: str) -> str:
 
 
 def unreachable(url: str) -> str | None:
-    """Asks for the header of `url` once, through the proxies of the environment.
+    """Sends one HEAD request to `url`, through the environment's proxies.
 
     Returns:
-      None if it is there, else why not.
+      None if it can be reached, else why not.
     """
     reason = [f"no answer within {_DEADLINE:g} seconds"]
 
@@ -223,8 +223,8 @@ def unreachable(url: str) -> str | None:
             with urllib.request.build_opener().open(request, timeout=_TIMEOUT):
                 reason[0] = None
         except urllib.error.HTTPError as error:
-            # A link made for one download answers GET but not HEAD, and the host that says so is there. Without TLS it
-            # may be a proxy that says it.
+            # A signed download link may reject HEAD but accept GET, and a host that rejects it can be reached. Without
+            # TLS, the answer may be a proxy's.
             there = error.code in (403, 405) and url.startswith("https:")
             reason[0] = None if there else _brief(error)
         except Exception as error:  # urllib's, or http.client's for an answer that is not HTTP

@@ -1,4 +1,4 @@
-"""Work shared among threads, for code that releases the interpreter lock while it computes, as Pillow and NumPy do."""
+"""Parallel work in threads, for code that releases the interpreter lock while it computes, as Pillow and NumPy do."""
 
 import collections
 import concurrent.futures
@@ -18,10 +18,10 @@ def default_workers() -> int:
 def in_order(
     work: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int = 2
 ) -> Iterator[tuple[_Item, _Result]]:
-    """Yields (item, work(item)) for each item, in their order.
+    """Yields (item, work(item)) for each item, in order.
 
-    There is a thread for each processor. Besides the items they work on, `ahead` more are under way or done, so that
-    neither items nor results pile up. Items are taken from their iterable by the thread that iterates over this.
+    There is one thread per processor. Besides the items they work on, at most `ahead` more are queued or done, so that
+    neither items nor results pile up. The thread that iterates over this generator also iterates over `items`.
 
     Raises:
       Whatever `work` or `items` raise.

@@ -1,4 +1,4 @@
-"""The low-level kit: layers, losses, optimizers and what goes with them, on TensorFlow alone."""
+"""Low-level building blocks (layers, losses, optimizers and their helpers), on TensorFlow alone."""
 
 from tf2cases.nn import adversarial, initializers, losses, metrics, optimizers, precision, random, schedules, variables
 from tf2cases.nn.ema import ExponentialMovingAverage

@@ -6,18 +6,19 @@ from tf2cases.nn import checks, variables
 
 
 class ExponentialMovingAverage(tf.Module):
-    """Keeps a second network whose variables follow the first one's:
+    """An exponential moving average of a network's variables, held by a second network:
 
     average += (1 - decay_t) * (variable - average), decay_t = min(decay, (1 + t) / (10 + t)),
 
-    where t counts the updates, so that the initial weights are soon forgotten. The trainable variables are averaged,
-    the others (moving statistics) copied. Polyak and Juditsky 1992; the ramp is that of TensorFlow 1's class.
+    where t is the number of previous updates, so that the initial weights are soon forgotten. Trainable variables are
+    averaged; the others (moving statistics) are copied. Polyak and Juditsky 1992; decay_t is that of TensorFlow 1's
+    class.
 
     Saved in checkpoints: `network` (the average) and `updates`.
 
     Args:
-      average: a network made like `source`; it becomes the average and starts as a copy.
-      source: the network that is trained.
+      average: a network with the same architecture as `source`; it is initialized to a copy and holds the average.
+      source: the network being trained.
       decay: in [0, 1).
     """
 

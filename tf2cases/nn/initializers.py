@@ -1,7 +1,7 @@
 """Initial values, drawn statelessly from a seed.
 
-An initializer is a function (shape, seed) -> float32 tensor, where `seed` is an int in [0, 2^63). Fan-in and fan-out of
-a convolution's kernel [height, width, in, out] count its receptive field.
+An initializer is a function (shape, seed) -> float32 tensor, where `seed` is an int in [0, 2^63). For a convolution
+kernel [height, width, in, out], fan-in and fan-out include the factor height * width.
 """
 
 import math
@@ -37,21 +37,21 @@ def he_normal(shape: Sequence[int], seed: int) -> tf.Tensor:
 
 
 def truncated_normal(stddev: float) -> Initializer:
-    """Makes an initializer: N(0, stddev^2), conditioned on lying within two standard deviations.
+    """Returns an initializer that draws from N(0, stddev^2) truncated to two standard deviations.
 
-    As in TensorFlow's own initializer of this name, `stddev` is that of the normal before truncation.
+    As in TensorFlow's initializer of this name, `stddev` is the standard deviation before truncation.
     """
 
     def init(shape: Sequence[int], seed: int) -> tf.Tensor:
         return stddev * random.truncated_normal(shape, [seed, 0])
 
-    init.__name__ = f"truncated_normal({stddev})"  # as a layer's `repr` shows it
+    init.__name__ = f"truncated_normal({stddev})"  # shown in a layer's `repr`
     return init
 
 
 def _fans(shape: Sequence[int]) -> tuple[int, int]:
     """(fan-in, fan-out) of a kernel [..., in, out]."""
     if len(shape) < 2:
-        raise ValueError(f"shape is {list(shape)}, but fans need a kernel of rank 2 or more.")
+        raise ValueError(f"shape is {list(shape)}, but fan-in and fan-out need a kernel of rank 2 or more.")
     receptive_field = math.prod(shape[:-2])
     return shape[-2] * receptive_field, shape[-1] * receptive_field

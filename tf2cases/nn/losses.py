@@ -1,7 +1,7 @@
-"""Losses, one value for each example, in float32 and from logits where there are any.
+"""Losses per example, in float32; the cross-entropies take logits.
 
-Each takes the mean or sum over an example's own elements only. A case takes the mean over the batch, so that an
-evaluation can sum over examples exactly.
+Each loss reduces over the elements of one example only. Cases average over the batch, so that an evaluation can sum
+over examples exactly.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import tensorflow as tf
 
-TensorLike: TypeAlias = tf.types.experimental.TensorLike  # a tensor, or what converts to one
+TensorLike: TypeAlias = tf.types.experimental.TensorLike  # a tensor, or a value that converts to one
 
 
 def _per_example(values: tf.Tensor, reduce: Callable[..., tf.Tensor]) -> tf.Tensor:
@@ -31,12 +31,12 @@ def mean_squared_error(targets: TensorLike, outputs: TensorLike) -> tf.Tensor:
 def sigmoid_cross_entropy(
     targets: TensorLike, logits: TensorLike, reduce: Callable[..., tf.Tensor] = tf.reduce_mean
 ) -> tf.Tensor:
-    """-t log s(x) - (1 - t) log(1 - s(x)) as max(x, 0) - x t + log(1 + exp(-|x|)), safe for any logit.
+    """-t log s(x) - (1 - t) log(1 - s(x)) as max(x, 0) - x t + log(1 + exp(-|x|)), stable for any logit.
 
     Args:
       targets: [N, ...] in [0, 1].
       logits: [N, ...].
-      reduce: over each example's elements: `tf.reduce_mean`, or `tf.reduce_sum` (nats per example).
+      reduce: reduction over each example's elements: `tf.reduce_mean`, or `tf.reduce_sum` (nats per example).
 
     Returns:
       float32 [N].
@@ -54,8 +54,8 @@ def kl_to_unit_gaussian(mean: TensorLike, log_variance: TensorLike) -> tf.Tensor
     """KL(N(mean, exp(log_variance)) || N(0, 1)) summed over the latent: [N, latent] -> float32 [N], in nats.
 
     -1/2 sum(1 + log_variance - mean^2 - exp(log_variance)): Kingma and Welling 2013, arXiv 1312.6114, appendix B.
-    Above a log variance of 30 the variance goes on as a straight line. So an extreme log variance gives a huge but
-    finite loss, whose slope still leads back and whose square an optimizer can hold.
+    Above a log variance of 30, the variance is continued linearly. An extreme log variance thus gives a huge but finite
+    loss, with a gradient that still points back and whose square does not overflow in an optimizer.
     """
     mean, log_variance = tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
     variance = tf.exp(tf.minimum(log_variance, 30.0)) * (1 + tf.nn.relu(log_variance - 30.0))

@@ -1,4 +1,4 @@
-"""Metrics as small accumulators: sums in float64, over every example exactly once."""
+"""Metric accumulators: float64 sums and int64 counts, so that every example counts exactly once."""
 
 import tensorflow as tf
 
@@ -27,10 +27,10 @@ class Mean:
 
 
 class ConfusionMatrix:
-    """Counts of (truth, prediction).
+    """Counts of pairs (true class, predicted class).
 
     Attributes:
-      counts: int64 [classes, classes]; rows are the truth.
+      counts: int64 [classes, classes]; rows are the true classes.
     """
 
     def __init__(self, classes: int):
@@ -45,5 +45,5 @@ class ConfusionMatrix:
         self.counts += tf.math.confusion_matrix(labels, predictions, self.counts.shape[0], dtype=tf.int64)
 
     def accuracy(self) -> float:
-        """The share of right predictions, in [0, 1]; NaN before the first."""
+        """The fraction of correct predictions, in [0, 1]; NaN before the first one."""
         return float(tf.linalg.trace(self.counts) / tf.reduce_sum(self.counts))

@@ -1,13 +1,13 @@
-"""Optimizers on TensorFlow's fused update kernels: one kernel for each variable and step, which updates in place.
+"""Optimizers, all but RMSprop on TensorFlow's fused kernels: one in-place update kernel per variable and step.
 
-An optimizer owns its step count, its slots (tensors of the shape of a variable, saved in checkpoints at the variable's
-position) and, for float16, the loss scale. A step is
+An optimizer owns its step count, its slots (tensors with the shape of a variable, saved in checkpoints at the index of
+the variable) and, for float16, the loss scale. A training step:
 
     with tf.GradientTape() as tape:
         loss = ...
     optimizer.minimize(loss, tape)
 
-Under `tf.distribute` the gradients are averaged over the replicas, so the loss is the mean over the replica's own rows.
+Under `tf.distribute`, gradients are averaged over the replicas, so the loss must be the mean over the replica's rows.
 """
 
 from collections.abc import Iterable
@@ -21,11 +21,11 @@ from tf2cases.nn.schedules import Schedule
 from tf2cases.nn.variables import counter, untracked
 
 Variables = Iterable[tf.Variable]
-Rate = float | Schedule  # a number greater than 0, or one for each step
+Rate = float | Schedule  # a constant greater than 0, or a schedule
 
 
 def mean_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
-    """The mean of each tensor over all replicas; called by every replica."""
+    """The mean of each tensor over all replicas; every replica must call it."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tensors
@@ -33,22 +33,22 @@ def mean_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
 
 
 class Optimizer(tf.Module):
-    """Base class: gradients, clipping, skipping of steps that overflowed, and the learning rate.
+    """Base class: computes and clips gradients, skips steps that overflow, and evaluates the learning rate.
 
     A subclass lists its slots and its decays and updates one variable in `_update`.
 
     Args:
       variables: the tf.Variables to train, at least one.
       learning_rate: a float > 0, or a schedule (see `schedules`).
-      clip_norm: gradients are scaled down so that their global norm is at most this; None leaves them alone
+      clip_norm: largest global norm of the gradients, which are scaled down if they exceed it; None: no clipping
         (Pascanu et al. 2012, arXiv 1211.5063, algorithm 1).
-      loss_scale: a `precision.LossScale` for float16, or None. A step whose gradients are not all finite then changes
-        nothing but the scale.
+      loss_scale: a `precision.LossScale` for float16, or None. With a loss scale, a step whose gradients are not all
+        finite changes only the scale.
     """
 
-    # Tensors that are kept for each variable; they start at 0.
+    # Tensors kept for each variable, initialized to 0.
     slot_names: tuple[str, ...] = ()
-    # Attributes in [0, 1): with a decay of 1 and a gradient of 0, a slot keeps its value.
+    # Names of attributes in [0, 1). A decay of 1 with a gradient of 0 leaves a slot unchanged.
     decay_names: tuple[str, ...] = ()
 
     def __init__(
@@ -66,7 +66,7 @@ class Optimizer(tf.Module):
             checks.positive("learning_rate", learning_rate)
         if clip_norm is not None:
             checks.positive("clip_norm", clip_norm)
-        self.variables_to_train = untracked(variables)  # they are the network's
+        self.variables_to_train = untracked(variables)  # the network tracks them
         self.learning_rate = learning_rate if callable(learning_rate) else lambda step: tf.constant(learning_rate)
         self.clip_norm, self.loss_scale = clip_norm, loss_scale
         self.iterations = counter("iterations")
@@ -88,8 +88,8 @@ class Optimizer(tf.Module):
     def gradients(self, loss: tf.Tensor, tape: tf.GradientTape) -> list[tf.Tensor]:
         """d loss / d variable for each variable, averaged over the replicas.
 
-        With a loss scale, the backward pass starts from the scale instead of 1, and the result is divided by it; so
-        the tape need not have seen the scale.
+        With a loss scale, the backward pass starts from the scale instead of 1, and the result is divided by it. The
+        loss on the tape is therefore not scaled.
 
         Raises:
           ValueError: a variable does not influence the loss (its gradient is None).
@@ -100,7 +100,7 @@ class Optimizer(tf.Module):
         unused = [v.name for v, g in zip(variables, gradients, strict=True) if g is None]
         if unused:
             raise ValueError(f"the loss does not depend on {unused[0]}, so it has no gradient.")
-        gradients = mean_over_replicas([tf.convert_to_tensor(g) for g in gradients])  # of a gather they are sparse
+        gradients = mean_over_replicas([tf.convert_to_tensor(g) for g in gradients])  # tf.gather's are sparse
         return gradients if scale is None else [g / scale for g in gradients]
 
     @tf.Module.with_name_scope
@@ -108,13 +108,13 @@ class Optimizer(tf.Module):
         """Updates the variables.
 
         Args:
-          gradients: float32 tensors in the order of the variables, of their shapes.
+          gradients: float32 tensors in the order and with the shapes of the variables.
 
         Returns:
-          Their global norm before clipping, float32 scalar; 0 for a step that overflowed float16 and is skipped.
+          Their global norm before clipping, float32 scalar; 0 if the step overflowed float16 and is skipped.
 
         Raises:
-          ValueError: there are not as many gradients as variables.
+          ValueError: the numbers of gradients and variables differ.
         """
         variables = self.variables_to_train()
         if len(gradients) != len(variables):
@@ -125,7 +125,7 @@ class Optimizer(tf.Module):
         rate, decays = self._rate(), [tf.constant(getattr(self, name)) for name in self.decay_names]
         go = tf.constant(True)
         if self.loss_scale:
-            # Gradients and a rate of 0 and decays of 1 change nothing, and so skip the step without a branch.
+            # Skips the step without a branch: a rate of 0, gradients of 0 and decays of 1 change nothing.
             go = tf.math.is_finite(norm)
             gradients = [tf.where(go, gradient, 0.0) for gradient in gradients]
             rate, decays = tf.where(go, rate, 0.0), [tf.where(go, decay, 1.0) for decay in decays]
@@ -160,8 +160,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """m, v: moving means of g and g^2; variable -= rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon).
 
-    Kingma and Ba 2014, arXiv 1412.6980, in the order of computation given before section 2.1, whose epsilon
-    ("epsilon hat") is added before the bias correction, as TensorFlow and Keras do.
+    Kingma and Ba 2014, arXiv 1412.6980, in the order of computation given just before section 2.1: epsilon
+    ("epsilon hat") is added before the bias correction, as in TensorFlow and Keras.
     """
 
     slot_names = ("m", "v")
@@ -181,7 +181,7 @@ class Adam(Optimizer):
         self.epsilon = checks.positive("epsilon", epsilon)
 
     def _rate(self) -> tf.Tensor:
-        # The bias correction is folded into the rate; so the kernel's own powers are 0.
+        # The bias correction is folded into the rate, so the kernel's beta powers are 0.
         t = tf.cast(self.iterations + 1, tf.float32)
         return super()._rate() * (tf.sqrt(1 - tf.pow(self.beta2, t)) / (1 - tf.pow(self.beta1, t)))
 
@@ -218,14 +218,14 @@ class RMSprop(Optimizer):
 
     def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *state: Any) -> None:
         mean_square, rho = state
-        # The fused kernel has a slot for momentum too: a third of the memory that its step reads and writes.
+        # Not the fused kernel: its additional momentum slot is a third of the memory that it reads and writes.
         mean_square.assign_add((tf.square(gradient) - mean_square) * (1 - rho))
         variable.assign_sub(rate * gradient * tf.math.rsqrt(mean_square + self.epsilon))
 
 
 class Adadelta(Optimizer):
     """v = rho * v + (1 - rho) * g^2; u = g * sqrt(d + epsilon) / sqrt(v + epsilon); variable -= rate * u;
-    d = rho * d + (1 - rho) * u^2. Zeiler 2012, arXiv 1212.5701, algorithm 1, with a rate before the update.
+    d = rho * d + (1 - rho) * u^2. Zeiler 2012, arXiv 1212.5701, algorithm 1, with the update multiplied by a rate.
     """
 
     slot_names = ("mean_square", "mean_square_update")

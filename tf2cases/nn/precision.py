@@ -1,7 +1,7 @@
 """Compute dtypes, and the loss scaling that float16 needs.
 
-Variables are always float32. A network computes in the dtype of its inputs (see `layers`), so a precision is a dtype
-that the inputs are cast to and, for float16, a loss scale.
+Variables are always float32. A network computes in the dtype of its inputs (see `layers`), so a precision is the
+dtype that inputs are cast to plus, for float16, a loss scale.
 """
 
 import tensorflow as tf
@@ -12,10 +12,10 @@ NAMES = ("float32", "bfloat16", "float16")
 
 
 def compute_dtype(name: str) -> tf.DType:
-    """tf.float32, tf.bfloat16 or tf.float16 by name.
+    """Returns tf.float32, tf.bfloat16 or tf.float16 by name.
 
     Raises:
-      ValueError: the name is none of `NAMES`.
+      ValueError: the name is not in `NAMES`.
     """
     if name not in NAMES:
         raise ValueError(f"precision is {name!r}, but must be one of {', '.join(NAMES)}.")
@@ -35,8 +35,8 @@ class LossScale(tf.Module):
         self.good_steps = variables.counter("good_steps")
 
     def update(self, finite: tf.Tensor) -> None:
-        """Adapts the scale after a step whose gradients were all finite, or not (scalar bool)."""
-        # Selects instead of branching: under tf.distribute a conditional may not hold cross-replica variables.
+        """Adapts the scale after a step; `finite` (scalar bool): whether all its gradients were."""
+        # tf.where instead of a branch: under tf.distribute, a conditional must not contain cross-replica variables.
         good = tf.where(finite, self.good_steps + 1, 0)
         grow = good >= self.growth_interval
         grown = tf.where(grow, self.scale * 2.0, self.scale)
@@ -45,9 +45,9 @@ class LossScale(tf.Module):
 
 
 def loss_scale(name: str) -> LossScale | None:
-    """The LossScale that a precision needs, or None.
+    """Returns a LossScale if the precision needs one, else None.
 
     Raises:
-      ValueError: the name is none of `NAMES`.
+      ValueError: the name is not in `NAMES`.
     """
     return LossScale() if compute_dtype(name) == tf.float16 else None

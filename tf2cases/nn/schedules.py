@@ -7,7 +7,7 @@ import tensorflow as tf
 
 NAMES = ("constant", "cosine")
 
-# From the number of updates made so far, an int64 scalar, to the rate of the next one, a float32 scalar.
+# Maps the number of updates made so far, an int64 scalar, to the rate of the next one, a float32 scalar.
 Schedule = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -19,10 +19,10 @@ def make(name: str, rate: float, total_steps: int, warmup_steps: int = 0) -> Sch
         (Loshchilov and Hutter 2016, arXiv 1608.03983, equation 5, without restarts).
       rate: the largest rate, > 0.
       total_steps: steps in the whole run, warm-up included, >= 1.
-      warmup_steps: steps over which the rate first rises linearly to the schedule's, from rate / (warmup_steps + 1).
+      warmup_steps: initial steps, in which the rate rises linearly from rate / (warmup_steps + 1) to the schedule's.
 
     Raises:
-      ValueError: the name is none of `NAMES`, or the warm-up is as long as the run.
+      ValueError: the name is not in `NAMES`, or the warm-up is as long as the run.
     """
     if name not in NAMES:
         raise ValueError(f"schedule is {name!r}, but must be one of {', '.join(NAMES)}.")

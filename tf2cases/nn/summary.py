@@ -1,4 +1,4 @@
-"""The table of layers, output shapes and parameter counts."""
+"""A table of layers, output shapes and parameter counts."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,10 +9,10 @@ from tf2cases.nn.layers.containers import Sequential, Skip
 
 
 def summary_rows(network: Layer | Sequence[Layer]) -> list[tuple[str, Shape | None, int]]:
-    """[(layer name, output shape, parameters)] of a created network, nested Sequentials and Skips flattened.
+    """[(layer name, output shape, parameters)] of a created network, with nested Sequentials and Skips flattened.
 
     Args:
-      network: a created `Layer`, or a list of them in the order they are to be shown.
+      network: a created `Layer`, or a list of them in display order.
     """
     if not isinstance(network, Layer):
         return [row for part in network for row in summary_rows(part)]
@@ -24,7 +24,7 @@ def summary_rows(network: Layer | Sequence[Layer]) -> list[tuple[str, Shape | No
 
 
 def summary(network: Layer | Sequence[Layer]) -> str:
-    """The table as text, with the totals below, as it is printed at the start of a run."""
+    """The table as text, followed by the totals; printed at the start of a run."""
     parts = [network] if isinstance(network, Layer) else network
     table = [("Layer", "Output shape", "Parameters")]
     table += [(name, str(shape), f"{count:,}") for name, shape, count in summary_rows(parts)]

@@ -1,4 +1,4 @@
-"""What every case shares: the contract of a case, the loop, checkpoints, reports, distribution."""
+"""Code shared by all cases: the base class of cases, the training loop, checkpoints, reports and distribution."""
 
 from tf2cases.training.case import Case, evaluate
 from tf2cases.training.loop import Result, train

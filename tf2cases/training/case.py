@@ -1,4 +1,4 @@
-"""The contract of a case, and how a case is evaluated."""
+"""The base class of cases, and their evaluation."""
 
 import json
 import types
@@ -16,20 +16,20 @@ from tf2cases.errors import UsageError
 
 
 class Case(tf.Module):
-    """One machine-learning case: networks, optimizers and step counter in one object, which is checkpointed whole.
+    """A machine-learning case: networks, optimizers and step counter in one object, which is checkpointed as a whole.
 
-    A subclass must have the class attribute `Config` (a `RunConfig`), `load`, `train_step`, `evaluate`, `signatures`
-    and `requests`; everything else has a default. Its constructor calls `super().__init__(config, info)` and makes
-    every variable, with initial values drawn from `config.seed`.
+    A subclass must define the class attribute `Config` (a `RunConfig`), `load`, `train_step`, `evaluate`, `signatures`
+    and `requests`; everything else has a default. Its constructor calls `super().__init__(config, info)` and creates
+    all variables, with initial values drawn from `config.seed`.
 
     Args:
-      config: the case's `Config`, with `steps` worked out.
-      info: `Source.info`: facts about the data that JSON can hold, such as picture shape and class names. They are
-        kept in `config.json`, so that the case can be rebuilt without the data.
+      config: the case's `Config`, with `steps` computed.
+      info: `Source.info`: JSON-serializable facts about the data, such as picture shape and class names. They are saved
+        in `config.json`, so that the case can be rebuilt without the data.
 
     Attributes:
       info: as above.
-      step: int64 variable, how many steps were made.
+      step: int64 variable, the number of completed steps.
     """
 
     Config: type[RunConfig]
@@ -44,93 +44,93 @@ class Case(tf.Module):
     def info(self) -> Mapping[str, Any]:
         return self._info()
 
-    # What a case must have
+    # Required
 
     @classmethod
     def load(cls, config: Any) -> Source:
-        """The data that a config names."""
+        """Loads the data that a config names."""
         raise NotImplementedError
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Makes one step on this replica's rows of a batch, in plain TensorFlow; the loop traces and repeats it.
+        """Runs one training step on this replica's rows of a batch, in TensorFlow; the loop traces and repeats it.
 
         Returns:
-          {name: float32 scalar} for `metric_names`, each a mean over the rows. One that is not finite stops the run.
+          {name: float32 scalar} for `metric_names`, each a mean over the rows. A non-finite value stops the run.
         """
         raise NotImplementedError
 
     def evaluate(self, dataset: tf.data.Dataset) -> dict[str, float]:
-        """Metrics over every example of a split, given as a dataset of batches, each counted exactly once."""
+        """Computes metrics over a split, a dataset of batches; every example counts exactly once."""
         raise NotImplementedError
 
     def signatures(self) -> dict[str, Callable]:
-        """What the case answers once it is served: {name: tf.function with an input signature}."""
+        """The functions that the exported case serves: {name: tf.function with an input signature}."""
         raise NotImplementedError
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
-        """A valid request of a few rows for each signature, for warm-up and for checking an export.
+        """A valid request with a few rows for each signature, to warm up and to check an export.
 
         Returns:
           {signature: {input name: array [n, ...]}}.
         """
         raise NotImplementedError
 
-    # What a case may change: training
+    # Optional: training
 
     @property
     def metric_names(self) -> Sequence[str]:
-        """Names of the scalars that `train_step` returns, in the order in which they are reported."""
+        """Names of the scalars that `train_step` returns, in reporting order."""
         return ("loss",)
 
     # Whether the training examples are visited in a new random order each epoch.
     shuffle = True
 
     def prepare(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Augments a global batch before `train_step`: traced, but outside of what XLA compiles.
+        """Augments a global batch before `train_step`; traced, but never compiled by XLA.
 
-        Some operations for augmentation have no XLA kernel.
+        Some augmentation operations have no XLA kernel.
         """
         return batch
 
     @staticmethod
     def compile_on(device_type: str, config: Any) -> bool:
-        """Whether --jit=auto compiles the step with XLA on 'CPU' or 'GPU': where that was measured to be faster."""
+        """Whether --jit=auto compiles the step with XLA on 'CPU' or 'GPU'; True where measured to be faster."""
         del device_type, config
         return False
 
     def optimizer_options(self) -> dict[str, Any]:
-        """What every optimizer of `nn` takes besides its variables and its own constants, as the config says."""
+        """The arguments that all optimizers of `nn` share, apart from their variables, as set by the config."""
         config = self.config
         schedule = nn.schedules.make(config.schedule, config.learning_rate, config.steps, config.warmup_steps)
         return dict(
-            # The case's step and not the optimizer's own count: a GAN updates its generator twice per step.
+            # The case's step, not the optimizer's own count: a GAN updates its generator twice per step.
             learning_rate=lambda updates: schedule(self.step),
             clip_norm=config.clip_norm,
             loss_scale=nn.precision.loss_scale(config.precision),
         )
 
-    # What a case may change: evaluation and export
+    # Optional: evaluation and export
 
     @classmethod
     def load_test(cls, config: Any, info: Mapping[str, Any]) -> Source:
-        """The data that a trained case is evaluated on.
+        """Loads the data that a trained case is evaluated on.
 
         Args:
-          config: the case's config, perhaps with another place to look for the data.
+          config: the case's config, possibly with another location of the data.
           info: `Source.info` of the training data.
 
         Raises:
-          UsageError: the data are of another kind than those.
+          UsageError: the `info` of the data differs from that of the training data.
         """
         source = cls.load(config)
         if json.loads(json.dumps(dict(source.info))) != dict(info):
-            raise UsageError(f"--dataset={config.dataset} is of another kind now than what the case was trained on.")
+            raise UsageError(f"--dataset={config.dataset} no longer matches the data that the case was trained on.")
         return source
 
-    # The largest difference of an export's answers from the live case's, as a part of the largest value.
+    # Largest allowed difference between the outputs of an export and the live case, relative to the largest value.
     export_tolerance = 1e-5
 
-    # What a case may change: what is shown
+    # Optional: reports and pictures
 
     def describe(self, source: Source) -> str:
         """The text printed at the start of a run; by default the table of the case's layers."""
@@ -138,7 +138,7 @@ class Case(tf.Module):
         return nn.summary([part for part in vars(self).values() if isinstance(part, nn.Layer)])
 
     def progress_line(self, step: int, split: str, values: dict[str, float]) -> str | None:
-        """The line printed for a report if there is no progress bar; "" for none, None for the loop's own."""
+        """The line printed for a report; "" for none, None for the default line of the loop."""
         del step, split, values
         return None
 
@@ -148,26 +148,26 @@ class Case(tf.Module):
         return "Evaluation: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items()) + "."
 
     def warning(self, history: list[dict]) -> str:
-        """A sentence of advice after a report of training metrics, "" for none; `history` as in `curves`."""
+        """Advice to print after a report of training metrics, "" for none; `history` as in `curves`."""
         del history
         return ""
 
     def pictures(self, source: Source) -> dict[str, np.ndarray]:
-        """Pictures of what the case has learnt: {name: uint8 [H, W, C]}."""
+        """Pictures that show what the case has learnt: {name: uint8 [H, W, C]}."""
         del source
         return {}
 
     def samples(self) -> dict[str, np.ndarray]:
-        """Pictures of how far the case has come, on the same inputs each time: {name: uint8 [H, W, C]}.
+        """Pictures that show the progress of training, from the same inputs each time: {name: uint8 [H, W, C]}.
 
-        They are drawn every `config.sample_every` steps and at the end, numbered by the step; at the end all of them
-        become the film `NAMEs.gif`.
+        They are drawn every `config.sample_every` steps and at the end, and numbered by the step. At the end they are
+        combined into the animation `NAMEs.gif`.
         """
         return {}
 
     @property
     def frames_per_second(self) -> float:
-        """How fast the film of `samples` is shown."""
+        """Frame rate of the animation of `samples`."""
         return 10
 
     def curves(self, history: list[dict]) -> dict[str, np.ndarray]:
@@ -175,7 +175,7 @@ class Case(tf.Module):
         return {"curves": viz.training_curves(history)}
 
     def embedding(self, source: Source) -> tuple[np.ndarray, Sequence, np.ndarray] | None:
-        """What TensorBoard's projector shows at the end of a run, or None.
+        """Data for TensorBoard's projector at the end of a run, or None.
 
         Returns:
           (vectors float32 [N, n], labels [N], pictures uint8 [N, H, W, C]).
@@ -185,7 +185,7 @@ class Case(tf.Module):
 
 
 def evaluate(case: Case, source: Source, batch_size: int = 500) -> dict[str, float]:
-    """The case's metrics over every example of each held-out split; `test_loss` and so on if there are several."""
+    """Computes the case's metrics on each held-out split; with several, names get a prefix (`test_loss`)."""
     values: dict[str, float] = {}
     for split, arrays in source.held_out.items():
         prefix = f"{split}_" if len(source.held_out) > 1 else ""

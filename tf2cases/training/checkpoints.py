@@ -1,4 +1,4 @@
-"""Checkpoints that are complete or absent."""
+"""Atomic checkpoints: each is either complete or absent."""
 
 import os
 import re
@@ -11,8 +11,8 @@ from tf2cases.errors import RunError, UsageError
 
 _NAME = re.compile(r"step_(\d+)$")
 _VARIABLES = "variables"  # prefix of the files in a checkpoint's folder
-# What TensorFlow raises for files that are missing, cut short, or have wrong checksums; for some a plain OpError, whose
-# subclasses (out of memory, say) mean something else.
+# TensorFlow's errors for files that are missing, truncated, or have wrong checksums. For some it raises a plain
+# OpError, whose other subclasses (e.g. out of memory) mean something else.
 _DAMAGE = (tf.errors.NotFoundError, tf.errors.OutOfRangeError, tf.errors.DataLossError, IndexError)
 
 
@@ -24,7 +24,7 @@ def steps(directory: str) -> list[int]:
 
 
 def path_of(directory: str, step: int) -> str:
-    """The folder of a step's checkpoint, whether it is there or not."""
+    """The folder of a step's checkpoint, which need not exist."""
     return os.path.join(directory, f"step_{step:08d}")
 
 
@@ -34,11 +34,11 @@ def save(directory: str, step: int, keep: int | None = None, **roots: Any) -> No
     Args:
       directory: the run's checkpoint folder.
       step: names the checkpoint.
-      keep: how many of the newest to keep; None keeps all.
+      keep: number of newest checkpoints to keep; None keeps all.
       **roots: the trackable objects to save.
 
     Raises:
-      RunError: writing failed (a full disk, say); the earlier checkpoints are untouched.
+      RunError: writing failed (e.g. the disk is full); earlier checkpoints are untouched.
     """
     try:
         os.makedirs(directory, exist_ok=True)
@@ -49,7 +49,7 @@ def save(directory: str, step: int, keep: int | None = None, **roots: Any) -> No
             files.publish(folder, final, replace=True)
     except files.failures() as error:
         kept = steps(directory)
-        last = f"the last one, of step {kept[-1]}, is intact" if kept else "there is none before it"
+        last = f"the previous one, of step {kept[-1]}, is intact" if kept else "no earlier one exists"
         raise RunError(
             f"the checkpoint of step {step} could not be written to {directory}: {files.reason(error)}; {last}."
         ) from error
@@ -60,24 +60,24 @@ def save(directory: str, step: int, keep: int | None = None, **roots: Any) -> No
 def restore(
     directory: str, step: int | None = None, partial: bool = False, set_aside: bool = False, **roots: Any
 ) -> int | None:
-    """Restores the newest checkpoint, or that of `step`, into objects whose variables exist.
+    """Restores the newest checkpoint, or that of `step`, into objects whose variables exist already.
 
-    A checkpoint whose files are damaged (a failing disk) is passed over for the one before it, with a warning.
+    A checkpoint with damaged files (e.g. on a failing disk) is skipped with a warning; the previous one is tried next.
 
     Args:
       directory: the run's checkpoint folder.
       step: None for the newest.
-      partial: whether only part of what was saved is wanted (a case without the run's progress).
-      set_aside: whether damaged checkpoints are renamed to `damaged_...`, so that the run can go on before them; only
-        for the process that holds the run's lock.
+      partial: whether to restore only part of what was saved (e.g. a case without the run's progress).
+      set_aside: whether to rename damaged checkpoints to `damaged_...`, so that the run can resume from an earlier one;
+        only for the process that holds the run's lock.
       **roots: as in `save`.
 
     Returns:
       The step restored, or None if there is no checkpoint.
 
     Raises:
-      UsageError: no checkpoint of `step`.
-      RunError: a checkpoint was saved from other objects than these, or all checkpoints are damaged.
+      UsageError: there is no checkpoint of `step`.
+      RunError: a checkpoint was saved from different objects, or all checkpoints are damaged.
     """
     found = steps(directory)
     if step is not None and step not in found:
@@ -105,5 +105,5 @@ def restore(
             if set_aside:
                 os.rename(folder, os.path.join(directory, f"damaged_{os.path.basename(folder)}"))
     if wanted:
-        raise RunError(f"none of the checkpoints in {directory} can be read; the oldest gave: {problem}")
+        raise RunError(f"none of the checkpoints in {directory} can be read; error of the oldest: {problem}.")
     return None

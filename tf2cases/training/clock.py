@@ -1,14 +1,14 @@
-"""A clock that counts training only."""
+"""Measurement of training speed."""
 
 import time
 from collections.abc import Callable
 
 
 class Clock:
-    """Measures examples per second, leaving out compilation, evaluation and saving; and where the time went.
+    """Measures steps per second, excluding compilation, evaluation and saving, and how the time was spent.
 
     Args:
-      now: function giving seconds; `time.perf_counter` by default.
+      now: function that returns seconds; `time.perf_counter` by default.
     """
 
     def __init__(self, now: Callable[[], float] = time.perf_counter):
@@ -19,7 +19,7 @@ class Clock:
         self._last: float | None = None
 
     def loaded(self) -> None:
-        """Says that the data is ready: everything so far was spent on that."""
+        """Marks the data as ready; all time so far counts as getting it ready."""
         self._loading = self.elapsed()
 
     @property
@@ -28,7 +28,7 @@ class Clock:
         return self._last is None
 
     def ran(self, steps: int, seconds: float) -> None:
-        """Adds `steps` that took `seconds`; the first call, which compiles, does not count as training speed."""
+        """Records `steps` that took `seconds`; the first call, which compiles, does not count towards the speed."""
         if not self.is_new:
             self._training += seconds
             self._steps += steps
@@ -36,19 +36,19 @@ class Clock:
         self._running += seconds
 
     def now(self) -> float:
-        """Seconds, from any start."""
+        """Seconds since an arbitrary start."""
         return self._now()
 
     def elapsed(self) -> float:
-        """Seconds since this process began the run, all included."""
+        """Seconds since this process started the run, including everything."""
         return self._now() - self._started
 
     def steps_per_second(self) -> float:
-        """Of what counted; 0.0 before anything did."""
+        """The training speed; 0.0 while nothing counts towards it."""
         return self._steps / self._training if self._training else 0.0
 
     def shares(self) -> str:
-        """A sentence on where this process's time went."""
+        """A sentence about how this process spent its time."""
         total = self.elapsed()
         return (
             f"Time {duration(total)}: {self._loading / total:.0%} getting the data ready, "
@@ -56,7 +56,7 @@ class Clock:
         )
 
     def steps_in(self, seconds: float) -> int:
-        """About how many steps fit into `seconds`, at least 1; 1 before anything ran."""
+        """The approximate number of steps that fit into `seconds`, at least 1; 1 before anything ran."""
         return max(1, int(seconds / self._last)) if self._last else 1
 
 

@@ -1,4 +1,4 @@
-"""Which `tf.distribute` strategy a run uses, and how a global batch is split among its replicas."""
+"""Selects the `tf.distribute` strategy of a run, and splits global batches among its replicas."""
 
 import functools
 import json
@@ -13,13 +13,13 @@ from tf2cases.training.case import Case
 
 
 def make(name: str) -> tf.distribute.Strategy:
-    """Makes the strategy called auto, single, mirrored or multi_worker.
+    """Creates the strategy named auto, single, mirrored or multi_worker.
 
     Raises:
-      UsageError: multi_worker with no TF_CONFIG, or one that is malformed or names several workers.
+      UsageError: multi_worker without TF_CONFIG, or with one that is malformed or names several workers.
     """
     if name == "multi_worker" or (name == "auto" and os.environ.get("TF_CONFIG")):
-        return _multi_worker()  # before devices are listed, which would start TensorFlow without its collectives
+        return _multi_worker()  # before listing devices, which would initialize TensorFlow without collectives
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
@@ -48,16 +48,16 @@ def _multi_worker() -> tf.distribute.Strategy:
 
 @functools.cache
 def _mirrored(devices):
-    # One for all runs of a process: each strategy numbers its collective operations from the same start, so those of
-    # a second one would meet the first one's and fail.
+    # One strategy for all runs of a process: each strategy numbers its collective operations from the same start, so
+    # those of a second one would collide with the first one's and fail.
     return tf.distribute.MirroredStrategy(devices)
 
 
 def check(config: RunConfig, strategy: tf.distribute.Strategy) -> None:
-    """Refuses options that do not work with the strategy.
+    """Rejects options that do not work with the strategy.
 
     Raises:
-      UsageError: a global batch that does not divide evenly among the replicas, or XLA with several of them.
+      UsageError: the global batch does not divide evenly among the replicas, or XLA is on with several replicas.
     """
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
@@ -77,7 +77,7 @@ def compiles(case: Case) -> bool:
 
 
 def split(strategy: tf.distribute.Strategy, batch: dict[str, tf.Tensor]) -> Any:
-    """The rows of a global batch, a dict of tensors, for each replica; traced inside the loop."""
+    """Splits a global batch, a dict of tensors, into the rows of each replica; traced inside the loop."""
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return batch
@@ -91,7 +91,7 @@ def split(strategy: tf.distribute.Strategy, batch: dict[str, tf.Tensor]) -> Any:
 
 
 def device_name() -> str:
-    """What the run computes on, in words."""
+    """A description of the hardware that the run uses."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         kind = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")

@@ -1,8 +1,8 @@
-"""What is watched while a GAN trains: charts of its metrics, and a warning when the discriminator has saturated.
+"""Monitoring of GAN training: charts of the metrics, and a warning when the discriminator has saturated.
 
 The metrics are those that `cases.dcgan` reports: the losses, the discriminator's mean belief (see
-`nn.adversarial.Loss.belief`) in real pictures (`d_real`) and in generated ones before and after the generator's updates
-(`d_fake_before`, `d_fake_after`), and the gradient norms.
+`nn.adversarial.Loss.belief`) for real pictures (`d_real`) and for generated ones before and after the generator's
+updates (`d_fake_before`, `d_fake_after`), and the gradient norms.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from tf2cases import nn, viz
 
-# The discriminator has saturated when its mean probabilities of real and of generated pictures are beyond these in this
-# many reports in a row: the generator then learns next to nothing.
+# The discriminator counts as saturated when its mean probabilities for real and generated pictures are beyond these
+# limits in this many consecutive reports; the generator then learns next to nothing.
 SATURATED_REAL, SATURATED_FAKE, SATURATED_REPORTS = 0.99, 0.01, 25
 
 
@@ -38,12 +38,12 @@ def curves(history: list[dict]) -> dict[str, np.ndarray]:
 def evaluate(
     dataset: tf.data.Dataset, discriminate: Callable[[tf.Tensor], tf.Tensor], generate: Callable[[int, int], tf.Tensor]
 ) -> dict[str, float]:
-    """The discriminator's mean belief in held-out pictures and in as many generated ones.
+    """The discriminator's mean belief for held-out pictures and for the same number of generated ones.
 
     Args:
       dataset: batches with "images", uint8 [N, H, W, C].
       discriminate: pictures float32 [N, H, W, C] in [0, 1] -> beliefs float32 [N].
-      generate: (i, j) -> the generated pictures i to j - 1, likewise.
+      generate: (i, j) -> the generated pictures i to j - 1, in the same format.
 
     Returns:
       {"d_real", "d_fake"}.
@@ -59,16 +59,16 @@ def evaluate(
 
 
 def conclusion(values: dict[str, float], loss: nn.adversarial.Loss) -> str:
-    """The sentence at the end of a run, from what `evaluate` gave."""
-    given = "the probability" if loss.has_probability else "the score"
+    """The sentence printed at the end of a run, from the result of `evaluate`."""
+    given = "probability of being real" if loss.has_probability else "score"
     return (
-        f"The discriminator gives held-out pictures {given} {values['d_real']:.3f} and generated ones "
-        f"{values['d_fake']:.3f}; `python -m bin.evaluate_dcgan` measures how good the latter are."
+        f"The discriminator's mean {given} is {values['d_real']:.3f} for held-out pictures and "
+        f"{values['d_fake']:.3f} for generated ones; `python -m bin.evaluate_dcgan` measures the quality of the latter."
     )
 
 
 def saturation_warning(history: list[dict], loss: nn.adversarial.Loss) -> str:
-    """Advice after every `SATURATED_REPORTS` reports in a row with a saturated discriminator, else ""."""
+    """Advice after every `SATURATED_REPORTS` consecutive reports with a saturated discriminator, else ""."""
     if not loss.has_probability:
         return ""
     reports = [report["values"] for report in reversed(history) if report["split"] == "train"]
@@ -77,7 +77,7 @@ def saturation_warning(history: list[dict], loss: nn.adversarial.Loss) -> str:
     if in_a_row == 0 or in_a_row % SATURATED_REPORTS:
         return ""
     return (
-        f"the discriminator has told real from generated pictures with more than {SATURATED_REAL:.0%} certainty in "
-        f"{SATURATED_REPORTS} reports in a row, so that the generator learns little: more --g_steps, a lower "
+        f"the discriminator has separated real from generated pictures with more than {SATURATED_REAL:.0%} certainty "
+        f"in {SATURATED_REPORTS} consecutive reports, so the generator learns little: more --g_steps, a lower "
         "--learning_rate, --spectral_norm or --loss=hinge may help."
     )

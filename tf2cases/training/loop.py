@@ -1,6 +1,6 @@
-"""The training loop that every case shares: make some steps, then do what is due.
+"""The training loop shared by all cases: run some steps, then the actions that are due.
 
-`train` tells the whole story; `_Run` holds the actions that can be due.
+`train` is the loop; `_Run` holds the actions.
 """
 
 import dataclasses
@@ -23,23 +23,23 @@ from tf2cases.training.signals import Stopper
 from tf2cases.training.steps import Progress, TracedSteps
 from tf2cases.training.workdir import CHECKPOINTS, Workdir, read_metrics
 
-# One call of the traced steps takes about this many seconds: long enough to cost nothing, short enough for signals and
-# the progress bar.
+# Approximate duration of one call of the traced steps: long enough that the overhead of a call is negligible, short
+# enough for signals and the progress bar.
 _SECONDS_PER_CALL = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
       case: the trained case.
-      config: its config, with `steps` worked out.
+      config: its config, with `steps` computed.
       workdir: path of the run's folder.
-      step: how many steps it has made in all.
+      step: the total number of completed steps.
       values: the metrics of the last evaluation; empty if a signal stopped the run.
-      examples_per_second: of this process, without compilation, evaluation and saving; 0.0 if it made no step.
-      stopped_by: the signal's number, or None.
+      examples_per_second: training speed of this process (see `Clock`); 0.0 if it ran too few steps to measure it.
+      stopped_by: the number of the signal that stopped the run, or None.
     """
 
     case: Case
@@ -56,26 +56,26 @@ class Result:
 
 
 def train(case_class: type[Case], config: RunConfig) -> Result:
-    """Trains a case in its workdir, or resumes the run that is there.
+    """Trains a case in its workdir, or resumes the run found there.
 
-    A run starts from the newest readable checkpoint of the workdir, else from scratch.
+    A run starts from the newest readable checkpoint in the workdir, or from scratch if there is none.
 
     Args:
-      case_class: a `Case`.
+      case_class: a subclass of `Case`.
       config: its `Config`, resolved (see `RunConfig.resolve`).
 
     Returns:
-      A `Result`. A signal ends the run after the current steps, saved; see `Result.stopped_by`.
+      A `Result`. After a signal, the run finishes the current steps, saves and ends; see `Result.stopped_by`.
 
     Raises:
       UsageError: bad input, or a workdir that holds another run or is in use.
-      RunError: metrics that are not finite, or a full disk.
+      RunError: non-finite metrics, or a full disk.
     """
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     clock, strategy = Clock(), distribution.make(config.strategy)
     with Workdir(config.workdir or os.path.join("runs", config.name)) as workdir:
-        workdir.check(config)  # before the data, which may take minutes to get
+        workdir.check(config)  # before loading the data, which may take minutes
         source = case_class.load(config)
         clock.loaded()
         config = config.with_examples(source.examples)
@@ -85,14 +85,14 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
         with strategy.scope():
             case = _make(case_class, config, source)
             progress = Progress(case.metric_names)
-        workdir.claim(config, source)  # once the case has accepted the config: a mistake leaves the folder as it was
+        workdir.claim(config, source)  # after the case has accepted the config: errors leave the folder unchanged
         step = checkpoints.restore(workdir.file(CHECKPOINTS), set_aside=True, case=case, progress=progress) or 0
         workdir.cut_back(step)
         batches = pipeline.Batches(source.train, config.batch_size, nn.random.fold(config.seed, "order"), case.shuffle)
         traced = TracedSteps(case, batches, progress, strategy)
 
         run, last = _Run(case, source, workdir, progress, clock), config.steps
-        cadences = (  # every so many steps, or once per epoch where that is 0; at the last step everything is due
+        cadences = (  # (steps between actions, action); 0 means once per epoch; at the last step all are due
             (config.log_every, run.report_training),
             (config.eval_every, run.report_evaluation),
             (config.sample_every or last, run.draw_samples),
@@ -119,30 +119,30 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
 def _make(case_class: type[Case], config: RunConfig, source: Source) -> Case:
     try:
         return case_class(config, source.info)
-    except nn.ShapeError as error:  # pictures that are smaller than a layer's window, say
-        raise UsageError(f"a {config.name} cannot be made for this data: {error}") from error
+    except nn.ShapeError as error:  # e.g. pictures smaller than a layer's window
+        raise UsageError(f"{config.name} cannot be built for this data: {error}") from error
 
 
 def _next_due(every: int, step: int, batches: pipeline.Batches) -> int:
-    """The first step after `step` at which something is due every so many steps, or once per epoch for 0."""
+    """The first step after `step` that is a multiple of `every` or, if that is 0, ends an epoch."""
     return (step // every + 1) * every if every else batches.end_of_epoch(step)
 
 
 class _Run:
-    """One process's part of a run: the actions that can be due, and the messages at the beginning and the end.
+    """One process's part of a run: its actions, and its messages at the beginning and the end.
 
     Attributes:
-      step: how many steps were made in all.
+      step: the total number of completed steps.
       saved_step: the step of the newest checkpoint.
-      reporter: where numbers and pictures go.
+      reporter: writes numbers and pictures.
     """
 
     def __init__(self, case: Case, source: Source, workdir: Workdir, progress: Progress, clock: Clock):
         self.case, self.source, self.workdir, self.progress, self.clock = case, source, workdir, progress, clock
         self.step = self.saved_step = int(case.step.numpy())
         self.history = read_metrics(workdir.path)
-        self.values: dict[str, float] = {}  # of the last evaluation
-        self.samples: dict = {}  # the last ones
+        self.values: dict[str, float] = {}  # from the last evaluation
+        self.samples: dict = {}  # the latest ones
         earlier_seconds = self.history[-1].get("seconds", 0.0) if self.history else 0.0
         self.reporter = Reporter(workdir, case, clock, earlier_seconds)
 
@@ -154,13 +154,13 @@ class _Run:
             f"{config.precision}, {distribution.device_name()}; workdir {self.workdir.path}, {self._disk_space()}"
         )
         if self.step:
-            self.reporter.print(f"going on from step {self.step:,}")
+            self.reporter.print(f"resuming from step {self.step:,}")
 
     def _disk_space(self) -> str:
         """The disk space that the run's checkpoints will take."""
         config = self.case.config
         period = config.checkpoint_every or self.source.examples / config.batch_size
-        whole = int(config.steps / period)  # before the one at the last step, which may be the last of these
+        whole = int(config.steps / period)  # periodic ones; the last of them may be at the last step
         count = whole + (math.ceil(whole * period) < config.steps)
         kept = min(count, config.checkpoints_kept or count)
         megabytes = sum(v.dtype.size * v.shape.num_elements() for v in self.case.variables) / 1e6
@@ -187,7 +187,7 @@ class _Run:
         clip = " or a --clip_norm" if hasattr(self.case.config, "clip_norm") else ""
         return RunError(
             f"the metrics became infinite or NaN at step {self.step}; {saved}, and a lower --learning_rate{clip} may "
-            "help, with --overwrite to start anew."
+            "help, with --overwrite to start over."
         )
 
     def report_training(self) -> None:
@@ -213,7 +213,7 @@ class _Run:
         self.reporter.pictures(self.step, self.case.pictures(self.source), numbered)
 
     def draw_whole_run(self) -> None:
-        """Curves, a film of each sample, and TensorBoard's projector."""
+        """Draws curves, an animation of each sample, and the data of TensorBoard's projector."""
         self.reporter.pictures(self.step, self.case.curves(self.history), numbered=False)
         for name in self.samples:
             self.reporter.film(name, self.case.frames_per_second)
@@ -228,10 +228,10 @@ class _Run:
         self.saved_step = self.step
 
     def conclude(self, stopped_by: int | None) -> Result:
-        """Says how the run ended.
+        """Prints how the run ended and returns its result.
 
         Args:
-          stopped_by: the signal's number, or None.
+          stopped_by: the number of the signal that stopped the run, or None.
         """
         config, finished = self.case.config, self.step >= self.case.config.steps
         values = (self.values or evaluate(self.case, self.source)) if finished else {}
@@ -239,8 +239,8 @@ class _Run:
             print(self.case.conclude(self.source, values))
         print(self.clock.shares())
         if stopped_by:
-            anew = " (without --overwrite)" if config.overwrite else ""
+            flag = " (without --overwrite)" if config.overwrite else ""
             name = signal.Signals(stopped_by).name
-            print(f"{name}: saved at step {self.step:,}; the same command goes on from there{anew}.", flush=True)
+            print(f"{name}: saved at step {self.step:,}; the same command resumes from there{flag}.", flush=True)
         rate = self.clock.steps_per_second() * config.batch_size
         return Result(self.case, config, self.workdir.path, self.step, values, rate, stopped_by)

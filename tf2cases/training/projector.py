@@ -26,13 +26,13 @@ _CONFIG = """embeddings {{
 def write(folder: str, vectors: np.ndarray, labels: Sequence, pictures: np.ndarray) -> None:
     """Writes points with their labels and thumbnails into a TensorBoard log folder.
 
-    The config is written last, so that TensorBoard never sees points that are not there yet.
+    The config is written last, so that TensorBoard never looks for files that do not exist yet.
 
     Args:
-      folder: where TensorBoard looks.
+      folder: the TensorBoard log folder.
       vectors: float32 [N, n], n >= 2.
       labels: [N], written with `str`.
-      pictures: uint8 [N, H, W, C], C in {1, 3}. Of more than fit the sprite (85,264 of 28x28), the first are taken.
+      pictures: uint8 [N, H, W, C], C in {1, 3}. If not all fit the sprite (85,264 of 28x28), the rest are left out.
     """
     height, width = pictures.shape[1:3]
     columns = min(_SPRITE // width, int(np.ceil(np.sqrt(len(vectors)))))

@@ -1,4 +1,4 @@
-"""Where a run's numbers and pictures go: metrics.jsonl, TensorBoard, picture files, and the terminal."""
+"""Writes a run's numbers and pictures to metrics.jsonl, TensorBoard, picture files and the terminal."""
 
 import contextlib
 import json
@@ -24,9 +24,9 @@ class Reporter:
 
     Args:
       workdir: the run's folder.
-      case: the case, at the step at which this process begins.
-      clock: for elapsed time and speed.
-      earlier_seconds: what the run took in earlier processes.
+      case: the case; its `step` is where this process starts.
+      clock: measures elapsed time and speed.
+      earlier_seconds: time that the run took in earlier processes.
     """
 
     def __init__(self, workdir: workdirs.Workdir, case: Case, clock: Clock, earlier_seconds: float):
@@ -48,7 +48,7 @@ class Reporter:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
-        # Report the first error, and not that a full disk also keeps the reports from being closed.
+        # Keep the first error, even if closing the files then fails too because the disk is full.
         with contextlib.suppress(RunError) if error else contextlib.nullcontext():
             self.close()
 
@@ -99,7 +99,7 @@ class Reporter:
             self.print(line)
 
     def pictures(self, step: int, pictures: dict[str, np.ndarray], numbered: bool) -> None:
-        """Writes {name: uint8 [H, W, C]} as PNG files, `numbered` by the step or not, and to TensorBoard."""
+        """Writes {name: uint8 [H, W, C]} to TensorBoard and as PNG files, named by the step if `numbered`."""
         with self._writing(), self._writer.as_default(step=step):
             for name, image in pictures.items():
                 file = workdirs.numbered_picture(name, step) if numbered else f"{name}.png"
@@ -107,7 +107,7 @@ class Reporter:
                 tf.summary.image(name, image[None])
 
     def film(self, name: str, frames_per_second: float) -> None:
-        """Writes the numbered pictures of a name as one GIF, `NAMEs.gif`."""
+        """Combines the numbered pictures of a name into an animation, `NAMEs.gif`."""
         with self._writing():
             frames = [viz.read_png(file) for _, file in self._workdir.numbered_pictures(name)]
             viz.write_gif(self._workdir.file(workdirs.PICTURES, f"{name}s.gif"), frames, frames_per_second)
@@ -123,7 +123,7 @@ class Reporter:
             tf.summary.graph(graph)
 
     def flush(self) -> None:
-        """Everything reported so far is on disk afterwards."""
+        """Forces everything reported so far to disk."""
         with self._writing():
             os.fsync(self._metrics.fileno())
             self._writer.flush()

@@ -1,4 +1,4 @@
-"""Stopping between steps when a signal asks for it."""
+"""Stops a run between steps on a signal."""
 
 import signal
 from typing import Any

@@ -1,7 +1,7 @@
-"""The traced part of training: one call of one TensorFlow function makes many steps.
+"""The traced part of training: one call of a TensorFlow function runs many steps.
 
-It draws the batch's indices, gathers and prepares the batch, and calls the case's step, which XLA compiles or not. How
-the steps are divided into calls does not change what is computed.
+Each step draws the batch's indices, gathers and prepares the batch, and calls the case's `train_step`, which XLA may
+compile. The results do not depend on how the steps are divided into calls.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Progress(tf.Module):
         self.count.assign_add(1.0)
 
     def take(self) -> dict[str, float]:
-        """The means since the last call, by name."""
+        """Returns the means since the last call, by name, and resets them."""
         means = (self.sums / self.count).numpy()
         self.sums.assign(tf.zeros_like(self.sums))
         self.count.assign(0.0)
@@ -38,23 +38,25 @@ class Progress(tf.Module):
 
 
 class TracedSteps:
-    """Makes steps of a case on batches, under a strategy.
+    """Runs training steps of a case under a distribution strategy.
 
     Attributes:
-      many: a function of the number of steps, int64 scalar. It makes them, or fewer if the metrics of one are not
-        finite, and returns a bool scalar: whether all were. The case's step is then the number of the bad one.
+      many: a tf.function of the number of steps, int64 scalar. It runs them, but stops after a step with non-finite
+        metrics, and returns a bool scalar: whether all metrics were finite. If not, the case's `step` is the bad one.
     """
 
     def __init__(self, case: Case, batches: pipeline.Batches, progress: Progress, strategy: tf.distribute.Strategy):
-        """Args:
-        case: made under the strategy's scope, at the step at which to begin.
-        batches: the training batches.
-        progress: made under the strategy's scope.
-        strategy: where to compute.
+        """Prepares the traced function.
+
+        Args:
+          case: created under the strategy's scope; training starts from its `step`.
+          batches: the training batches.
+          progress: created under the strategy's scope.
+          strategy: the distribution strategy.
         """
         self._case, self._batches, self._progress, self._strategy = case, batches, progress, strategy
-        # The step is a function of its own, so that XLA compiles it and not the drawing of batches. With several
-        # replicas the outer function holds the steps of all of them.
+        # The step is a separate function, so that XLA compiles only the step and not the drawing of batches. With
+        # several replicas, the outer function contains the steps of all of them.
         self._step: Any = case.train_step
         if strategy.num_replicas_in_sync == 1:
             self._step = tf.function(case.train_step, jit_compile=distribution.compiles(case) or None)
@@ -66,7 +68,7 @@ class TracedSteps:
         if self._strategy.num_replicas_in_sync > 1:
             return None
         prepared = tf.function(self._case.prepare).get_concrete_function(self._batches.spec).structured_outputs
-        # Without the tensors' names, for the step was traced without: with them it would be traced again.
+        # Without the tensors' names, as in the first trace; names would cause another trace.
         spec = tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), prepared)
         return self._step.get_concrete_function(spec).graph
 
@@ -76,6 +78,8 @@ class TracedSteps:
         while finite and done < count:
             batch = distribution.split(self._strategy, case.prepare(self._next_batch()))
             values = self._strategy.run(self._step, (batch,))
+            if set(values) != set(names):  # while tracing
+                raise ValueError(f"train_step returned {sorted(values)}, but metric_names is {sorted(names)}.")
             means = [self._strategy.reduce(tf.distribute.ReduceOp.MEAN, values[name], axis=None) for name in names]
             metrics = tf.cast(tf.stack(means), tf.float64)
             finite = tf.reduce_all(tf.math.is_finite(metrics))

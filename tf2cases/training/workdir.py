@@ -1,4 +1,4 @@
-"""The folder of a run: its lock, its config, and what is cut back when it is resumed."""
+"""The folder of a run: its lock, its config, and the removal of newer reports when it is resumed."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.training import distribution
 
-# What a run writes into its folder.
+# Files and folders that a run writes.
 CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
     "config.json",
     "metrics.jsonl",
@@ -27,14 +27,14 @@ CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
     "tensorboard",
     "pictures",
 )
-# What the evaluation of single checkpoints adds: their scores, and a run with the best of them alone.
+# Added by the evaluation of single checkpoints: their scores, and a run that contains only the best one.
 SCORES, BEST = "distances.jsonl", "best"
 
-_ADVICE = "use another --workdir, or --overwrite to start anew"
+_ADVICE = "use another --workdir, or --overwrite to start over"
 
 
 def numbered_picture(name: str, step: int) -> str:
-    """The file name of a picture of a step."""
+    """The file name of a picture, numbered by the step."""
     return f"{name}_{step:06d}.png"
 
 
@@ -42,10 +42,10 @@ class Workdir:
     """A run's folder, locked for this process until `close`; a context manager.
 
     Args:
-      path: the folder; made if it is not there.
+      path: the folder; created if missing.
 
     Raises:
-      UsageError: another process trains there, or the folder cannot be made.
+      UsageError: another process is training there, or the folder cannot be created.
     """
 
     def __init__(self, path: str):
@@ -69,7 +69,7 @@ class Workdir:
         self.close()
 
     def close(self) -> None:
-        """Lets other processes train here."""
+        """Releases the lock, so that other processes can train here."""
         self._lock.close()
 
     def file(self, *names: str) -> str:
@@ -77,7 +77,7 @@ class Workdir:
         return os.path.join(self.path, *names)
 
     def clear(self) -> None:
-        """Removes what a run writes, and nothing else."""
+        """Removes everything that a run writes, and nothing else."""
         for name in (CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES, SCORES, BEST):
             path = self.file(name)
             if os.path.isdir(path):
@@ -86,23 +86,23 @@ class Workdir:
                 os.remove(path)
 
     def check(self, config: configs.RunConfig) -> None:
-        """Refuses a config that does not fit the run that is here, as far as that shows before the data are loaded.
+        """Rejects a config that does not match the run in the folder, as far as known before the data are loaded.
 
         Raises:
-          UsageError: the folder holds a run of another case, or with other values of the fields that were given.
+          UsageError: the folder holds a run of another case, or with different values of the given fields.
         """
         if not config.overwrite and os.path.exists(self.file(CONFIG)):
             self._check_config(config, [n for n, v in dataclasses.asdict(config).items() if v is None or n == "steps"])
 
     def claim(self, config: configs.RunConfig, source: Source) -> None:
-        """Writes `config.json`, after checking that a run already here is this one.
+        """Writes `config.json`, after checking that any run already in the folder is this one.
 
         Args:
-          config: the run's config, with `steps` worked out.
+          config: the run's config, with `steps` computed.
           source: the run's data.
 
         Raises:
-          UsageError: the folder holds a run whose config or data would give other numbers.
+          UsageError: the folder holds a run whose config or data would give different results.
           RunError: the disk is full.
         """
         facts = json.loads(json.dumps({"info": dict(source.info), "examples": source.fingerprint()}))
@@ -135,7 +135,7 @@ class Workdir:
             files.write_json(self.file(CONFIG), record)
 
     def _check_config(self, config: configs.RunConfig, unknown: Collection[str] = ()) -> dict:
-        """Compares all fields but the `unknown` ones; returns the record that is there."""
+        """Compares all fields but the `unknown` ones with the record in the folder; returns that record."""
         record = read_record(self.path)
         if record["case"] != config.case:
             raise UsageError(
@@ -153,7 +153,7 @@ class Workdir:
         return record
 
     def numbered_pictures(self, name: str | None = None) -> list[tuple[int, str]]:
-        """The (step, path) of the pictures of a name, or of all, that are numbered by the step; in that order."""
+        """The (step, path) of all pictures numbered by the step, or of those of one name; sorted by the step."""
         found = []
         with contextlib.suppress(FileNotFoundError):
             for file in os.listdir(self.file(PICTURES)):
@@ -163,7 +163,7 @@ class Workdir:
         return sorted(found)
 
     def cut_back(self, step: int) -> None:
-        """Removes what was reported after `step`, so that a resumed run reports it once.
+        """Removes all reports after `step`, so that a resumed run does not duplicate them.
 
         Raises:
           RunError: the disk is full.
@@ -183,7 +183,7 @@ class Workdir:
 
 
 def _cut_events(path: str, step: int) -> None:
-    """Drops the events after `step` from a TensorBoard file; a record torn by a kill ends the file."""
+    """Drops the events after `step` from a TensorBoard file, and everything from a damaged record on."""
     kept = []
     with contextlib.suppress(tf.errors.DataLossError):
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
@@ -195,10 +195,10 @@ def _cut_events(path: str, step: int) -> None:
 
 
 def read_record(path: str) -> dict:
-    """What `config.json` of a run's folder holds, as a dict.
+    """Reads `config.json` from a run's folder.
 
     Raises:
-      UsageError: there is no readable one.
+      UsageError: there is no valid one.
     """
     file = os.path.join(path, CONFIG)
     try:
@@ -209,12 +209,12 @@ def read_record(path: str) -> dict:
     except (OSError, ValueError) as error:
         raise UsageError(f"--workdir is {path!r}, but {file} cannot be read: {error}.") from error
     if not isinstance(record, dict) or not {"case", "config", "info"} <= record.keys():
-        raise UsageError(f"--workdir is {path!r}, but {file} is not a run's: expected case, config and info in it.")
+        raise UsageError(f"--workdir is {path!r}, but {file} must contain case, config and info.")
     return record
 
 
 def read_metrics(path: str) -> list[dict]:
-    """The reports of a run's `metrics.jsonl`, a list of dicts; a line torn by a kill is left out."""
+    """Reads the reports in a run's `metrics.jsonl`; incomplete lines, left by a kill, are skipped."""
     records = []
     with contextlib.suppress(FileNotFoundError), open(os.path.join(path, METRICS), encoding="utf-8") as file:
         for line in file:
@@ -224,7 +224,7 @@ def read_metrics(path: str) -> list[dict]:
 
 
 def _git_revision() -> str | None:
-    """The checkout's commit, or None outside of one."""
+    """The commit of the git checkout, or None outside of one."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(tf2cases.__file__)))
     try:
         command = ["git", "-C", root, "rev-parse", "HEAD"]

@@ -1,4 +1,4 @@
-"""Arrays in, pictures out: grids, charts, and PNG and GIF files of them."""
+"""Draws arrays as grids and charts, and writes them as PNG and GIF files."""
 
 from tf2cases.viz.charts import bars, confusion_matrix, curves, training_curves
 from tf2cases.viz.files import read_png, write_gif, write_png

@@ -1,7 +1,7 @@
-"""What every chart shares: a figure of its own, its colours, its axes, its pixels.
+"""Code shared by all charts: figures, colours, axes and rendering.
 
-Matplotlib is imported by the first drawing, since that takes half a second that most programs never need. pyplot is
-not used: it keeps global state, and figures in it live until they are closed.
+Matplotlib is imported when the first chart is drawn, since the import takes half a second and most programs draw none.
+pyplot is not used: it keeps global state, including all figures until they are closed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,16 +21,17 @@ INK = "#222222"
 FAINT = "#DDDDDD"
 ALARM = "#C40000"
 
-# Okabe and Ito's colours (https://jfly.uni-koeln.de/color), told apart with any kind of colour vision; its yellow is
-# left out, too faint for a line on white.
+# Okabe and Ito's colours (https://jfly.uni-koeln.de/color), distinguishable with any kind of colour vision, without
+# yellow, which is too faint for a line on white.
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-# Paul Tol's "muted" scheme (https://sronpersonalpages.nl/~pault) and a dark grey: ten classes on white.
+# Paul Tol's "muted" scheme (https://sronpersonalpages.nl/~pault) with a stronger sand, and a dark grey: ten classes on
+# white.
 CLASSES = ("#332288", "#CC6677", "#117733", "#88CCEE", "#DDAA33", "#882255", "#44AA99", "#999933", "#AA4499", "#555555")
 MARKERS = "os^DvP*X"
 
 
 def figure(width: float, height: float, dpi: int = DPI, layout: str | None = "constrained") -> "Figure":
-    """A white matplotlib figure of `width` x `height` inches that belongs to nobody else."""
+    """Creates a new white matplotlib figure of `width` x `height` inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -48,12 +49,12 @@ def pixels(drawn: "Figure") -> np.ndarray:
 
 
 def plain(text: object) -> str:
-    """The text as it is, where matplotlib would take what stands between two dollar signs for a formula."""
+    """Escapes dollar signs, since matplotlib would parse text between two of them as a formula."""
     return str(text).replace("$", r"\$")
 
 
 def dress(axes: "Axes", title: str = "", xlabel: str = "", ylabel: str = "", grid: str | None = "both") -> None:
-    """Title at the left, names of the axes, a light grid behind the data, no box around it."""
+    """Sets a left-aligned title, axis labels and a light grid behind the data, and removes the box."""
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     axes.set_xlabel(plain(xlabel), fontsize=9.5, color=INK)
     axes.set_ylabel(plain(ylabel), fontsize=9.5, color=INK)
@@ -65,13 +66,13 @@ def dress(axes: "Axes", title: str = "", xlabel: str = "", ylabel: str = "", gri
 
 
 def legend(axes: "Axes", handles: Sequence, names: Iterable, **options: Any) -> "Legend":
-    """Names what is drawn, beside the chart unless `options` place it elsewhere: never on data."""
+    """Adds a legend, beside the chart unless `options` place it elsewhere, so that it never covers data."""
     style = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "frameon": False, "fontsize": 9, "labelcolor": INK}
     return axes.legend(handles, [plain(name) for name in names], **style | options)
 
 
 def readable_ticks(axis: "Axis", values: ArrayLike) -> None:
-    """Few ticks; whole numbers for whole values; thousands apart: 20,000."""
+    """Sets few ticks: integers for integer values, with thousands separators (20,000)."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     numbers = np.asarray(values, np.float64)

@@ -22,7 +22,7 @@ def curves(series: Mapping[str, tuple], title: str) -> np.ndarray:
     Args:
       series: {name: (steps [n], values [n])}, n >= 1, in the order of the legend. Values that are not finite leave
         a gap.
-      title: stands above the chart.
+      title: title of the chart.
 
     Returns:
       uint8 [H, W, 3].
@@ -40,7 +40,7 @@ def training_curves(history: Sequence[Mapping]) -> np.ndarray:
 
     Args:
       history: records as in `metrics.jsonl`: {"step": int, "split": "train" or "eval", "values": {name: float}}.
-        Other keys are passed over, and a value of None counts as not finite.
+        Other keys are ignored, and a value of None counts as not finite.
 
     Returns:
       uint8 [H, W, 3]; up to three panels in a row.
@@ -55,14 +55,14 @@ def training_curves(history: Sequence[Mapping]) -> np.ndarray:
             steps.append(record["step"])
             values.append(math.nan if value is None else float(value))
     if not metrics:
-        raise ValueError("history holds no values, but must have at least one record with one.")
+        raise ValueError("history holds no values, but must have at least one record with values.")
     first = [name for name in ("loss", "accuracy") if name in metrics]
     names = first + [name for name in metrics if name not in first]
     columns = min(len(names), 2 if len(names) == 4 else 3)
     rows = math.ceil(len(names) / columns)
     width = 6.4 if columns == 1 else 4.8
     figure = canvas.figure(width * columns, (4.0 if columns == 1 else 3.5) * rows)
-    # More air between panels than within one.
+    # More space between panels than within one.
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
     for i, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, i + 1)
@@ -89,7 +89,7 @@ def _draw_curves(axes: "Axes", series: Mapping[str, tuple], title: str, width: f
         handles += axes.plot(steps, values, color=colour, linestyle=dash, linewidth=1.6, marker=marker, markersize=4)
     canvas.dress(axes, title, "step")
     canvas.readable_ticks(axes.xaxis, np.concatenate([np.asarray(s) for s, _ in series.values()]))
-    # Above the chart where title and names fit side by side (ten letters an inch), else beside it: never on data.
+    # The legend is above the chart if title and names fit side by side (ten letters per inch), else beside it.
     letters = len(title) + sum(len(name) + 6 for name in series)
     if letters <= 10 * width:
         place = dict(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(series), columnspacing=1.2, borderaxespad=0.2)
@@ -104,7 +104,7 @@ def bars(labels: Sequence, counts: ArrayLike, title: str, xlabel: str = "", ylab
     Args:
       labels: K labels, written with `str`.
       counts: K numbers, finite, at least 0.
-      title: stands above the chart.
+      title: title of the chart.
       xlabel: name of the x axis.
       ylabel: name of the y axis.
 
@@ -118,7 +118,7 @@ def bars(labels: Sequence, counts: ArrayLike, title: str, xlabel: str = "", ylab
     if counts.shape != (len(labels),) or not labels:
         raise ValueError(
             f"there are {len(labels)} labels and counts {list(counts.shape)}, "
-            "but must be one count for each label, at least 1."
+            "but there must be one count for each label, and at least one label."
         )
     if not (np.isfinite(counts).all() and (counts >= 0).all()):
         raise ValueError(f"counts are {counts.tolist()}, but must be finite numbers of at least 0.")
@@ -144,26 +144,26 @@ def bars(labels: Sequence, counts: ArrayLike, title: str, xlabel: str = "", ylab
 
 
 def _inches(texts: Sequence[str], points: float) -> float:
-    """About how long the longest text is, with some air: letters are some 0.6 of the font's size wide."""
+    """The approximate length of the longest text, with a margin: letters are about 0.6 of the font size wide."""
     return (max(map(len, texts)) * 0.6 + 0.6) * points / 72
 
 
 def confusion_matrix(counts: ArrayLike, class_names: Sequence, title: str) -> np.ndarray:
-    """Truth against prediction.
+    """A confusion matrix: true against predicted classes.
 
-    The colour is a cell's share of its row (of the examples that truly are of this class), on a square-root scale so
-    that rare mistakes show beside the diagonal; the counts are written into the cells for up to 20 classes.
+    The colour shows a cell's share of its row (the examples of a true class), on a square-root scale so that rare
+    mistakes remain visible next to the diagonal. For up to 20 classes, the counts are written into the cells.
 
     Args:
       counts: int [K, K], at least 0; row = true class, column = predicted class.
       class_names: K names, written with `str`.
-      title: stands above the chart.
+      title: title of the chart.
 
     Returns:
       uint8 [H, W, 3].
 
     Raises:
-      ValueError: for another shape or dtype, another number of names, or counts below 0.
+      ValueError: for a wrong shape or dtype, a wrong number of names, or counts below 0.
     """
     counts = np.asarray(counts)
     names = [canvas.plain(name) for name in class_names]
@@ -171,7 +171,7 @@ def confusion_matrix(counts: ArrayLike, class_names: Sequence, title: str) -> np
     if counts.shape != (k, k) or not k or not np.issubdtype(counts.dtype, np.integer):
         raise ValueError(f"counts are {counts.dtype} {list(counts.shape)}, but must be integers [K, K], K >= 1.")
     if len(names) != k:
-        raise ValueError(f"there are {len(names)} class names, but must be {k}, one for each row.")
+        raise ValueError(f"there are {len(names)} class names, but there must be {k}, one for each row.")
     if (counts < 0).any():
         raise ValueError(f"counts hold {counts.min()}, but must be at least 0.")
     from matplotlib.colors import PowerNorm

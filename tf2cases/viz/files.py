@@ -1,4 +1,4 @@
-"""Picture files that are whole or absent."""
+"""Reads and writes picture files; writing is atomic."""
 
 import os
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from tf2cases import files
 
 
 def write_png(path: str | os.PathLike, image: ArrayLike) -> None:
-    """Writes a PNG file; an existing one is replaced, missing folders are made.
+    """Writes a PNG file, replacing an existing one and creating missing folders.
 
     Args:
-      path: where to.
-      image: uint8 [H, W], [H, W, 1], [H, W, 3] or, with opacity last, [H, W, 4].
+      path: path of the file.
+      image: uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (RGB and opacity).
 
     Raises:
-      ValueError: for another dtype or shape.
-      OSError: if the file cannot be written; an older file at `path` is then still there, and nothing new.
+      ValueError: for a wrong dtype or shape.
+      OSError: if the file cannot be written; an existing file at `path` is then unchanged, and no new one is left.
     """
     import imageio.v3 as imageio
 
@@ -27,25 +27,25 @@ def write_png(path: str | os.PathLike, image: ArrayLike) -> None:
 
 
 def read_png(path: str | os.PathLike) -> np.ndarray:
-    """The pixels of a PNG file as `write_png` took them: uint8 [H, W] or [H, W, C]."""
+    """Reads the pixels of a PNG file, as passed to `write_png`: uint8 [H, W] or [H, W, C]."""
     import imageio.v3 as imageio
 
     return imageio.imread(path, extension=".png", plugin="pillow")
 
 
 def write_gif(path: str | os.PathLike, frames: Sequence[ArrayLike], frames_per_second: float) -> None:
-    """Writes an animated GIF that repeats for ever; an existing one is replaced, missing folders are made.
+    """Writes an animated GIF that loops forever, replacing an existing one and creating missing folders.
 
-    GIF counts time in hundredths of a second, so the frames of, say, 30 a second last 3 or 4 of them, in turns that
-    keep the whole in time. A frame equal to the one before is stored as a longer display of that one.
+    GIF durations are in hundredths of a second, so at 30 frames per second, for example, frames last 3 or 4 hundredths,
+    alternating so that the total is right. A frame equal to the previous one extends the duration of that one.
 
     Args:
-      path: where to.
+      path: path of the file.
       frames: uint8 arrays of one shape, [H, W], [H, W, 1] or [H, W, 3]; colours are reduced to 256 for each frame.
-      frames_per_second: above 0, at most 50 (viewers slow down what is faster).
+      frames_per_second: above 0, at most 50 (viewers slow down faster animations).
 
     Raises:
-      ValueError: for no frames, another dtype or shape, frames that differ in it, or another rate.
+      ValueError: for no frames, a wrong dtype or shape, frames of different shapes, or a wrong rate.
       OSError: as in `write_png`.
     """
     import imageio.v3 as imageio
@@ -62,13 +62,13 @@ def write_gif(path: str | os.PathLike, frames: Sequence[ArrayLike], frames_per_s
             )
     ends = np.rint(np.arange(len(made) + 1) * 100 / frames_per_second).astype(int)
     milliseconds = (np.diff(ends) * 10).tolist()
-    duration = milliseconds if len(made) > 1 else milliseconds[0]  # Pillow takes no list for one frame
+    duration = milliseconds if len(made) > 1 else milliseconds[0]  # Pillow accepts no list for one frame
     options = dict(extension=".gif", plugin="pillow", is_batch=True, duration=duration, loop=0)
     files.write_bytes(path, imageio.imwrite("<bytes>", np.stack(made), **options))
 
 
 def _pixels(name: str, image: ArrayLike, channels: tuple[int, ...]) -> np.ndarray:
-    """uint8 [H, W] or [H, W, C], C > 1."""
+    """Checks an image and returns it as uint8 [H, W] or [H, W, C], C > 1."""
     image = np.asarray(image)
     shape = image.shape
     accepted = len(shape) == 2 or (len(shape) == 3 and shape[2] in channels)

@@ -1,4 +1,4 @@
-"""Many pictures in one."""
+"""Grids of pictures."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from tf2cases.viz import canvas
 
 
 def to_uint8(images: ArrayLike) -> np.ndarray:
-    """Pictures as bytes: float [0, 1] is scaled by 255, rounded to the nearest and clipped; uint8 stays as it is.
+    """Converts pictures to uint8: floats in [0, 1] are scaled by 255, clipped and rounded; uint8 is unchanged.
 
     Raises:
-      TypeError: for another dtype.
+      TypeError: for a wrong dtype.
       ValueError: for values that are not finite.
     """
     images = np.asarray(images)
@@ -29,7 +29,7 @@ def to_uint8(images: ArrayLike) -> np.ndarray:
 
 
 def _batch(images: ArrayLike) -> np.ndarray:
-    """uint8 [N, h, w, 1|3] of pictures that are accepted, none of the sizes zero."""
+    """Checks pictures and returns them as uint8 [N, h, w, 1|3], with no size zero."""
     shape = list(np.shape(images))
     if len(shape) != 4 or 0 in shape or shape[-1] not in (1, 3):
         raise ValueError(f"images have the shape {shape}, but must be [N, h, w, 1] or [N, h, w, 3] with N, h, w >= 1.")
@@ -49,26 +49,26 @@ def montage(images: ArrayLike, columns: int | None = None, border: int = 1, bord
 
     Args:
       images: uint8, or float in [0, 1] (clipped), [N, h, w, C], C in {1, 3}.
-      columns: pictures in a row; ceil(sqrt(N)) by default, which is a square or nearly one.
-      border: pixels between pictures and around them all.
-      border_value: grey of the borders, and of the places that the last row leaves free; 0 to 255.
+      columns: pictures in a row; ceil(sqrt(N)) by default, for a square or nearly square grid.
+      border: pixels between pictures and around the grid.
+      border_value: grey of the borders and of empty cells in the last row; 0 to 255.
 
     Returns:
       uint8 [rows * (h + border) + border, columns * (w + border) + border, C].
 
     Raises:
-      TypeError: for another dtype.
-      ValueError: for another shape, columns < 1, border < 0 or border_value outside 0-255.
+      TypeError: for a wrong dtype.
+      ValueError: for a wrong shape, columns < 1, border < 0 or border_value outside 0-255.
     """
     images = _batch(images)
     if border < 0:
         raise ValueError(f"border is {border}, but must be at least 0.")
     if not 0 <= border_value <= 255:
-        raise ValueError(f"border_value is {border_value}, but must lie in 0 to 255.")
+        raise ValueError(f"border_value is {border_value}, but must be between 0 and 255.")
     count, h, w, channels = images.shape
     columns = _columns(columns, count)
     rows = math.ceil(count / columns)
-    # Each cell carries the border at its top and left; the last border at the bottom and right is the frame's.
+    # Each cell includes its top and left border; the padding adds the border at the bottom and right of the grid.
     cells = np.full((rows * columns, h + border, w + border, channels), border_value, np.uint8)
     cells[:count, border:, border:] = images
     cells = cells.reshape(rows, columns, h + border, w + border, channels).swapaxes(1, 2)
@@ -83,28 +83,28 @@ def labelled(
     marks: ArrayLike | None = None,
     invert: bool = False,
 ) -> np.ndarray:
-    """Pictures in rows, each with its label above; small pictures are enlarged by a whole factor.
+    """Pictures in rows, each with its label above; small pictures are enlarged by an integer factor.
 
     Args:
       images: uint8, or float in [0, 1] (clipped), [N, h, w, C], C in {1, 3}.
       labels: N labels, written with `str`; they may have several lines.
       columns: pictures in a row; ceil(sqrt(N)) by default.
-      marks: bool [N]; labels where it is True are written bold and red (the wrong ones).
-      invert: paint 255 - value, so that MNIST's light digits appear dark on white.
+      marks: bool [N]; labels where it is True, such as wrong ones, are written bold and red.
+      invert: draw 255 - value, so that MNIST's light digits appear dark on white.
 
     Returns:
       uint8 [H, W, 3].
 
     Raises:
-      TypeError: for another dtype.
-      ValueError: for another shape, or labels or marks of another number.
+      TypeError: for a wrong dtype.
+      ValueError: for a wrong shape, or a wrong number of labels or marks.
     """
     images = _batch(images)
     count = len(images)
     texts = [canvas.plain(label) for label in labels]
     marks = np.zeros(count, bool) if marks is None else np.asarray(marks)
     if len(texts) != count:
-        raise ValueError(f"there are {len(texts)} labels, but must be {count}, one for each image.")
+        raise ValueError(f"there are {len(texts)} labels, but there must be {count}, one for each image.")
     if marks.shape != (count,) or marks.dtype != bool:
         raise ValueError(f"marks are {marks.dtype} {list(marks.shape)}, but must be bool [{count}].")
     columns = _columns(columns, count)
@@ -140,7 +140,7 @@ def labelled(
 
 
 def _largest(texts: Sequence[str], styles: Sequence[dict], dpi: int) -> tuple[int, int]:
-    """Width and height in pixels that the largest of the texts needs."""
+    """The largest width and the largest height of the texts, in pixels."""
     figure = canvas.figure(1, 1, dpi, layout=None)
     boxes = [figure.text(0, 0, text, **style).get_window_extent() for text, style in zip(texts, styles, strict=True)]
     return math.ceil(max(b.width for b in boxes)), math.ceil(max(b.height for b in boxes))

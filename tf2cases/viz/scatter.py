@@ -1,4 +1,4 @@
-"""Points: with a line through them, in space, by class."""
+"""Scatter plots: with a line, in 3-D, and by class."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from tf2cases.viz import canvas
 
 
 def _same_length(**arrays: ArrayLike) -> list[np.ndarray]:
-    """The arrays as float64 [N], N >= 1."""
+    """Checks the arrays and returns them as float64 [N], N >= 1."""
     made = [np.asarray(values, np.float64) for values in arrays.values()]
     if len({a.shape for a in made}) > 1 or made[0].ndim != 1 or not made[0].size:
         shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in zip(arrays, made, strict=True))
@@ -25,17 +25,17 @@ def scatter_with_line(
     Args:
       x: numbers [N], N >= 1.
       y: numbers [N].
-      slope: of the line, in units of y for a unit of x.
-      intercept: of the line at x = 0.
+      slope: slope of the line, in units of y per unit of x.
+      intercept: value of the line at x = 0.
       xlabel: name of the x axis.
       ylabel: name of the y axis.
-      title: stands above the chart.
+      title: title of the chart.
 
     Returns:
       uint8 [H, W, 3].
 
     Raises:
-      ValueError: if x and y are not of one length, or are empty.
+      ValueError: if x and y differ in length or are empty.
     """
     x, y = _same_length(x=x, y=y)
     figure = canvas.figure(6.4, 4.4)
@@ -48,7 +48,7 @@ def scatter_with_line(
     canvas.dress(axes, title, xlabel, ylabel)
     canvas.readable_ticks(axes.xaxis, x)
     canvas.readable_ticks(axes.yaxis, y)
-    # Under the plot's upper edge a line that rises leaves the left corner free, one that falls the right.
+    # A rising line leaves the upper left corner free, a falling line the upper right one.
     corner = "upper left" if slope >= 0 else "upper right"
     axes.legend(loc=corner, fontsize=9, labelcolor=canvas.INK, edgecolor="none", framealpha=0.8)
     return canvas.pixels(figure)
@@ -59,24 +59,24 @@ def _number(value: float) -> str:
 
 
 def scatter_3d(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: Sequence[str], title: str) -> np.ndarray:
-    """Points in space, coloured by z.
+    """Points in 3-D, coloured by z.
 
     Args:
       x: numbers [N], N >= 1.
       y: numbers [N].
       z: numbers [N].
       labels: names of the three axes.
-      title: stands above the chart.
+      title: title of the chart.
 
     Returns:
       uint8 [H, W, 3].
 
     Raises:
-      ValueError: if x, y and z are not of one length, or are empty, or there are not three labels.
+      ValueError: if x, y and z differ in length or are empty, or there are not three labels.
     """
     x, y, z = _same_length(x=x, y=y, z=z)
     if len(labels) != 3:
-        raise ValueError(f"there are {len(labels)} labels, but must be 3: of x, y and z.")
+        raise ValueError(f"there are {len(labels)} labels, but there must be 3: for x, y and z.")
     figure = canvas.figure(6.4, 5.0, layout=None)
     axes = figure.add_axes((0.0, 0.02, 0.93, 0.94), projection="3d")
     axes.scatter(x, y, z, c=z, cmap="viridis", s=30, depthshade=False, linewidths=0)
@@ -97,21 +97,21 @@ def scatter_3d(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: Sequence[str], 
 def scatter_classes(
     points: ArrayLike, labels: ArrayLike, title: str, xlabel: str, ylabel: str, class_names: Sequence
 ) -> np.ndarray:
-    """Points in the plane, a colour and a marker for each class, and its name at the median of its points.
+    """Points in the plane, with a colour and a marker per class, and its name at the median of its points.
 
     Args:
       points: numbers [N, 2], N >= 1.
       labels: classes [N], integers in [0, K).
-      title: stands above the chart.
+      title: title of the chart.
       xlabel: name of the x axis.
       ylabel: name of the y axis.
-      class_names: K names; a class keeps its colour whichever others are there.
+      class_names: K names; the colour of a class does not depend on which others are present.
 
     Returns:
       uint8 [H, W, 3].
 
     Raises:
-      ValueError: for another shape, or labels that are of another number or have no name.
+      ValueError: for a wrong shape, a wrong number of labels, or a label without a name.
     """
     points, labels = np.asarray(points, np.float64), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
@@ -123,8 +123,8 @@ def scatter_classes(
     present = np.unique(labels).tolist()
     if labels.dtype.kind not in "iu" or present[0] < 0 or present[-1] >= len(class_names):
         raise ValueError(
-            f"labels lie in {present[0]} to {present[-1]}, but must be integers in 0 to {len(class_names) - 1}, one "
-            "for each of the class names."
+            f"labels range from {present[0]} to {present[-1]}, but must be integers from 0 to "
+            f"{len(class_names) - 1}, the indices of the class names."
         )
     from matplotlib.patheffects import withStroke
 

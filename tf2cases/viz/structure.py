@@ -1,4 +1,4 @@
-"""A network as a chain of boxes, one a layer."""
+"""Draws a network as a chain of boxes, one per layer."""
 
 import itertools
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ _FILL = {True: "#dbe9f6", False: "#f0f0f0"}  # with parameters, without
 
 
 def structure(layers: Sequence[tuple], input_shape: Sequence[int]) -> np.ndarray:
-    """Boxes from the input to the last layer, down one column after the other, each with its output shape.
+    """Boxes from the input to the last layer, column by column, each with its output shape.
 
     Args:
-      layers: (name, output shape, parameters) of each layer, as `nn.summary_rows` gives them; the batch, first in a
-        shape, is left out.
-      input_shape: of one example.
+      layers: (name, output shape, parameters) of each layer, as returned by `nn.summary_rows`; the batch size, first
+        in a shape, is not shown.
+      input_shape: shape of one example.
 
     Returns:
       uint8 [H, W, 3].

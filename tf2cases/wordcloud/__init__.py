@@ -1,4 +1,4 @@
-"""From a text to a word cloud, English or Chinese: words, their weights, a shape, colours, a picture. No TensorFlow."""
+"""English and Chinese word clouds of texts: weighing words, and drawing them as a picture. No TensorFlow."""
 
 from tf2cases.wordcloud.cloud import Cloud, draw
 from tf2cases.wordcloud.options import PRESETS, Options, make_options

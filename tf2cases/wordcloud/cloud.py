@@ -1,4 +1,4 @@
-"""Words with weights to a picture."""
+"""Drawing weighted words as a picture."""
 
 import dataclasses
 import io
@@ -25,11 +25,11 @@ class Cloud:
     Attributes:
       width, height: pixels.
       background: red, green, blue, opacity, 0-255.
-      words: [layout.Placed], those that found room, the heaviest first.
+      words: [layout.Placed], those that fit, the heaviest first.
       font: the path of its font.
       outline: [float [N, 2]], see `outlines.around`; empty without a mask or an outline.
       outline_width: pixels.
-      outline_color: like the background.
+      outline_color: red, green, blue, opacity, 0-255.
     """
 
     width: int
@@ -50,10 +50,10 @@ class Cloud:
         return svg(self)
 
     def save(self, path: str) -> None:
-        """Writes a .png or .svg file; it is there whole or not at all.
+        """Writes a .png or .svg file atomically.
 
         Raises:
-          UsageError: another ending.
+          UsageError: the path has another ending.
           OSError: the file cannot be written.
         """
         if _suffix(path) == ".svg":
@@ -68,14 +68,14 @@ def draw(words: Words, options: Options) -> Cloud:
     """Draws a cloud.
 
     Args:
-      words: from `weigh`, or made of a table's.
-      options: what is about shape, colours, font and sizes is looked at.
+      words: from `weigh`, or created from a table.
+      options: those for shape, colours, font and sizes are used.
 
     Raises:
-      UsageError: a mask, font or colour that will not do, or no room for any word.
+      UsageError: a mask, font or colour is not usable, or there is no room for any word.
     """
     usual = BACKGROUNDS[words.language]
-    if usual == "black" and options.color.startswith("weight"):  # the more important, the darker
+    if usual == "black" and options.color.startswith("weight"):  # heavier words are darker
         usual = "white"
     background = colors.parse("background", options.background or usual)
     outline_color = colors.parse("outline_color", options.outline_color)
@@ -96,29 +96,29 @@ def draw(words: Words, options: Options) -> Cloud:
 
 
 def check_target(flag: str, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:
-    """Finds out before the work whether a file can be written.
+    """Checks in advance whether a file can be written.
 
     Raises:
-      UsageError: another ending, a folder that is not there or not writable, or a folder of that name.
+      UsageError: the path has another ending or is a folder, or its folder does not exist or is not writable.
     """
     _suffix(path, flag, suffixes)
     folder = os.path.dirname(path) or "."
     name = f"--{flag} is {path!r}"
     if not os.path.isdir(folder):
         raise bilingual_error(
-            f"{name}, but the folder {folder!r} is not there: expected a file in a folder that is.",
-            "（输出文件夹不存在，请先建立。）",
+            f"{name}, but the folder {folder!r} does not exist: expected a file in an existing folder.",
+            "（输出文件夹不存在，请先创建。）",
         )
     if os.path.isdir(path):
         raise bilingual_error(
-            f"{name}, which is a folder: expected the name of a file.", "（这是文件夹，应给出文件名。）"
+            f"{name}, which is a folder: expected the name of a file.", "（这是一个文件夹，请给出文件名。）"
         )
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise bilingual_error(
-            f"{name}, but the folder {folder!r} cannot be written to ({error.strerror}): expected one that can.",
-            "（输出文件夹不可写，请换一个。）",
+            f"{name}, but the folder {folder!r} cannot be written to ({error.strerror}): expected a writable one.",
+            "（输出文件夹不可写，请换一个文件夹。）",
         ) from error
 
 
@@ -127,6 +127,6 @@ def _suffix(path, flag="out", suffixes=SUFFIXES) -> str:
     if suffix not in suffixes:
         raise bilingual_error(
             f"--{flag} is {path!r}, but must end in {' or '.join(suffixes)}.",
-            f"（文件名应以 {'、'.join(suffixes)} 结尾。）",
+            f"（文件名应以 {' 或 '.join(suffixes)} 结尾。）",
         )
     return suffix

@@ -1,4 +1,4 @@
-"""How words get their colours: by functions of word, place and size, called as the wordcloud package does."""
+"""Colouring of words: functions of word, position and size with the signature that the wordcloud package calls."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tf2cases.wordcloud.messages import bilingual_error
 _RANGE = r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*"
 _HSL = re.compile(rf"hsl\({_RANGE},{_RANGE}%\s*,{_RANGE}%\s*\)")
 _WEIGHT = re.compile(r"weight(?::(\d{1,3}))?")
-_DARKEST, _LIGHTEST = 22, 72  # lightness in percent of the heaviest and the lightest word
+_DARKEST, _LIGHTEST = 22, 72  # lightness in percent of the words with most and least weight
 _BLUE = 215
 
 FORMS = "image, weight, weight:HUE, hsl(H-H, S-S%, L-L%) or a matplotlib colormap such as viridis"
@@ -21,24 +21,25 @@ Colouring = Callable[..., str]
 
 
 def make(color: str, weights: dict[str, float], picture: np.ndarray | None, scale: int) -> Colouring:
-    """The colouring that a person asked for.
+    """Creates the colouring function that a --color value describes.
 
     Args:
-      color: "image" takes the mask's mean colour under the strokes of each word. "weight" and "weight:HUE" draw the
-        more important the darker, in one hue of 0-360 degrees. "hsl(0, 60-80%, 60-80%)" draws whole numbers from the
-        ranges at random; a part may be one number. Else, a random place in the matplotlib colormap of that name.
+      color: "image" takes the mask's mean colour under the strokes of each word. "weight" and "weight:HUE" draw
+        heavier words darker, in one hue of 0-360 degrees. "hsl(0, 60-80%, 60-80%)" picks random integers from the
+        ranges; each part may be a single number. Anything else is the name of a matplotlib colormap, from which
+        colours are picked at random.
       weights: {word: weight above 0} of all words.
       picture: uint8 [H, W, 3], the mask's colours, or None.
-      scale: pixels of the picture for each pixel of the layout.
+      scale: pixels of the picture per pixel of the layout, along each side.
 
     Raises:
-      UsageError: another form, a number out of its range, or "image" without a mask.
+      UsageError: `color` has none of these forms, a number is out of range, or "image" is used without a mask.
     """
     if color == "image":
         if picture is None:
             raise bilingual_error(
-                "--color is 'image', but there is no --mask whose colours could be taken: expected one.",
-                "（--color=image 需要用 --mask 给出彩色蒙版。）",
+                "--color is 'image', but there is no --mask to take the colours from: expected one.",
+                "（使用 --color=image 时，需要用 --mask 指定彩色蒙版图片。）",
             )
         return _from_picture(picture, scale)
     if match := _WEIGHT.fullmatch(color):
@@ -53,7 +54,7 @@ def parse(name: str, color: str) -> tuple[int, int, int, int]:
     """Red, green, blue and opacity, 0-255, of a colour by name ("white"), "#rrggbb" or "hsl(...)"; or "transparent".
 
     Raises:
-      UsageError: no colour.
+      UsageError: it is not a colour.
     """
     if color == "transparent":
         return 0, 0, 0, 0
@@ -62,8 +63,8 @@ def parse(name: str, color: str) -> tuple[int, int, int, int]:
         return rgba
     except ValueError as error:
         raise bilingual_error(
-            f"--{name} is {color!r}, but must be transparent or a colour: white, #ffcc00 or hsl(30, 80%, 50%).",
-            "（颜色有误，例如 transparent、white、#ffcc00。）",
+            f"--{name} is {color!r}, but must be transparent or a colour such as white, #ffcc00 or hsl(30, 80%, 50%).",
+            "（颜色有误，可用 transparent、white、#ffcc00 等写法。）",
         ) from error
 
 
@@ -73,7 +74,7 @@ def _from_picture(picture, scale):
         strokes = ink(font_path, font_size * scale, word, orientation)
         patch = picture[top : top + strokes.shape[0], left : left + strokes.shape[1]]
         strokes = strokes[: patch.shape[0], : patch.shape[1]].astype(np.float64)
-        if not strokes.any():  # white space alone
+        if not strokes.any():  # only white space
             return "rgb(0, 0, 0)"
         red, green, blue = np.rint(np.tensordot(strokes, patch, 2) / strokes.sum()).astype(int)
         return f"rgb({red}, {green}, {blue})"
@@ -118,7 +119,7 @@ def _from_colormap(color):
 
 
 def ink(font_path: str, size: int, word: str, orientation: Any) -> np.ndarray:
-    """How a word is drawn: opacity, uint8 [h, w], of just the box that has its strokes in it."""
+    """A word's opacity when drawn, uint8 [h, w], within the bounding box of its strokes."""
     font = ImageFont.TransposedFont(ImageFont.truetype(font_path, size), orientation)
     mask = font.getmask(word, "L")
     return np.array(mask, np.uint8).reshape(mask.size[::-1])
@@ -133,6 +134,6 @@ def _checked(color, number, most) -> int:
 
 def _no_colouring(color):
     return bilingual_error(
-        f"--color is {color!r}, but must be {FORMS}; hues go to 360, the rest to 100.",
-        "（上色方式有误，可用 image、weight、hsl(…) 或 matplotlib 色图名。）",
+        f"--color is {color!r}, but must be {FORMS}; hues are at most 360, the other numbers at most 100.",
+        "（上色方式有误，可用 image、weight、hsl(…) 或 matplotlib 的 colormap 名称。）",
     )

@@ -1,4 +1,4 @@
-"""A cloud as pixels."""
+"""Drawing a cloud as pixels."""
 
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def image(cloud: "Cloud") -> Image.Image:
     """Draws a cloud: mode RGB on a solid background, else RGBA.
 
-    On a transparent background a word's pixels all have its very colour and differ in opacity only; drawn onto a
-    transparent black canvas, as the wordcloud package does, they would get a dark seam.
+    On a transparent background, all pixels of a word have exactly its colour and differ only in opacity; drawn on a
+    transparent black canvas, as the wordcloud package does, they would get dark edges.
     """
     size = (cloud.width, cloud.height)
     base = Image.new("RGBA", size, cloud.background)
@@ -32,7 +32,7 @@ def image(cloud: "Cloud") -> Image.Image:
     for item in cloud.words:
         font = font_of(cloud.font, item)
         _, _, width, height = font.getbbox(item.word)
-        # A word's box may hold earlier ones' boxes, but never their strokes.
+        # A word's box may overlap the boxes of earlier words, but never their strokes.
         paint.rectangle((item.left, item.top, item.left + width, item.top + height), fill=item.color)
         draw.text((item.left, item.top), item.word, fill=255, font=font)
     colors.putalpha(opacity)
@@ -41,7 +41,7 @@ def image(cloud: "Cloud") -> Image.Image:
 
 
 def font_of(path: str, item: layout.Placed) -> ImageFont.TransposedFont:
-    """The font in which a `Placed` word is drawn, turned as the word is."""
+    """The font of a `Placed` word, rotated if the word is."""
     orientation = Image.Transpose.ROTATE_90 if item.turned else None
     return ImageFont.TransposedFont(ImageFont.truetype(path, item.size), orientation)
 
@@ -54,12 +54,12 @@ def _layer(opacity, color) -> Image.Image:
 
 
 def _line(cloud) -> Image.Image:
-    """The outline's opacity, smooth: drawn larger, then reduced."""
+    """The outline's opacity, antialiased: drawn larger, then reduced."""
     finer = max(1, 4 // layout.scale_of(cloud.height, cloud.width))
     large = Image.new("L", (cloud.width * finer, cloud.height * finer))
     draw = ImageDraw.Draw(large)
     for points in cloud.outline:
-        # The second point again: the joint where the line closes is round like the others.
+        # Repeat the second point, so that the joint where the line closes is round like the others.
         around = np.concatenate([points, points[1:2]]) * finer
         draw.line([tuple(point) for point in around], fill=255, width=cloud.outline_width * finer, joint="curve")
     return large.reduce(finer)

@@ -1,4 +1,4 @@
-"""A font that has every character of a cloud: a missing one would be drawn as an empty box."""
+"""Finding a font with every character of a cloud; missing characters would be drawn as empty boxes."""
 
 import contextlib
 import itertools
@@ -9,26 +9,26 @@ from collections.abc import Iterable, Iterator
 from tf2cases.wordcloud.messages import bilingual_error
 
 _SUFFIXES = (".ttf", ".otf", ".ttc")
-# How file names of the usual Chinese fonts begin, those made for screens first. Lower case, no spaces or hyphens.
+# Prefixes of common Chinese fonts' file names, fonts made for screens first; in lower case, without spaces or hyphens.
 _USUAL = """
     notosanscjk notosanssc sourcehansans pingfang hiraginosansgb msyh wqymicrohei wqyzenhei simhei stheiti
     droidsansfallback notoserifcjk notoserifsc sourcehanserif simsun songti stsong uming ukai arialunicode
 """
-_NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # have a picture, or a box, for everything
+_NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # fonts with pictures, or a box for every character
 
 
 def find(characters: Iterable[str], font: str | None = None) -> str:
     """The path of a font that has all the characters.
 
-    Looked at in this order: `font` and nothing else, if given; the wordcloud package's own (Latin, Greek, Cyrillic);
-    Noto Sans SC of the extra `[zh]`; the system's fonts, the usual Chinese ones by name first.
+    Only `font` is tried, if given. Otherwise, in this order: the wordcloud package's own (Latin, Greek, Cyrillic); Noto
+    Sans SC from the extra `[zh]`; the system's fonts, those with names of common Chinese fonts first.
 
     Args:
-      characters: what will be drawn; white space does not matter.
+      characters: the characters to draw; white space is ignored.
       font: the path of a font file, or the name of one in the system's folders ("simhei"), or None.
 
     Raises:
-      UsageError: `font` is not there, is no font or lacks characters; or nothing has them all.
+      UsageError: `font` does not exist, is not a font or lacks characters; or no font has all of them.
     """
     wanted = {ord(character) for character in characters if not character.isspace()}
     if font is not None:
@@ -36,14 +36,14 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
         lacking = _lacking(path, wanted)
         if lacking is None:
             raise bilingual_error(
-                f"--font is {font!r}, but it is no font that can be read: expected a .ttf, .otf or .ttc file.",
-                "（不是可用的字体文件，请给出 .ttf、.otf 或 .ttc 文件。）",
+                f"--font is {font!r}, but it is not a readable font: expected a .ttf, .otf or .ttc file.",
+                "（这不是可用的字体文件，请给出 .ttf、.otf 或 .ttc 文件。）",
             )
         if lacking:
             raise bilingual_error(
-                f"--font is {font!r}, but it has no {_shown(lacking)}: expected a font with all characters of the "
-                "text; without --font, one is looked for.",
-                f"（该字体缺少“{_some(lacking)}”等 {len(lacking)} 个字，请换中文字体，或去掉 --font 自动查找。）",
+                f"--font is {font!r}, but it lacks {_shown(lacking)}: expected a font with all characters of the "
+                "text; without --font, one is searched for.",
+                f"（该字体缺少“{_some(lacking)}”等 {len(lacking)} 个字，请换用中文字体，或去掉 --font 自动查找。）",
             )
         return path
     best, fewest = None, wanted
@@ -96,7 +96,7 @@ def _system_fonts() -> list[str]:
 
 
 def _folders() -> list[str]:
-    """Where the system and the person keep fonts."""
+    """The font folders of the system and the user."""
     folders = ["/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts"]
     if sys.platform == "darwin":
         folders = ["/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts"]
@@ -104,7 +104,7 @@ def _folders() -> list[str]:
 
 
 def _plain(path) -> str:
-    """A font file's name as `_USUAL` writes it."""
+    """A font file's name in the form of `_USUAL`."""
     name = os.path.basename(path).lower()
     stem, suffix = os.path.splitext(name)
     return (stem if suffix in _SUFFIXES else name).translate({ord(mark): None for mark in " -_"})
@@ -116,7 +116,7 @@ def _rank(path) -> int:
 
 
 def _lacking(path, wanted: set[int]) -> set[int] | None:
-    """The code points that a font has no glyph for; None for what is no font."""
+    """The code points that a font has no glyph for; None if the file is not a font."""
     from matplotlib.ft2font import FT2Font
 
     try:
@@ -126,7 +126,7 @@ def _lacking(path, wanted: set[int]) -> set[int] | None:
 
 
 def _some(code_points) -> str:
-    """A few of them, those that can be printed."""
+    """The first few that can be printed."""
     return "".join(itertools.islice((chr(c) for c in sorted(code_points) if chr(c).isprintable()), 5))
 
 

@@ -1,4 +1,4 @@
-"""Which language a text is in, told by its script."""
+"""Detection of a text's language from its script."""
 
 import re
 
@@ -8,13 +8,13 @@ _OTHER_WORD = re.compile(rf"[^\W\d_{_HAN}]+")
 
 
 def detect(sample: str) -> str:
-    """Tells Chinese from what is written in words with spaces between.
+    """Distinguishes Chinese from languages with spaces between words.
 
     Args:
       sample: some of the text.
 
     Returns:
-      "zh" if Han characters dominate: there are more of them than of words in other scripts; else "en".
+      "zh" if there are more Han characters than words in other scripts, else "en".
     """
     han = sum(1 for _ in _HAN_CHARACTER.finditer(sample))
     other = sum(1 for _ in _OTHER_WORD.finditer(sample))

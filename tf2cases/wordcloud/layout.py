@@ -1,4 +1,4 @@
-"""Where the words go: the layout of the wordcloud package, on a canvas that is never too large for it."""
+"""The layout of words by the wordcloud package, on a canvas of limited size."""
 
 import dataclasses
 import math
@@ -11,10 +11,10 @@ from PIL import Image
 from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import Options
 
-MAX_PIXELS = 1_200_000  # of the canvas that words are laid out on; it is searched for every word
-# The package looks at one pixel less above and to the left of a word than it draws; this much air makes up for it.
+MAX_PIXELS = 1_200_000  # of the canvas that words are laid out on; all of it is searched for each word
+# The package checks one pixel less above and to the left of a word than it draws; this margin compensates for it.
 _MARGIN = 2
-_SMALLEST = 4  # pixels of a font; below, a word is a smear
+_SMALLEST = 4  # font size in pixels; smaller words are illegible
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Placed:
     Attributes:
       word: its text.
       size: font size in pixels.
-      top, left: the corner of the box of its strokes, in pixels.
+      top, left: the top left corner of the bounding box of its strokes, in pixels.
       turned: whether it reads from bottom to top.
-      color: as CSS writes it, rgb(...) or hsl(...).
+      color: in CSS notation, rgb(...) or hsl(...).
     """
 
     word: str
@@ -38,7 +38,7 @@ class Placed:
 
 
 def scale_of(height: int, width: int) -> int:
-    """How many pixels of the picture one pixel of the layout's canvas stands for, along each side."""
+    """The number of pixels of the picture per pixel of the layout's canvas, along each side."""
     return max(1, math.ceil(math.sqrt(height * width / MAX_PIXELS)))
 
 
@@ -65,13 +65,13 @@ def place(
       height, width: of the picture in pixels.
       inside: bool [height, width], where words may be; or None for everywhere.
       colouring: from `colors.make`.
-      options: `max_words`, the font sizes, `prefer_horizontal` and `seed` are looked at.
+      options: `max_words`, the font sizes, `prefer_horizontal` and `seed` are used.
 
     Returns:
-      The words that found room, the heaviest first; all of their strokes inside, none overlapping.
+      The words that fit, the heaviest first; all strokes are inside, and none overlap.
 
     Raises:
-      UsageError: there is room for none.
+      UsageError: there is no room for any word.
     """
     from wordcloud import WordCloud
 
@@ -97,16 +97,16 @@ def place(
     try:
         laid = maker.generate_from_frequencies(weights).layout_
     except ValueError as error:
-        if "space" not in str(error):  # the package's words for: no room for any
+        if "space" not in str(error):  # the package's message if no word fits
             raise
         laid = []
     if not laid:
         what = "--mask" if inside is not None else "--width, --height"
-        shape = f", {inside.sum():,} of them inside" if inside is not None else ""
+        shape = f", {inside.sum():,} of them inside," if inside is not None else ""
         raise bilingual_error(
-            f"{what}: a picture of {width} x {height} pixels{shape}, has no room for any word in a font of "
+            f"{what}: a picture of {width} x {height} pixels{shape} has no room for any word in a font of "
             f"{options.min_font_size} pixels: expected a larger one.",
-            "（图片或蒙版太小，放不下任何词，请换大一些的。）",
+            "（图片或蒙版太小，放不下任何词，请换用更大的图片或蒙版。）",
         )
     return [
         Placed(word, size * scale, int(top) * scale, int(left) * scale, turn == Image.Transpose.ROTATE_90, color)

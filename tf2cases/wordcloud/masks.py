@@ -1,4 +1,4 @@
-"""The shape that a cloud fills, and its colours: white or transparent is outside."""
+"""The shape that a cloud fills, and its colours; white and transparent pixels are outside."""
 
 import dataclasses
 
@@ -8,8 +8,8 @@ from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
 from tf2cases.wordcloud.messages import bilingual_error
 
-WHITE = 250  # from here on in all three channels a pixel is white: JPEG files have no exact white
-OPAQUE = 128  # from here on a pixel is no longer transparent
+WHITE = 250  # a pixel is white if all three channels are at least this; JPEG files have no exact white
+OPAQUE = 128  # a pixel is transparent if its opacity is below this
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ def read(path: str) -> Mask:
     """Reads a mask from a picture of any size and mode.
 
     Raises:
-      UsageError: no picture, damaged, above 50 megapixels, or white or transparent all over.
+      UsageError: it is not a picture, is damaged, has more than 50 megapixels, or is entirely white or transparent.
     """
     try:
         pixels = np.asarray(picture_files.decode(path, "RGBA"))
@@ -41,8 +41,8 @@ def read(path: str) -> Mask:
     inside = (picture < WHITE).any(axis=2) & (opacity >= OPAQUE)
     if not inside.any():
         raise bilingual_error(
-            f"--mask is {path!r}, but all of it is white or transparent, which is outside: expected a dark or "
+            f"--mask is {path!r}, but all of it is white or transparent, which counts as outside: expected a dark or "
             "coloured shape to fill.",
-            "（蒙版全是白色或透明，没有可填的区域，请给出深色或彩色的图形。）",
+            "（蒙版全部是白色或透明的，没有可填充的区域，请给出深色或彩色的图形。）",
         )
     return Mask(inside, picture)

@@ -1,4 +1,4 @@
-"""What a person is told, in English and in Chinese: users of Chinese texts read either."""
+"""Error messages in English and Chinese, because users with Chinese texts may read only one of them."""
 
 from tf2cases.errors import UsageError
 

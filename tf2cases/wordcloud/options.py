@@ -9,37 +9,38 @@ LANGUAGES = ("auto", "en", "zh")
 METHODS = ("count", "tfidf", "textrank")
 MAX_PIXELS = 50_000_000
 
-# What None means for a language.
+# Defaults for each language.
 SIZES = {"en": (400, 200), "zh": (800, 600)}
 BACKGROUNDS = {"en": "black", "zh": "transparent"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """The choices. Each has the name of its flag; None stands for what suits the text's language.
+    """All options, each named like its flag; None stands for the default of the text's language.
 
     Attributes:
       language: "auto", "en" (any language with spaces between the words) or "zh".
-      segment: whether jieba cuts the text into words; for Chinese, it does.
-      user_dict: path of a jieba dictionary of one's own, or None.
+      segment: whether jieba cuts the text into words; by default only for Chinese.
+      user_dict: path of the user's own jieba dictionary, or None.
       add_words: further words that jieba must keep whole.
       stopwords: path of a list of words to leave out, or None.
-      own_stopwords: whether the package's own lists are left out as well.
-      min_word_length: words of fewer characters are left out; 2 for Chinese, else 0.
-      collocations: whether pairs of words that often stand together are counted as one; not for Chinese.
+      own_stopwords: whether the words in the package's own lists are left out as well.
+      min_word_length: words of fewer characters are left out; by default 2 for Chinese, else 0.
+      collocations: whether pairs of words that often occur together are counted as one; by default not for Chinese.
       weights: "count", "tfidf" or "textrank".
-      max_words: how many words are drawn, the heaviest.
+      max_words: how many words to draw at most, the heaviest.
       mask: path of a picture whose shape is filled, or None.
-      width, height: pixels of a cloud without a mask; 800 x 600 for Chinese, else 400 x 200.
+      width, height: pixels of a cloud without a mask; by default 800 x 600 for Chinese, else 400 x 200.
       color: see `colors.make`.
-      background: see `colors.parse`; transparent for Chinese, else black, or white for dark words ("weight").
+      background: see `colors.parse`; by default transparent for Chinese, else black, or white for dark words
+        ("weight").
       outline: width in pixels of the line around the mask, 0 for none.
       outline_color: its colour.
-      font: a font file, or None to look for one.
-      min_font_size: words that do not fit in this size, in pixels, are not drawn, nor any lighter ones.
-      max_font_size: of the heaviest word; None lets the picture decide.
-      prefer_horizontal: share of the words that are tried lying first.
-      seed: of places, directions and random colours.
+      font: a font file, or None to search for one.
+      min_font_size: in pixels; a word that does not fit at this size is not drawn, nor are lighter ones.
+      max_font_size: of the heaviest word, in pixels; None derives it from the picture.
+      prefer_horizontal: share of the words that are tried horizontally first.
+      seed: of positions, directions and random colours.
 
     Raises:
       UsageError: a value is out of its range, or two contradict each other.
@@ -82,24 +83,24 @@ class Options:
         _within("seed", self.seed, 0, 2**63 - 1)
         if self.mask and (self.width or self.height):
             raise bilingual_error(
-                f"--mask is {self.mask!r}, and the picture takes its size: --width and --height must not be given.",
+                f"--mask is {self.mask!r}, which sets the picture's size: --width and --height must not be given.",
                 "（使用蒙版时图片大小由蒙版决定，请不要给出 --width 或 --height。）",
             )
         if self.outline and not self.mask:
             raise bilingual_error(
-                f"--outline is {self.outline}, but there is no --mask around which to draw it: expected one, or 0.",
-                "（--outline 需要 --mask。）",
+                f"--outline is {self.outline}, but there is no --mask to draw it around: expected one, or --outline=0.",
+                "（使用 --outline 时必须同时给出 --mask。）",
             )
         if (self.width or 0) * (self.height or 0) > MAX_PIXELS:
             raise bilingual_error(
-                f"--width={self.width} and --height={self.height} make more than 50 megapixels, which is the most.",
+                f"--width={self.width} and --height={self.height} make more than 50 megapixels: expected fewer.",
                 "（图片最多 5000 万像素。）",
             )
 
 
 _CHINESE = dict(language="zh", width=800, height=600, background="transparent")
 
-# The seven original clouds. The first and the last take words as the packages give them, and only those.
+# The seven original clouds. The first and the last use only the stop words of the packages.
 PRESETS: dict[str, dict[str, Any]] = {
     "english": dict(language="en", own_stopwords=False, width=400, height=200, background="black"),
     "chinese_raw": dict(**_CHINESE, segment=False),
@@ -112,14 +113,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def make_options(preset: str | None = None, **given: Any) -> Options:
-    """The options of a preset, with changes.
+    """The options of a preset, with overrides.
 
     Args:
-      preset: a key of `PRESETS`, or None for what suits the text.
-      given: fields of `Options` that take precedence. A mask takes the place of the preset's size.
+      preset: a key of `PRESETS`, or None for the defaults.
+      given: fields of `Options` that override the preset's. A mask also overrides the preset's size.
 
     Raises:
-      UsageError: an unknown preset, or as `Options` does.
+      UsageError: the preset is unknown, or see `Options`.
     """
     if preset is not None:
         _one_of("preset", preset, PRESETS)
@@ -131,8 +132,10 @@ def make_options(preset: str | None = None, **given: Any) -> Options:
 
 def _one_of(name, value, accepted):
     if value not in accepted:
-        names = ", ".join(accepted)
-        raise bilingual_error(f"--{name} is {value!r}, but must be one of {names}.", f"（--{name} 可选：{names}。）")
+        raise bilingual_error(
+            f"--{name} is {value!r}, but must be one of {', '.join(accepted)}.",
+            f"（--{name} 可选：{'、'.join(accepted)}。）",
+        )
 
 
 def _within(name, value, least, most):

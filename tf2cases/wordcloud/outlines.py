@@ -1,4 +1,4 @@
-"""The line around a mask, as polygons."""
+"""The outline of a mask, as polygons."""
 
 from typing import Any
 
@@ -9,19 +9,19 @@ from tf2cases.wordcloud import layout
 
 
 def around(inside: np.ndarray) -> list[np.ndarray]:
-    """Closed lines along the edge of a shape, a little smoothed, also around its holes.
+    """Closed lines along the edges of a shape, slightly smoothed, including those of its holes.
 
     Args:
       inside: bool [H, W].
 
     Returns:
-      float arrays [N, 2] of x and y in pixels, the picture's corner being (0, 0); the last point is the first.
+      float arrays [N, 2] of x and y in pixels, with the picture's corner at (0, 0); the last point equals the first.
     """
     from contourpy import contour_generator
 
     scale = layout.scale_of(*inside.shape)
-    # What touches the picture's border is closed there.
+    # Padding closes shapes that touch the picture's border.
     padded = np.pad((layout.reduced(inside, scale) * 255).astype(np.uint8), 1)
     smooth = Image.fromarray(padded).filter(ImageFilter.GaussianBlur(1))
     lines: Any = contour_generator(z=np.asarray(smooth, np.float32)).lines(127.5)
-    return [(line - 0.5) * scale for line in lines]  # a pixel's value is that of its centre; 1 is the padding
+    return [(line - 0.5) * scale for line in lines]  # 1 for the padding, less 0.5: values are at pixel centres

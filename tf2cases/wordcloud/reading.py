@@ -12,12 +12,12 @@ from typing import IO
 
 from tf2cases.wordcloud.messages import bilingual_error
 
-BLOCK = 1 << 17  # bytes read at once; bounds what segmenting a text without line breaks may take
-_SAMPLE = 1 << 20  # bytes by which binary files and false GB18030 are recognised
+BLOCK = 1 << 17  # bytes read at once; limits the memory for segmenting a text without line breaks
+_SAMPLE = 1 << 20  # bytes from which binary files and false GB18030 are detected
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 _UP_TO_A_BREAK = re.compile(r".*[\s，。、；：！？…—“”（）《》,;!?()\"]", re.DOTALL)
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8 with BOM", "gb18030": "GB18030"}
-# A third or more of any Chinese text, simplified or traditional; a few percent of bytes misread as GB18030.
+# A third or more of any Chinese text, simplified or traditional, but only a few percent of bytes misread as GB18030.
 _COMMON = frozenset(
     "的一是不了人我在有他这這个個们們来來到时時大地为為子中你说說生国國年着著就那和要出也得里裡后後自以会會家可下而"
     "过過天去能对對小多然于於心学學么麼之都好看起发發当當没沒成只如事把还還用第样樣道想作开開其此所者曰与與无無上"
@@ -28,9 +28,9 @@ class Text:
     """An opened text.
 
     Attributes:
-      name: where it came from, as the person wrote it.
+      name: the beginning of messages about it: "--text is PATH".
       encoding: "UTF-8", "UTF-8 with BOM" or "GB18030".
-      size: bytes.
+      size: in bytes.
     """
 
     def __init__(self, file: IO[bytes], name: str):
@@ -69,14 +69,14 @@ class Text:
 
 @contextlib.contextmanager
 def opened(path: str, flag: str = "--text") -> Iterator[Text]:
-    """Opens a text; within `with` it can be read as often as needed.
+    """Opens a text; in the `with` block it can be read repeatedly.
 
     Args:
-      path: a file, or "-" for standard input. What cannot be read twice, such as a pipe, is kept in a temporary file.
-      flag: what the person called it by, for the messages.
+      path: a file, or "-" for standard input. If it cannot be read twice, as a pipe, it is copied to a temporary file.
+      flag: the flag that gave the path, for messages.
 
     Raises:
-      UsageError: missing, unreadable or empty, a binary file, or bytes that are neither UTF-8 nor GB18030.
+      UsageError: it is missing, unreadable, empty, a binary file, or neither UTF-8 nor GB18030.
     """
     name = f"{flag} is {path!r}"
     try:
@@ -97,7 +97,7 @@ def opened(path: str, flag: str = "--text") -> Iterator[Text]:
 
 
 def _blocks(file) -> Iterator[bytes]:
-    """The bytes from the beginning; the last block, and no other, is empty."""
+    """The bytes from the beginning in blocks, followed by one empty block."""
     file.seek(0)
     while block := file.read(BLOCK):
         yield block
@@ -105,14 +105,14 @@ def _blocks(file) -> Iterator[bytes]:
 
 
 def _decoded(file, codec) -> Iterator[tuple[str, int]]:
-    """Pairs of text and the bytes it took."""
+    """Pairs of text and the number of bytes read for it."""
     decoder = codecs.getincrementaldecoder(codec)()
     for block in _blocks(file):
         yield decoder.decode(block, final=not block), len(block)
 
 
 def _last_break(text) -> int:
-    """Where the last white space or punctuation mark ends; the end of the text where there is none."""
+    """The end of the last white space or punctuation mark; the end of the text if there is none."""
     match = _UP_TO_A_BREAK.match(text)
     return match.end() if match else len(text)
 
@@ -124,8 +124,8 @@ def _codec_of(file, name) -> str:
         raise bilingual_error(f"{name}, but it is empty: expected some words.", "（文本为空，请给出有内容的文本。）")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise bilingual_error(
-            f"{name}, but it is UTF-16: save it as UTF-8, which is accepted, as GB18030 is.",
-            "（文件是 UTF-16 编码，请另存为 UTF-8；也接受 GB18030。）",
+            f"{name}, but it is UTF-16: save it as UTF-8 or GB18030.",
+            "（文件是 UTF-16 编码，请另存为 UTF-8 或 GB18030。）",
         )
     control = len(start) - len(start.translate(None, _CONTROL))
     if b"\0" in start or control > len(start) / 100:
@@ -140,12 +140,12 @@ def _codec_of(file, name) -> str:
         return "gb18030"
     raise bilingual_error(
         f"{name}, but its bytes are neither UTF-8 (from byte {wrong:,} on) nor GB18030: save it as UTF-8.",
-        f"（从第 {wrong:,} 个字节起不是 UTF-8，也不是 GB18030，请另存为 UTF-8。）",
+        f"（从字节偏移 {wrong:,} 处起不是有效的 UTF-8，也不是 GB18030 编码，请另存为 UTF-8。）",
     )
 
 
 def _first_wrong_byte(file, codec) -> int | None:
-    """Where decoding fails, counted in bytes from 0, or None."""
+    """The byte offset, from 0, at which decoding fails, or None."""
     decoder = codecs.getincrementaldecoder(codec)()
     done = kept = 0
     try:
@@ -159,7 +159,7 @@ def _first_wrong_byte(file, codec) -> int | None:
 
 
 def _is_chinese(start) -> bool:
-    """Whether bytes that GB18030 can read were meant so: nearly any bytes above 127 are some rare characters in it."""
+    """Whether bytes that decode as GB18030 are Chinese: nearly any bytes above 127 decode to some rare characters."""
     text = start.decode("gb18030", "ignore")
     foreign = [character for character in text if ord(character) > 127]
     simple = len("".join(foreign).encode("gb2312", "ignore")) / 2

@@ -1,4 +1,4 @@
-"""Chinese text to words, by jieba, with its dictionary kept ready for the next time."""
+"""Segmentation of Chinese text by jieba, with a cached dictionary."""
 
 import functools
 import logging
@@ -19,18 +19,19 @@ _ENTRY = re.compile(r"(\S+)(?:\s+(\d+))?(?:\s+([^\W\d_]+))?")  # a word, its fre
 
 
 class Segmenter:
-    """jieba's tokenizer with a person's own words added.
+    """jieba's tokenizer with the user's own words added.
 
-    The prefix dictionary is built once and then loaded from a cache that belongs to the person: jieba's own place for
-    it is the temporary folder, where anybody may have laid a file of that name. The dictionary of other users of jieba
-    in this process is left alone.
+    The prefix dictionary is built once and then loaded from the user's own cache: jieba's default is the temporary
+    folder, where anybody may have put a file of that name. The dictionary that other code in this process uses is not
+    modified.
     """
 
     def __init__(self, user_dictionary: str | None = None, words: Iterable[str] = ()):
-        """Takes the dictionary, which the first in a process loads: a second, half of it with the cache.
+        """Sets up the dictionary; loading it, once per process, takes a second, or half a second if it is cached.
 
         Args:
-          user_dictionary: a file with a word a line, then optionally its frequency and part of speech, or None.
+          user_dictionary: a file with one word per line, optionally followed by its frequency and part of speech, or
+            None.
           words: further words that must be kept whole.
 
         Raises:
@@ -40,7 +41,7 @@ class Segmenter:
         entries = [*_entries(user_dictionary), *((word.strip(), None, None) for word in words)]
         if any(not word for word, _, _ in entries):
             raise bilingual_error(
-                "--add_words has an empty word: expected words with commas between.",
+                "--add_words has an empty word: expected words separated by commas.",
                 "（--add_words 中有空词，请用逗号分隔各词。）",
             )
         self._tokenizer = jieba.Tokenizer()
@@ -51,11 +52,11 @@ class Segmenter:
             self._tokenizer.add_word(*entry)
 
     def cut(self, chunks: Iterable[str]) -> Iterator[list[str]]:
-        """All that jieba cuts each chunk into, words, marks and spaces, in order."""
+        """Yields, for each chunk, the words, punctuation marks and spaces that jieba cuts it into, in order."""
         return map(self._tokenizer.lcut, chunks)
 
     def cut_with_tags(self, chunks: Iterable[str]) -> Iterator:
-        """jieba's pairs of word and part of speech, in order; equal ones are one object, so a list of them is small."""
+        """Yields jieba's pairs of word and part of speech, in order; equal pairs are one object, to save memory."""
         import jieba.posseg
 
         # Its constructor would read the whole dictionary again, as the import just did.
@@ -69,7 +70,7 @@ class Segmenter:
 
 
 def cache_folder() -> pathlib.Path:
-    """The person's folder for what can be made again."""
+    """The folder of this project in the user's cache."""
     if sys.platform == "darwin":
         place = pathlib.Path.home() / "Library" / "Caches"
     else:
@@ -87,29 +88,29 @@ def analyse() -> types.ModuleType:
 
 def _jieba():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # escapes in its patterns, and pkg_resources, which it can do without
+        warnings.simplefilter("ignore")  # about escapes in its patterns, and pkg_resources, which it does not need
         import jieba
-    jieba.setLogLevel(logging.ERROR)  # it tells about its dictionary on standard error
+    jieba.setLogLevel(logging.ERROR)  # otherwise it reports on its dictionary on standard error
     return jieba
 
 
 @functools.cache
 def _dictionary() -> tuple[dict[str, int], int]:
-    """jieba's words and beginnings of words with their frequencies, and the sum of them; not to be changed."""
+    """jieba's words and prefixes of words with their frequencies, and the sum of these; not to be modified."""
     jieba = _jieba()
     tokenizer = jieba.Tokenizer()
     folder = _private_folder()
-    if folder is None:  # nowhere to keep it; so it is built for every process
+    if folder is None:  # no cache, so every process builds it
         return tokenizer.gen_pfdict(tokenizer.get_dict_file())
     tokenizer.tmp_dir = str(folder)
-    # jieba does not look whether a cache is of the dictionary that it came with.
+    # jieba does not check whether a cache matches its version of the dictionary.
     tokenizer.cache_file = f"jieba-{jieba.__version__}.cache"
     tokenizer.initialize()
     return tokenizer.FREQ, tokenizer.total
 
 
 def _private_folder():
-    """`cache_folder()`, made if need be, or None where it is not this person's alone, or cannot be written."""
+    """`cache_folder()`, created if needed; None if it belongs to another user, others can write to it, or we cannot."""
     try:
         folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,7 +132,7 @@ def _entries(path) -> Iterator[tuple[str, int | None, str | None]]:
                 yield word, int(frequency) if frequency else None, part_of_speech
             elif line:
                 raise bilingual_error(
-                    f"--user_dict is {path!r}, but its line {number} is {line!r}: expected a word, then optionally its "
-                    "frequency and its part of speech.",
+                    f"--user_dict is {path!r}, but its line {number} is {line!r}: expected a word, optionally followed "
+                    "by its frequency and its part of speech.",
                     f"（词典第 {number} 行有误，每行应为：词 [词频] [词性]。）",
                 )

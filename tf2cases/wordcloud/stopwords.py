@@ -5,20 +5,20 @@ import unicodedata
 
 from tf2cases.wordcloud import reading
 
-# English words that the list of the wordcloud package lacks; then function words of modern Chinese, and of the
-# vernacular of the old novels.
+# English words that the list of the wordcloud package lacks; then function words of modern Chinese and of the
+# vernacular of classical novels.
 _OWN = pathlib.Path(__file__).with_name("stopwords.txt")
 
 
 def chosen(path: str | None, own: bool) -> frozenset[str]:
-    """The stop words in force, in lower case, whatever the language: Chinese texts have English words in them.
+    """The stop words to use, in lower case; the same for every language, as Chinese texts contain English words.
 
     Args:
-      path: a person's list, one word a line ('#' starts a comment), or None.
-      own: whether to add this package's lists to the English list of the wordcloud package, which always holds.
+      path: the user's list, one word per line ('#' starts a comment), or None.
+      own: whether to add this package's lists to the English list of the wordcloud package, which is always used.
 
     Raises:
-      UsageError: the file cannot be read, or is no text.
+      UsageError: the file cannot be read, or is not text.
     """
     import wordcloud
 

@@ -1,4 +1,4 @@
-"""A cloud as a drawing: SVG with the letters as outlines, so that it looks the same where the font is not installed."""
+"""Drawing a cloud as SVG, with letters as outlines, so that it looks the same where the font is not installed."""
 
 import html
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def svg(cloud: "Cloud") -> str:
-    """Draws a cloud.
+    """Draws a cloud; returns the text of an SVG file.
 
-    Each character's outline is written once; a word refers to them, and has its text as its title.
+    Each character's outline is written once; words refer to these outlines, and have their text as title.
 
     Raises:
       UsageError: the font has no outlines.
@@ -34,7 +34,7 @@ def svg(cloud: "Cloud") -> str:
 
 
 class _Glyphs:
-    """The outlines of a font's characters, in the order in which they are first asked for."""
+    """The outlines of a font's characters, in the order of first use."""
 
     def __init__(self, path):
         from fontTools import ttLib
@@ -48,8 +48,8 @@ class _Glyphs:
             self.units = font["head"].unitsPerEm
         except (ttLib.TTLibError, KeyError) as error:
             raise bilingual_error(
-                f"--font is {path!r}, but it has no outlines, as SVG needs: expected another font, or a .png file.",
-                "（该字体没有轮廓，无法输出 SVG，请换字体或输出 PNG。）",
+                f"--font is {path!r}, but it has no outlines, which SVG needs: expected another font, or a .png file.",
+                "（该字体不含轮廓，无法输出 SVG，请换用其他字体或输出 PNG。）",
             ) from error
 
     def id_of(self, character) -> str:
@@ -75,7 +75,7 @@ def _word(item, glyphs) -> str:
     uses = []
     for end, character in enumerate(item.word, 1):
         if not character.isspace():
-            # Where Pillow puts the character: the length of the word so far, kerning included.
+            # Pillow's position of the character: the length of the word so far, kerning included.
             at = (font.getlength(item.word[:end]) - font.getlength(character)) / unit
             uses.append(f'<use href="#{glyphs.id_of(character)}" x="{at:.0f}"/>')
     fill = "#%02x%02x%02x" % ImageColor.getrgb(item.color)[:3]

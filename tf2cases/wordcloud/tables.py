@@ -1,4 +1,4 @@
-"""Tables of words and weights as CSV files, to look at, to change, and to draw from."""
+"""Tables of words and weights as CSV files, to inspect, edit and draw from."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ MAX_BYTES = 50_000_000
 
 
 def as_text(weights: dict[str, float]) -> str:
-    """The table as CSV with a header line; weights keep every digit."""
+    """The table as CSV with a header line; weights have full precision."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(HEADER)
@@ -25,7 +25,7 @@ def write_table(path: str, weights: dict[str, float]) -> None:
     """Writes the table in UTF-8 with a byte order mark, without which spreadsheet programs garble Chinese.
 
     Raises:
-      OSError: the file cannot be written; an older one is then still there.
+      OSError: the file cannot be written; an older file is then unchanged.
     """
     files.write_bytes(path, as_text(weights).encode("utf-8-sig"))
 
@@ -40,15 +40,15 @@ def read_table(path: str) -> dict[str, float]:
       {word: weight}, the heaviest first.
 
     Raises:
-      UsageError: unreadable, empty, or a line that is not a word and a number above 0, or a word twice; the line is
-        named.
+      UsageError: it is unreadable or empty, a line is not a word and a number above 0, or a word appears twice; the
+        message names the line.
     """
     weights: dict[str, float] = {}
     lines: dict[str, int] = {}
     with reading.opened(path, "--frequencies") as text:
         if text.size > MAX_BYTES:
             raise bilingual_error(
-                f"{text.name} of {text.size:,} bytes, but must have at most {MAX_BYTES:,}.",
+                f"{text.name}, which has {text.size:,} bytes, but must have at most {MAX_BYTES:,}.",
                 f"（词频表过大，最多 {MAX_BYTES:,} 字节。）",
             )
         rows = csv.reader(io.StringIO(text.all(), newline=""))
@@ -57,10 +57,10 @@ def read_table(path: str) -> dict[str, float]:
                 if row and not (rows.line_num == 1 and tuple(cell.strip().lower() for cell in row) == HEADER):
                     word, weight = _entry(text.name, rows.line_num, row)
                     if word in weights:
-                        raise _bad(text.name, rows.line_num, f"has {word!r} again, after line {lines[word]}")
+                        raise _bad(text.name, rows.line_num, f"repeats {word!r} from line {lines[word]}")
                     weights[word], lines[word] = weight, rows.line_num
         except csv.Error as error:
-            raise _bad(text.name, rows.line_num, f"is no CSV ({error})") from error
+            raise _bad(text.name, rows.line_num, f"is not CSV ({error})") from error
         if not weights:
             raise bilingual_error(
                 f"{text.name}, but it has no words: expected lines like word,3.5.", "（词频表里没有词。）"
@@ -73,7 +73,7 @@ def _entry(name, line, row):
         raise _bad(name, line, f"has {len(row)} columns")
     word = row[0].strip()
     if not word or not word.isprintable():
-        raise _bad(name, line, f"has {word!r} for a word")
+        raise _bad(name, line, f"has {word!r} as its word")
     try:
         weight = float(row[1])
     except ValueError:

@@ -1,4 +1,4 @@
-"""From a text to words with weights: counted, by TF-IDF, or by TextRank. Memory does not grow with the text."""
+"""Weighing the words of a text: by count, TF-IDF or TextRank. Memory does not grow with the text."""
 
 import copy
 import dataclasses
@@ -14,19 +14,19 @@ from tf2cases.wordcloud.options import Options
 from tf2cases.wordcloud.reading import Text
 from tf2cases.wordcloud.segmentation import Segmenter, analyse
 
-MAX_DIFFERENT = 500_000  # words, and pairs of words, that are counted at once; the rarest make room
-MAX_TEXTRANK_BYTES = 8_000_000  # it needs all words and all pairs of neighbours at once
-_WORD = re.compile(r"\w[\w']*")  # as the wordcloud package takes it
+MAX_DIFFERENT = 500_000  # words, and pairs of words, that are counted at once; beyond it, the rarest are dropped
+MAX_TEXTRANK_BYTES = 8_000_000  # TextRank holds all words and all pairs of neighbours in memory
+_WORD = re.compile(r"\w[\w']*")  # as in the wordcloud package
 
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """What a cloud is made of.
+    """The weighted words of a cloud.
 
     Attributes:
       weights: {word: weight above 0}, the heaviest first, at most `max_words` of them.
       language: "en" or "zh".
-      different: how many different words the text has, those left out not counted.
+      different: how many different words the text has, without those left out.
     """
 
     weights: dict[str, float]
@@ -35,16 +35,16 @@ class Words:
 
 
 def weigh(text: Text, options: Options, progress: Callable[[int], None] | None = None) -> Words:
-    """Weighs the words of a text as the options say.
+    """Weighs the words of a text.
 
     Args:
       text: from `reading.opened`.
       options: `language`, `segment`, `weights`, `max_words`, `min_word_length`, `collocations`, `stopwords`,
-        `own_stopwords`, `user_dict` and `add_words` are looked at; None stands for the language's default.
+        `own_stopwords`, `user_dict` and `add_words` are used; None stands for the language's default.
       progress: called with the bytes read since the last call.
 
     Raises:
-      UsageError: no words are left, a bad list or dictionary, or a method that does not suit the text.
+      UsageError: no words are left, a list or dictionary is not valid, or the method does not suit the text.
     """
     spoken = language.detect(text.sample()) if options.language == "auto" else options.language
     chinese = spoken == "zh"
@@ -68,16 +68,16 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
         raise bilingual_error(
             f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
             f"--min_word_length={shortest}; expected other words, or --noown_stopwords.",
-            f"（文本的 {seen:,} 个词都是停用词、数字或过短，没有可画的词。）",
+            f"（文本的 {seen:,} 个词都是停用词、数字或过短的词，没有可画的词。）",
         )
     return Words(dict(Counter(weights).most_common(options.max_words)), spoken, len(weights))
 
 
 def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: bool) -> tuple[dict[str, int], int]:
-    """Counts words as `WordCloud.process_text` does, but a chunk at a time.
+    """Counts words as `WordCloud.process_text` does, but one chunk at a time.
 
-    Words in several cases are counted as the most frequent one, plurals in -s as their singular, and numbers not at
-    all. With `pairs`, two words that stand together much more often than by chance are counted as one.
+    Words that differ only in case are counted as the most frequent form, and plurals in -s as their singular; numbers
+    are not counted. With `pairs`, two words that occur together much more often than by chance are counted as one.
 
     Args:
       chunks: pieces of text, with white space between words.
@@ -86,12 +86,12 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
       pairs: whether to look for pairs.
 
     Returns:
-      {word: times}, in the order of first appearance, and how many words there were before any was left out.
+      {word: times}, in the order of first appearance, and the number of words before any were left out.
     """
     singles: Counter = Counter()
     doubles: Counter = Counter()
     seen = 0
-    before, before_kept = None, False  # the last word of the chunk before
+    before, before_kept = None, False  # the last word of the previous chunk
     for chunk in chunks:
         words = _WORD.findall(chunk)
         seen += len(words)
@@ -113,7 +113,7 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
 
 
 def _with_pairs(singles, doubles):
-    """Counts of words and of collocations, whose words are then counted that much less; as the wordcloud package."""
+    """Counts words and, as the wordcloud package does, collocations, whose counts are subtracted from their words'."""
     from wordcloud.tokenization import process_tokens, score
 
     counts, written = process_tokens(singles.elements())
@@ -129,7 +129,7 @@ def _with_pairs(singles, doubles):
 
 
 def _make_room(counter):
-    """Forgets the rarest where there are too many; only for texts with more different words than a language has."""
+    """Drops the rarest if there are more than `MAX_DIFFERENT`, which no language has."""
     if len(counter) <= MAX_DIFFERENT:
         return
     left, least = counter, 1
@@ -147,7 +147,7 @@ def _tfidf(segmenter, chunks, stop):
         seen += len(words)
         singles.update(words)
         _make_room(singles)
-    # jieba counts what it cuts; what is cut here is counted already, and only dealt out to it.
+    # jieba counts the words that its tokenizer yields; here they are counted already, and only repeated for it.
     extractor = _extractor(analyse().default_tfidf, lambda words: words.elements(), stop)
     return extractor.extract_tags(singles, topK=None, withWeight=True), seen
 
@@ -159,7 +159,7 @@ def _textrank(segmenter, chunks, stop):
 
 
 def _extractor(default, cut, stop):
-    """A copy of one of jieba's extractors that cuts by `cut` and leaves out `stop`, too."""
+    """A copy of one of jieba's extractors that uses `cut` as its tokenizer and also leaves out `stop`."""
     made = copy.copy(default)
     made.tokenizer = types.SimpleNamespace(cut=cut)
     made.stop_words = default.stop_words | stop
@@ -173,13 +173,13 @@ def _is_word(word) -> bool:
 def _check_method(text, method, chinese):
     if not chinese:
         raise bilingual_error(
-            f"--weights is {method!r}, but {text.name} is not Chinese, and jieba's tables are of Chinese words: "
+            f"--weights is {method!r}, which works only for Chinese, but {text.name}, which is not Chinese: "
             "expected --weights=count, or --language=zh.",
             "（该文本不是中文，tfidf 与 textrank 只适用于中文，请用 --weights=count。）",
         )
     if method == "textrank" and text.size > MAX_TEXTRANK_BYTES:
         raise bilingual_error(
-            f"--weights is 'textrank', which holds all neighbours at once, but {text.name} of {text.size:,} bytes: "
-            f"expected at most {MAX_TEXTRANK_BYTES:,} bytes, or --weights=tfidf.",
+            f"--weights is 'textrank', which holds all pairs of neighbours in memory, but {text.name}, which has "
+            f"{text.size:,} bytes: expected at most {MAX_TEXTRANK_BYTES:,} bytes, or --weights=tfidf.",
             f"（文本过长，textrank 最多处理 {MAX_TEXTRANK_BYTES:,} 字节，请改用 --weights=tfidf。）",
         )

@@ -162,7 +162,7 @@ def test_manifests_of_others_are_passed_over(tmp_path):
 def test_says_that_a_folder_is_incomplete_as_its_manifest_does(tmp_path, capsys):
     files = {"11.png": _png(), "manifest.json": _manifest(complete=False)}
     folder.read(_fill(tmp_path, files))
-    assert "is incomplete, as manifest.json says: 1 of 3 captchas are there." in capsys.readouterr().out
+    assert "is incomplete according to manifest.json: it has 1 of 3 captchas." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_unreadable_pictures_are_skipped_up_to_the_limit(tmp_path, capsys):
     pictures = folder.read(path, max_bad_images=3)
     assert pictures.names == ["03.png"]
     np.testing.assert_array_equal(pictures.labels, [[0, 3]])
-    assert "Skipped 3 unreadable of 4 pictures, the first 00.png:" in capsys.readouterr().out
+    assert "Skipped 3 unreadable of 4 pictures; first: 00.png (" in capsys.readouterr().out
     with pytest.raises(UsageError, match=r"has 3 unreadable pictures, the last 02\.png \(.*\), .*--max_bad_images=2 "):
         folder.read(path, max_bad_images=2)
     with pytest.raises(UsageError, match=r"--max_bad_images=0"):

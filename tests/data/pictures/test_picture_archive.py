@@ -120,7 +120,7 @@ def test_names_an_archive_that_is_cut_short(tmp_path, name, make, part):
     os.truncate(path, int(part * os.path.getsize(path)))
     kind = "zip" if name == "a.zip" else "tar"
     with pytest.raises(
-        UsageError, match=rf"{name} is cut short, damaged or no archive at all \(.+\): expected a whole {kind}"
+        UsageError, match=rf"{name} is cut short, damaged or not an archive \(.+\): expected a complete {kind}"
     ):
         read(path)
 
@@ -146,7 +146,7 @@ def test_names_garbage_in_the_middle(tmp_path):
 def test_names_what_is_no_archive(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff" + bytes(3000))
     with pytest.raises(
-        UsageError, match=r"a.jpg is cut short, damaged or no archive at all \(.+\): expected a whole tar"
+        UsageError, match=r"a.jpg is cut short, damaged or not an archive \(.+\): expected a complete tar"
     ):
         read(tmp_path / "a.jpg")
 

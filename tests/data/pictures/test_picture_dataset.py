@@ -193,7 +193,7 @@ def test_unreadable_members_are_left_out(folder, tmp_path):
 def test_says_how_many_there_are(folder, capsys):
     loaded = load(folder)
     train, test = len(loaded.train["images"]), len(loaded.test["images"])
-    assert f"60 pictures of {folder}: {train} to train on, {test} held out." in capsys.readouterr().out
+    assert f"60 pictures from {folder}: {train} for training, {test} held out." in capsys.readouterr().out
 
 
 def test_mixed_kinds_of_files(tmp_path):

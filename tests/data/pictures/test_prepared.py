@@ -160,6 +160,6 @@ def test_full_disk_is_one_sentence(tmp_path):
 def test_refuses_a_place_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        UsageError, match=r"--cache_dir is '.*file', but .* cannot be made or written to \(Not a directory"
+        UsageError, match=r"--cache_dir is '.*file', but .* cannot be created or written to \(Not a directory"
     ):
         prepared.load(str(tmp_path / "file"), "x", 1, make)

@@ -1,8 +1,8 @@
 """Drawing captchas with the `captcha` package, so that picture i of a set is a function of (stream, seed, i) only.
 
-The package draws from the `secrets` module, which knows no seed. A worker process (see `workers`, the only
-caller of `install`) replaces that module, as the package sees it, by `Draws`. TensorFlow is not needed here and not
-imported: a worker starts in a fraction of a second.
+The package takes random numbers from the `secrets` module, which cannot be seeded. A worker process (see `workers`, the
+only caller of `install`) replaces that module with `Draws` in the package's namespace. TensorFlow is not imported here,
+so a worker starts in a fraction of a second.
 """
 
 import dataclasses
@@ -17,30 +17,30 @@ from typing import Any
 import captcha.image
 from PIL import Image, ImageFont
 
-# Below these the characters, drawn 30 pixels wide and 40 high, are squeezed or cut until nobody can read them.
+# Below these sizes, the characters, drawn 30 pixels wide and 40 high, are squeezed or cut until they are illegible.
 MIN_CHARACTER_WIDTH = 15
 MIN_HEIGHT = 30
 MAX_SIDE = 4096
-# Level 1 takes 0.5 ms and 8.8 KB a picture where zlib's default takes 0.8 ms and 8.0 KB.
+# Level 1 takes 0.5 ms and 8.8 KB per picture, zlib's default 0.8 ms and 8.0 KB.
 _PNG_LEVEL = 1
 
 
 def versions() -> dict[str, str]:
-    """{package: version} of what the pictures depend on besides their seed."""
+    """{package: version} of the packages that the pictures depend on."""
     return {name: importlib.metadata.version(name) for name in ("captcha", "pillow")}
 
 
 class Draws:
-    """Stands in for `secrets`: the three functions that `captcha.image` uses, from a seed.
+    """A seeded replacement for `secrets`, with the three functions that `captcha.image` uses.
 
-    Only `random.Random.random` is drawn from, since Python promises its sequence for ever.
+    It uses only `random.Random.random`, whose sequence Python guarantees to remain the same.
     """
 
     def __init__(self):
         self._random = random.Random()
 
     def start(self, stream: str, seed: int, index: int) -> None:
-        """Goes to the beginning of picture `index`; streams and seeds have nothing in common with each other."""
+        """Seeds the draws of picture `index`; different streams and seeds have independent draws."""
         key = hashlib.sha256(f"{stream}/{seed}/{index}".encode()).digest()
         self._random.seed(int.from_bytes(key, "big"))
 
@@ -56,11 +56,11 @@ class Draws:
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What the captchas of a set have in common.
+    """The parameters of a set of captchas.
 
     Attributes:
-      characters: what they are made of.
-      length: characters a picture.
+      characters: the characters to choose from.
+      length: characters per picture.
       width, height: of a picture, in pixels.
       stream: the purpose, such as "train"; sets of different streams share no draws, whatever their seeds.
       seed: int.
@@ -74,25 +74,25 @@ class Kind:
     seed: int
 
     def text(self, index: int, draws: Draws | None = None) -> str:
-        """The text of picture `index`; the first draws of the picture."""
+        """The text of picture `index`, taken from the picture's first draws."""
         draws = draws or Draws()
         draws.start(self.stream, self.seed, index)
         return "".join(draws.choice(self.characters) for _ in range(self.length))
 
 
 def check(kind: Kind) -> None:
-    """Raises ValueError for a picture too small or too large, or characters that the package's font does not have."""
+    """Raises ValueError if the pictures are too small or too large, or the package's font lacks a character."""
     least = MIN_CHARACTER_WIDTH * kind.length
     if not least <= kind.width <= MAX_SIDE:
         raise ValueError(
-            f"width is {kind.width}, but must be from {least} to {MAX_SIDE} for {kind.length} characters of "
-            f"{MIN_CHARACTER_WIDTH} pixels at least."
+            f"width is {kind.width}, but must be from {least} to {MAX_SIDE} for {kind.length} characters of at least "
+            f"{MIN_CHARACTER_WIDTH} pixels."
         )
     if not MIN_HEIGHT <= kind.height <= MAX_SIDE:
         raise ValueError(f"height is {kind.height}, but must be from {MIN_HEIGHT} to {MAX_SIDE}.")
     for path in captcha.image.DEFAULT_FONTS:
         font = ImageFont.truetype(path, 40)
-        missing = _glyph(font, "\uffff")  # never a character, so this is what the font shows for what it lacks
+        missing = _glyph(font, "\uffff")  # never a character, so this is the font's glyph for missing characters
         for character in kind.characters:
             if _glyph(font, character) in (missing, b""):
                 raise ValueError(
@@ -107,9 +107,9 @@ def _glyph(font: ImageFont.FreeTypeFont, character: str) -> bytes:
 
 
 class Painter(captcha.image.ImageCaptcha):
-    """Draws as `ImageCaptcha` does, to the last bit, but skips spaces: a third of the characters, and invisible.
+    """Draws bit for bit as `ImageCaptcha` does, but skips spaces: a third of the characters, and invisible.
 
-    The fonts are loaded once. `install` comes first.
+    The fonts are loaded once. Call `install` first.
     """
 
     def grey(self, text: str) -> bytes:
@@ -128,8 +128,8 @@ class Painter(captcha.image.ImageCaptcha):
     def _draw_character(self, c, draw, color):
         if c != " ":
             return super()._draw_character(c, draw, color)
-        # The package's draws for one character: the font, the offset in x and y, the angle, two widths of the warp, its
-        # four corners. What it draws with them is transparent, but its width counts.
+        # The package's draws for one character: the font, the offset in x and y, the angle, and the two widths and four
+        # corners of the warp. The resulting picture is transparent, but its width counts.
         draws = captcha.image.secrets
         font = draws.choice(self.truefonts)
         draws.randbelow(self.character_offset_dx[1] - self.character_offset_dx[0] + 1)
@@ -141,18 +141,18 @@ class Painter(captcha.image.ImageCaptcha):
 
 @functools.cache
 def _space(font: ImageFont.FreeTypeFont) -> Image.Image:
-    """What the package draws for a space."""
+    """The picture that the package draws for a space."""
     _, _, width, height = captcha.image.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((1, 1), " ", font=font)
     return Image.new("RGBA", (int(width), int(height)))
 
 
 def install(draws: Draws) -> None:
-    """Makes the captcha package draw from `draws`, in this whole process."""
+    """Makes the captcha package take its random numbers from `draws`, in the whole process."""
     vars(captcha.image)["secrets"] = draws
 
 
 def drawer(kind: Kind) -> Callable[[int, str], tuple[str, bytes]]:
-    """Makes the function that a worker draws with.
+    """Creates a worker's drawing function.
 
     Returns:
       A function (index, form) -> (text, bytes), form "grey" or "png" (see `Painter`).

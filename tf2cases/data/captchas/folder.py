@@ -1,6 +1,6 @@
 """Folders and tar archives of labelled pictures: the label of `0123.png` and `0123-00007.png` is 0123.
 
-Whatever made them, the label is the name of the file up to the first `-` or the extension.
+However they were made, the label is the file name up to the first `-` or the extension.
 """
 
 import collections
@@ -39,7 +39,7 @@ class Labelled:
 
 
 def file_name(label: str, index: int) -> str:
-    """LABEL-NNNNN.png; the number keeps names apart, also where upper and lower case are the same."""
+    """LABEL-NNNNN.png; the number makes names unique, also where upper and lower case are the same."""
     return f"{label}-{index:05d}.png"
 
 
@@ -52,14 +52,14 @@ def label_of(name: str) -> str:
 def is_held_out(name: str) -> bool:
     """Whether a picture belongs to the held-out tenth.
 
-    As `pictures.dataset.is_held_out`, but told by the base name with its extension: a property of the file alone,
-    whatever else is in the folder and wherever that is.
+    As `pictures.dataset.is_held_out`, but it depends only on the base name with its extension, not on the folder or on
+    the other files in it.
     """
     return dataset.is_held_out(os.path.basename(name))
 
 
 def info(images: np.ndarray, labels: np.ndarray, charset: Charset) -> dict:
-    """What a model keeps of a set of captchas."""
+    """The metadata of a set of captchas that a model keeps."""
     return {"image_shape": list(images.shape[1:]), "charset": charset.characters, "length": labels.shape[1]}
 
 
@@ -104,15 +104,16 @@ def read(
     Args:
       path: the folder or archive.
       charset: name or characters (see `Charset`); by default the manifest's, else inferred from the labels.
-      length: characters a label; by default the manifest's, else the commonest.
+      length: characters per label; by default the manifest's, else the most common one.
       width, height: of the result; by default the manifest's, else those of the first picture.
-      max_bad_images: how many unreadable pictures are skipped before that is an error.
+      max_bad_images: how many unreadable pictures to skip; more are an error.
 
     Returns:
       `Labelled`.
 
     Raises:
-      UsageError: nothing there, no pictures, a label with another length or character, too many unreadable pictures.
+      UsageError: the path does not exist, there are no pictures, a label has another length or character, or too many
+        pictures are unreadable.
     """
     path = os.path.expanduser(path)
     with listing.opened(path) as (pictures, facts):
@@ -144,15 +145,13 @@ def read(
     if not good:
         raise UsageError(f"{path} has no readable picture: expected some, named like 0123.png.")
     if skipped:
-        print(
-            f"Skipped {len(skipped)} unreadable of {len(names)} pictures, the first {skipped[0][0]}: {skipped[0][1]}."
-        )
+        print(f"Skipped {len(skipped)} unreadable of {len(names)} pictures; first: {skipped[0][0]} ({skipped[0][1]}).")
     kept = [os.path.basename(names[i]) for i in good]
     return Labelled(kept, images[: len(good)], labels[good], found)
 
 
 def _decoded(data: bytes, size: tuple[int | None, int | None]) -> np.ndarray:
-    """A picture file in grey, uint8 [height, width], of that (width, height); its own where None."""
+    """Decodes a picture to grey, uint8 [height, width], resized to `size` (width, height); None keeps its own."""
     image = decoding.decode(data, "L")
     wanted = size[0] or image.width, size[1] or image.height
     if image.size != wanted:
@@ -163,7 +162,7 @@ def _decoded(data: bytes, size: tuple[int | None, int | None]) -> np.ndarray:
 def _charset_and_length(
     path: str, names: list[str], charset: str | None, length: int | None, facts: dict
 ) -> tuple[Charset, int]:
-    """What --charset and --length say, else the manifest, else the labels of the files."""
+    """The charset and length given by the flags, else by the manifest, else by the labels of the files."""
     labels = [label_of(name) for name in names]
     from_flag = length is not None
     if length is None:

@@ -1,6 +1,6 @@
-"""Captchas drawn from a seed before training, in processes of their own, and kept for the next run.
+"""Captchas drawn from a seed by worker processes before training, and cached for later runs.
 
-Drawing costs more than a step of a small network, so a set is drawn once and trained on for several epochs.
+Drawing takes longer than a training step of a small network, so a set is drawn once and used for several epochs.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from tf2cases.data.captchas.text import Charset
 from tf2cases.data.captchas.workers import Workers
 from tf2cases.errors import RunError, as_usage_error
 
-# Streams share no draws, so no picture for training is ever one for testing, or one that `make_captchas` writes.
+# Streams share no draws, so training pictures never appear in the test set or in what `make_captchas` writes.
 TRAIN_STREAM, TEST_STREAM, FILES_STREAM = "train", "test", "files"
 TEST_SEED = 0  # the test set is the same whatever the seed of training
 
@@ -34,11 +34,11 @@ def make_kind(
       stream: one of `TRAIN_STREAM`, `TEST_STREAM` and `FILES_STREAM`.
       seed: int.
       charset: name or characters (see `Charset`).
-      length: characters a picture.
+      length: characters per picture.
       width, height: pixels.
 
     Raises:
-      UsageError: one sentence for each thing that cannot be drawn.
+      UsageError: such captchas cannot be drawn.
     """
     with as_usage_error("--"):
         text.check_length(length)
@@ -50,16 +50,16 @@ def make_kind(
 def load(
     cache_dir: str, stream: str, seed: int, count: int, workers: int | None = None, **options: Any
 ) -> dict[str, np.ndarray]:
-    """Loads the first `count` pictures of a stream, and draws those that are missing.
+    """Loads the first `count` pictures of a stream from the cache, drawing those that are missing.
 
-    They are kept in CACHE_DIR/captcha-HASH, one file of raw pixels for each stream and seed, to which pictures are only
-    ever appended: what an interrupted or a smaller run has drawn is not drawn again.
+    The cache is CACHE_DIR/captcha-HASH, with one file of raw pixels per stream and seed. Pictures are only ever
+    appended, so what an interrupted or smaller run has drawn is reused.
 
     Args:
-      cache_dir: where they are kept.
+      cache_dir: the cache folder.
       stream, seed: see `make_kind`.
-      count: pictures.
-      workers: processes that draw; by default one for each processor. The pictures do not depend on it.
+      count: number of pictures.
+      workers: processes that draw; by default one per processor. The pictures do not depend on it.
       **options: charset, length, width and height, see `make_kind`.
 
     Returns:
@@ -77,14 +77,14 @@ def load(
 
 
 def _labels(kind: Kind, count: int) -> np.ndarray:
-    """uint8 [count, length]; drawn again rather than stored, which takes microseconds a picture."""
+    """uint8 [count, length]; drawn again rather than stored, because that takes only microseconds per picture."""
     draws, charset = drawing.Draws(), Charset(kind.characters)
     labels = [charset.encode(kind.text(i, draws), kind.length) for i in range(count)]
     return np.reshape(labels, [count, kind.length]).astype(np.uint8)
 
 
 def _folder(cache_dir: str, kind: Kind) -> str:
-    """Makes the folder for sets of this kind; other parameters or other versions of the packages have another."""
+    """Creates the folder for sets of this kind; each combination of parameters and package versions has its own."""
     parameters = {name: value for name, value in vars(kind).items() if name not in ("stream", "seed")} | {
         "format": "files *.u8: uint8 [N, height, width], appended to; the file's size tells N",
         "versions": drawing.versions(),
@@ -98,22 +98,22 @@ def _folder(cache_dir: str, kind: Kind) -> str:
 
 
 def _complete(path: str, kind: Kind, count: int, workers: int) -> None:
-    """Draws the pictures that a set's file lacks of `count`."""
+    """Extends a set's file to at least `count` pictures."""
     picture_bytes = kind.height * kind.width
     if os.path.exists(path) and os.path.getsize(path) >= count * picture_bytes:
         return
     try:
         with open(path, "ab") as file:
-            files.hold(file, f"draws {path}")
-            # Drop the part of a picture that a killed run wrote last.
+            files.hold(file, f"is drawing {path}")
+            # Drop an incomplete last picture, left by a killed run.
             there = os.fstat(file.fileno()).st_size // picture_bytes
             if there < count:
                 file.truncate(there * picture_bytes)
                 _append(file, path, kind, there, count, workers)
     except OSError as error:
         raise RunError(
-            f"{path}: drawing captchas stopped ({files.reason(error)}); those that are there are kept, and the "
-            "next run goes on after them."
+            f"{path}: drawing captchas stopped ({files.reason(error)}); those drawn so far are kept, and the next run "
+            "continues after them."
         ) from error
 
 

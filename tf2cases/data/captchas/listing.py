@@ -23,14 +23,14 @@ Listing = tuple[list[tuple[str, Callable[[], bytes]]], dict]
 def opened(path: str) -> Iterator[Listing]:
     """Lists the pictures of a folder, flat or nested, or of an uncompressed tar archive, which is not unpacked.
 
-    Contact sheets are passed over, and what `folder.walk` passes over.
+    Contact sheets are skipped, as are the files that `folder.walk` skips.
 
     Yields:
-      The pictures, [(name, read)], in the order of their base names; read() returns bytes or raises OSError. And the
-      manifest at the top or beside them, {} if there is none.
+      The pictures, [(name, read)], sorted by base name, where read() returns bytes or raises OSError; and the manifest
+      at the top or next to the pictures, {} if there is none.
 
     Raises:
-      UsageError: nothing is there, there are no pictures, or the archive or the manifest is damaged.
+      UsageError: the path does not exist, there are no pictures, or the archive or the manifest is damaged.
     """
     if os.path.isdir(path):
         yield _listing(path, walk(path), lambda name: read_file(os.path.join(path, name)))
@@ -43,7 +43,7 @@ def opened(path: str) -> Iterator[Listing]:
             try:
                 members = {member.name: member for member in archive if not member.isdir()}
             except (tarfile.TarError, OSError) as error:
-                raise UsageError(f"{path} is damaged ({error}): expected a whole tar archive.") from error
+                raise UsageError(f"{path} is damaged ({error}): expected a complete tar archive.") from error
             names = filter(is_picture, members)
             yield _listing(path, names, lambda name: _read_member(archive, members.get(name)))
     else:
@@ -51,7 +51,7 @@ def opened(path: str) -> Iterator[Listing]:
 
 
 def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> bytes:
-    # Nothing is unpacked, so no path of the archive is ever used as one; links are not followed.
+    # Nothing is unpacked, so paths in the archive are never used as file paths; links are not followed.
     if member is None:
         raise FileNotFoundError
     if not member.isreg():
@@ -74,7 +74,7 @@ def _listing(path: str, names: Iterable[str], read: Callable[[str], bytes]) -> L
 
 
 def _manifest(path: str, names: list[str], read: Callable[[str], bytes]) -> dict:
-    """The manifest at the top, or beside the pictures, for archives often hold one folder; {} if there is none."""
+    """The manifest at the top or next to the pictures, as archives often hold one folder; {} if there is none."""
     for name in (manifest.NAME, posixpath.join(posixpath.dirname(min(names)), manifest.NAME)):
         try:
             data = read(name)
@@ -84,6 +84,6 @@ def _manifest(path: str, names: list[str], read: Callable[[str], bytes]) -> dict
             raise UsageError(f"{path}: {name} cannot be read ({files.reason(error)}).") from error
         found = manifest.parse(data, f"{path}: {name}") or {}
         if found and not found["complete"]:
-            print(f"{path} is incomplete, as {name} says: {len(names):,} of {found['count']:,} captchas are there.")
+            print(f"{path} is incomplete according to {name}: it has {len(names):,} of {found['count']:,} captchas.")
         return found
     return {}

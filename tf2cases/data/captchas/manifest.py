@@ -1,4 +1,4 @@
-"""The manifest of a folder of captchas: what they are, and whether all of them are there."""
+"""The manifest of a folder of captchas: their parameters, and whether the folder is complete."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from tf2cases.data.captchas import drawing
 from tf2cases.errors import UsageError
 
 NAME = "manifest.json"
-_KIND = "captchas"  # tells our manifest from those of others
+_KIND = "captchas"  # distinguishes our manifest from those of other programs
 _TYPES = {"charset": str, "length": int, "width": int, "height": int, "seed": int, "count": int, "complete": bool}
 
 
@@ -16,10 +16,10 @@ def write(folder: str, kind: drawing.Kind, count: int, complete: bool) -> None:
     """Writes the manifest of a folder of captchas.
 
     Args:
-      folder: where to.
-      kind: what the captchas have in common.
-      count: how many pictures there are when it is complete.
-      complete: whether they all are there.
+      folder: the folder.
+      kind: the parameters of the captchas.
+      count: how many pictures the complete folder has.
+      complete: whether it is complete.
 
     Raises:
       OSError: it cannot be written.
@@ -39,14 +39,14 @@ def write(folder: str, kind: drawing.Kind, count: int, complete: bool) -> None:
 
 
 def parse(data: bytes, path: str) -> dict | None:
-    """Parses the content of a manifest; None if it is not a manifest of captchas but somebody else's.
+    """Parses the content of a manifest; returns None if it is not a manifest of captchas.
 
     Args:
       data: the content.
-      path: what it is called in messages.
+      path: the manifest's name in messages.
 
     Raises:
-      UsageError: it is one, but damaged.
+      UsageError: it is a manifest of captchas, but damaged.
     """
     try:
         manifest = json.loads(data)

@@ -15,14 +15,14 @@ _TRAIN_COUNT = 50_000  # captchas that are generated for training if neither a n
 
 
 def load(config: Config) -> Source:
-    """The captchas that a config names.
+    """Loads the captchas that a config describes.
 
     Returns:
       Source with "images" uint8 [N, height, width, 1] and "labels" uint8 [N, length]; `info` has image_shape, charset
       (the characters) and length.
 
     Raises:
-      UsageError: see `folder.load` and `generated.load`, or nothing to train on.
+      UsageError: see `folder.load` and `generated.load`, or there is nothing to train on.
       RunError: the disk is full, or a worker failed.
     """
     kind = dict(charset=config.charset, length=config.length, width=config.width, height=config.height)
@@ -39,16 +39,16 @@ def load(config: Config) -> Source:
         stream = generated.TRAIN_STREAM
         parts.insert(0, generated.load(config.cache_dir, stream, config.seed, count, workers=config.workers, **given))
     if not parts:
-        raise UsageError("--train_count is 0, but must be greater than 0 where no --data_dir is given.")
+        raise UsageError("--train_count is 0, but must be greater than 0 if no --data_dir is given.")
     info = labelled.info if labelled else folder.info(**parts[0], charset=Charset(config.charset or "digits"))
     train = parts[0] if len(parts) == 1 else {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
     return Source(config.dataset, {"train": train, "test": _test_split(config, info, labelled)}, info)
 
 
 def load_test(config: Config, info: Mapping[str, Any]) -> Source:
-    """The captchas that a trained reader is evaluated on, of the kind that `info` says.
+    """Loads the captchas on which to evaluate a trained reader, with the parameters in `info`.
 
-    They are those of --test_dir, else the held-out tenth of --data_dir, else generated ones.
+    They come from --test_dir, else from the held-out tenth of --data_dir, else they are generated.
 
     Raises:
       UsageError: see `folder.read`, or no picture of --test_dir is chosen.

@@ -1,4 +1,4 @@
-"""The text of captchas: their characters, and encoding text as numbers and back."""
+"""The text of captchas: their characters, and conversion between text and classes."""
 
 import string
 import unicodedata
@@ -12,14 +12,15 @@ NAMED = {
     "upper": string.ascii_uppercase,
     "alnum": string.digits + string.ascii_lowercase + string.ascii_uppercase,
 }
-MAX_LENGTH = 40  # keeps LABEL-NNNNN.png below the 255 bytes of a file name
-# A label ends at the first `-` or at the extension; the others are path separators, or refused by some file system.
+MAX_LENGTH = 40  # keeps LABEL-NNNNN.png below the limit of 255 bytes for file names
+# A label ends at the first `-` or at the extension; the others are path separators, or not allowed in file names by
+# some file system.
 _NOT_IN_NAMES = '-./\\:*?"<>|'
 _LABEL_VALUES = 256  # labels are stored as uint8
 
 
 class Charset:
-    """The characters that captchas are made of, in the order of the classes.
+    """The characters of captchas, in the order of their classes.
 
     Args:
       name: "digits" (0-9), "lower" (a-z), "upper" (A-Z), "alnum" (0-9a-zA-Z), or the characters themselves.
@@ -28,14 +29,14 @@ class Charset:
       characters: str, each character once; its index is its class.
 
     Raises:
-      ValueError: no characters, more than 256, a repeated one, or one that the name of a file cannot hold: white
-        space, a control character, one that does not stand alone, or one of -./\\:*?"<>|
+      ValueError: there are no characters, more than 256, a repeated one, or one that cannot be used in a file name:
+        white space, a control character, a combining or non-NFC character, or one of -./\\:*?"<>|
     """
 
     def __init__(self, name: str):
         self.characters = NAMED.get(name, name)
         self._index = {character: i for i, character in enumerate(self.characters)}
-        accepted = f"one of {', '.join(NAMED)}, or different characters that the name of a file can hold"
+        accepted = f"one of {', '.join(NAMED)}, or distinct characters that can be used in a file name"
         if not 1 <= len(self.characters) <= _LABEL_VALUES:
             raise ValueError(
                 f"charset has {len(self.characters)} characters, but must be {accepted}, at most {_LABEL_VALUES}."
@@ -61,14 +62,14 @@ class Charset:
           uint8 [length].
 
         Raises:
-          ValueError: another length, or a character outside the charset.
+          ValueError: the text has another length, or a character outside the charset.
         """
         if len(text) != length:
             raise ValueError(f"the label {text!r} has {len(text)} characters, but must have {length}.")
         for character in text:
             if character not in self._index:
                 raise ValueError(
-                    f"the label {text!r} has the character {character!r}, but all must be of {self.characters}."
+                    f"the label {text!r} has the character {character!r}, but all must be in {self.characters}."
                 )
         return np.array([self._index[character] for character in text], np.uint8)
 
@@ -88,7 +89,7 @@ class Charset:
 
     @property
     def has_both_cases(self) -> bool:
-        """Whether it has a letter in upper and in lower case, so that merging the cases makes a difference."""
+        """Whether it has any letter in both upper and lower case, so that merging the cases makes a difference."""
         return any(c != c.lower() and c.lower() in self._index for c in self.characters)
 
 
@@ -117,12 +118,12 @@ def check_label(text: str) -> None:
 
 
 def _refused(character: str) -> str | None:
-    """Why a character cannot be in the name of a file, or None."""
+    """The reason why a character cannot be used in a file name, or None."""
     if character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"):
         return "is white space or a control character"
     if character in _NOT_IN_NAMES:
-        return "ends a label or is refused in the name of a file"
-    # Some file systems store names in another normal form, and an accent of its own would join its neighbour.
+        return "ends a label or is not allowed in file names"
+    # Some file systems store names in another normal form, and a combining accent would merge with its neighbour.
     if unicodedata.category(character).startswith("M") or unicodedata.normalize("NFC", character) != character:
-        return "does not stand alone"
+        return "is a combining character or not in normal form NFC"
     return None

@@ -1,8 +1,8 @@
 """Processes that draw captchas.
 
-They are started as programs of their own: a fork of a process with TensorFlow's threads is not safe, and the `spawn`
-of `multiprocessing` would import the main program, and with it TensorFlow, in each. What ties a worker to its parent is
-one socket: when the parent goes, even killed, its end closes, and the worker ends with its next read or write.
+They are started as separate programs: forking a process with TensorFlow's threads is not safe, and the `spawn` method
+of `multiprocessing` would import the main program, and with it TensorFlow, in each. One socket connects a worker to its
+parent: when the parent ends, even if killed, its end closes, and the worker exits at its next read or write.
 """
 
 import collections
@@ -18,11 +18,12 @@ from tf2cases.data.captchas import drawing
 from tf2cases.data.captchas.drawing import Kind
 from tf2cases.errors import RunError
 
-# Small enough for a progress bar and for killing without much loss, large enough that the socket costs nothing.
+# Pictures per job: few enough for a smooth progress bar and little loss when killed, enough to make the socket's
+# overhead negligible.
 _CHUNK = 50
 # Jobs waiting in a worker's socket, so that it is never idle while the parent is busy.
 _AHEAD = 2
-# Ctrl-C reaches the parent, which decides.
+# Workers ignore Ctrl-C; the parent handles it.
 _PROGRAM = (
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "from tf2cases.data.captchas import workers; workers.serve({})"
@@ -30,10 +31,10 @@ _PROGRAM = (
 
 
 class Workers:
-    """Processes that draw captchas. As a context manager, it ends them when it is left.
+    """Processes that draw captchas; a context manager that ends them on exit.
 
     Args:
-      count: how many, at least 1.
+      count: how many processes, at least 1.
     """
 
     def __init__(self, count: int):
@@ -41,7 +42,7 @@ class Workers:
         self._processes: dict[Connection, subprocess.Popen] = {}
 
     def __enter__(self) -> "Workers":
-        # The parent's path of imports: a worker finds what the parent finds.
+        # The parent's import path, so that a worker finds the same modules.
         path = os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
         try:
             for _ in range(self._count):
@@ -61,15 +62,15 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         for connection, process in self._processes.items():
             connection.close()
-            process.kill()  # it holds nothing that could be lost
+            process.kill()  # it has no state to lose
             process.wait()
         self._processes = {}
 
     def draw(self, kind: Kind, first: int, count: int, form: str) -> Iterator[tuple[str, bytes]]:
-        """Draws pictures `first` to `first` + `count` - 1 of a set. Only one call may run at a time, and to its end.
+        """Draws pictures `first` to `first` + `count` - 1 of a set. Exhaust the iterator before the next call.
 
         Args:
-          kind: what they have in common.
+          kind: the parameters of the set.
           first, count: ints, at least 0.
           form: "grey" for uint8 [height * width] as bytes, "png" for PNG files.
 
@@ -117,9 +118,9 @@ class Workers:
 
 
 def serve(descriptor: int) -> None:
-    """Runs in a worker: draws what is asked for through the socket until its other end closes."""
+    """Runs in a worker: draws the pictures requested through the socket until its other end closes."""
     drawers = {}
-    # These errors say that the parent is gone.
+    # These errors mean that the parent has ended.
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, OSError):
         while True:
             kind, first, count, form = connection.recv()
@@ -127,7 +128,7 @@ def serve(descriptor: int) -> None:
                 if kind not in drawers:
                     drawers = {kind: drawing.drawer(kind)}
                 pictures = [drawers[kind](index, form) for index in range(first, first + count)]
-            except Exception as error:  # whatever the package and Pillow raise, the parent is to know
+            except Exception as error:  # report any error of the package or Pillow to the parent
                 text = " ".join(str(error).split()).rstrip(".")
                 connection.send((f"{type(error).__name__}: {text}", None, None))
             else:

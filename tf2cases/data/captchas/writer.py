@@ -15,14 +15,15 @@ from tf2cases.errors import RunError, UsageError
 
 
 def prepare(folder: str, overwrite: bool) -> None:
-    """Makes the folder, and checks that it is empty.
+    """Creates the folder if missing, and checks that it is empty.
 
     Args:
       folder: the folder.
-      overwrite: remove the captchas, manifest and contact sheet of an earlier run; other files stay.
+      overwrite: whether to remove the captchas, manifest and contact sheet of an earlier run; other files stay.
 
     Raises:
-      UsageError: it is a file; it has files and `overwrite` is False; or a file that is not ours is in the way.
+      UsageError: it is a file; it has files and `overwrite` is False; or it has a manifest or contact sheet that an
+        earlier run did not write.
     """
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise UsageError(f"--out={folder} is a file, but must be a folder.")
@@ -33,15 +34,15 @@ def prepare(folder: str, overwrite: bool) -> None:
         return
     if not overwrite:
         raise UsageError(
-            f"--out={folder} has {len(names)} files, but must be empty or new; --overwrite replaces captchas made "
-            "before."
+            f"--out={folder} has {len(names)} files, but must be empty or new; --overwrite replaces the captchas of an "
+            "earlier run."
         )
     for name in _ours(folder, names):
         os.remove(os.path.join(folder, name))
 
 
 def _ours(folder: str, names: list[str]) -> list[str]:
-    """The names of what an earlier run wrote."""
+    """The names of the files that an earlier run wrote."""
     made = None
     if manifest.NAME in names:
         path = os.path.join(folder, manifest.NAME)
@@ -50,29 +51,31 @@ def _ours(folder: str, names: list[str]) -> list[str]:
     if not made:
         for name in (manifest.NAME, CONTACT_SHEET):
             if name in names:
-                raise UsageError(f"--out={folder} has a file {name} that was not made here: expected another folder.")
+                raise UsageError(
+                    f"--out={folder} has a file {name} that was not written by this program: expected another folder."
+                )
         return []
     captcha = re.compile(rf"[{re.escape(made['charset'])}]{{{made['length']}}}-\d{{5,}}\.png")
-    # The manifest last: if this is interrupted, the next run still knows what is ours.
+    # The manifest comes last, so that after an interruption the next run still recognises these files.
     return [name for name in names if captcha.fullmatch(name) or name == CONTACT_SHEET] + [manifest.NAME]
 
 
 def write(folder: str, kind: Kind, count: int, workers: int) -> list[str]:
     """Draws `count` captchas into a folder that `prepare` has checked, with a manifest that marks it as incomplete.
 
-    Whatever stops this, the files that are there are whole.
+    Even if this is interrupted, every file in the folder is complete.
 
     Args:
-      folder: where to.
+      folder: the folder.
       kind: from `generated.make_kind`.
-      count: how many.
-      workers: processes.
+      count: how many captchas.
+      workers: how many processes.
 
     Returns:
       The paths, in the order of the pictures.
 
     Raises:
-      RunError: the disk is full or failing, or a worker is.
+      RunError: the disk is full or failing, or a worker failed.
     """
     paths = []
     try:
@@ -87,7 +90,7 @@ def write(folder: str, kind: Kind, count: int, workers: int) -> list[str]:
     except OSError as error:
         raise RunError(
             f"--out={folder}: writing stopped after {len(paths)} of {count} captchas ({files.reason(error)}); "
-            f'those are whole, and {manifest.NAME} says "complete": false.'
+            f'those are intact, and {manifest.NAME} says "complete": false.'
         ) from error
     return paths
 

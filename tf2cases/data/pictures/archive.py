@@ -20,7 +20,7 @@ from tf2cases.errors import UsageError
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _FINGERPRINT_BYTES = 2**16
 _Files = list[tuple[str, Callable[[], bytes]]]  # [(name, read)]
-# What the readers raise for archives that are cut short or damaged.
+# Errors that the readers raise for archives that are cut short or damaged.
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
 
 
@@ -35,7 +35,7 @@ class PictureArchive:
         self.path = os.fspath(path)
 
     def fingerprint(self) -> list:
-        """What distinguishes this archive from others, JSON-able, without reading all of it: size, time, and both ends.
+        """The identity of this archive, JSON-serializable: size, modification time, and a hash of both ends.
 
         Raises:
           UsageError: it cannot be read.
@@ -55,12 +55,12 @@ class PictureArchive:
     def open(self) -> Iterator[tuple[int, Readers]]:
         """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError.
 
-        The pictures of a tar come in its own order, those of a zip sorted by name. Each must be read before the next,
-        or a compressed tar is unpacked again and again.
+        The pictures of a tar come in its own order, those of a zip sorted by name. Read each before asking for the
+        next: otherwise a compressed tar is decompressed again and again.
 
         Raises:
-          UsageError: not an archive, an HTML page, cut short or damaged, without pictures, or with a member that has a
-            path out of the archive or is a link.
+          UsageError: the file is not an archive (for example an HTML page), is cut short or damaged, has no pictures,
+            or has a member that is a link or whose path leads out of the archive.
         """
         with open(self.path, "rb") as file:
             head = file.read(1024)
@@ -69,7 +69,7 @@ class PictureArchive:
                 f"{self.path} is an HTML page, probably a download-quota notice, and not an archive: open it in a "
                 "browser, and download the file again."
             )
-        # By content: a zip starts with PK, a tar with the name of its first member. Also by name, for a damaged one.
+        # By content: a zip starts with PK, a tar with the name of its first member. Also by name, for damaged zips.
         is_zip = head.startswith(b"PK") or self.path.lower().endswith(".zip")
         kind: str
         opener: Any
@@ -81,7 +81,7 @@ class PictureArchive:
             except _DAMAGE as error:
                 why = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
                 raise UsageError(
-                    f"{self.path} is cut short, damaged or no archive at all ({why}): expected a whole {kind} archive, "
+                    f"{self.path} is cut short, damaged or not an archive ({why}): expected a complete {kind} archive, "
                     "so download or copy it again."
                 ) from error
             if not files:
@@ -108,7 +108,7 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _in_tar(path: str, archive: Any) -> _Files:
-    """[(name, read)], in the order of the archive, which is read through to its end once."""
+    """[(name, read)], in the order of the archive, which is read once to its end."""
     files: _Files = []
     while (member := archive.next()) is not None:
         archive.members.clear()  # they would take a kilobyte each
@@ -119,13 +119,13 @@ def _in_tar(path: str, archive: Any) -> _Files:
             raise _refusal(path, member.name, "is not a plain file")
         if member.isreg() and is_picture(member.name):
             position = member.offset_data, member.size
-            name = posixpath.normpath(member.name)  # without ./, which tar puts before everything when it is told "."
+            name = posixpath.normpath(member.name)  # without the leading ./ of `tar -cf x.tar .`
             files.append((name, functools.partial(_read_tarred, archive.fileobj, *position)))
-    # tarfile takes garbage, or nothing, for the end of the archive, which is a block of zeros.
+    # An archive ends with a block of zeros, but tarfile also accepts garbage or a missing block.
     archive.fileobj.seek(archive.offset)
     if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise tarfile.ReadError("it does not end as an archive does")
-    while archive.fileobj.read(2**20):  # to the checksum of the compression
+        raise tarfile.ReadError("the end of the archive is missing")
+    while archive.fileobj.read(2**20):  # until the compression's checksum is verified
         pass
     return files
 
@@ -137,7 +137,7 @@ def _read_tarred(file: IO[bytes], offset: int, size: int) -> bytes:
 
 
 def _guarded(read: Callable[[], bytes]) -> bytes:
-    """Reads a member; all that archives raise for one that is damaged or encrypted becomes an OSError."""
+    """Reads a member; converts every error for a damaged or encrypted member to an OSError."""
     try:
         return read()
     except (*_DAMAGE, RuntimeError) as error:
@@ -145,7 +145,7 @@ def _guarded(read: Callable[[], bytes]) -> bytes:
 
 
 def _check_name(path: str, name: str) -> None:
-    # Nothing is written where these names say, but an archive that has such names was made to do harm.
+    # Nothing is written to these paths, but an archive with such names is malicious.
     parts = name.replace("\\", "/").split("/")
     if ".." in parts:
         raise _refusal(path, name, "leads out of the archive")

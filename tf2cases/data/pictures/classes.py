@@ -1,4 +1,4 @@
-"""A folder of pictures whose sub-folders are the classes, and which split each picture belongs to."""
+"""Folders of pictures whose sub-folders are the classes, and the assignment of pictures to splits."""
 
 import dataclasses
 import hashlib
@@ -14,18 +14,18 @@ from tf2cases.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
 _SHARES = (80, 10, 10)  # %
-_HASHES = 2**27 - 1  # as TensorFlow's retrain.py counts
-_FEWEST = 2  # pictures of a class
+_HASHES = 2**27 - 1  # MAX_NUM_IMAGES_PER_CLASS of TensorFlow's retrain.py
+_FEWEST = 2  # pictures per class
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassFolder:
-    """What a folder holds.
+    """The pictures and classes of a folder.
 
     Attributes:
       path: the folder.
       class_names: names of the sub-folders, sorted.
-      paths: [N] of the picture files, class by class, sorted; bytes that are not UTF-8 are escaped as Python does.
+      paths: [N] paths of the picture files, class by class, sorted; bytes that are not UTF-8 are surrogate-escaped.
       labels: int32 [N], positions in `class_names`.
     """
 
@@ -41,7 +41,7 @@ class ClassFolder:
           bad: their paths.
 
         Raises:
-          UsageError: too few are left of a class.
+          UsageError: a class has too few pictures left.
         """
         kept = [i for i, path in enumerate(self.paths) if path not in bad]
         fewer = dataclasses.replace(self, paths=tuple(self.paths[i] for i in kept), labels=self.labels[kept])
@@ -58,15 +58,15 @@ class ClassFolder:
         sizes = np.bincount(splits, minlength=len(SPLITS))
         if not sizes.all():
             raise UsageError(
-                f"--data_dir={self.path} has {len(splits)} pictures, of which the hash of their names takes "
-                f"{sizes[0]} for training, {sizes[1]} for validation and {sizes[2]} for testing; expected more "
-                "pictures, so that there are some of each."
+                f"--data_dir={self.path} has {len(splits)} pictures, of which the hash of their names assigns "
+                f"{sizes[0]} to training, {sizes[1]} to validation and {sizes[2]} to testing; expected more "
+                "pictures, so that each has some."
             )
         trained = np.bincount(self.labels[splits == 0], minlength=len(self.class_names))
         for name, count in zip(self.class_names, trained, strict=True):
             if not count:
                 raise UsageError(
-                    f"--data_dir={self.path}: the hash of their names takes all pictures of {name!r} for validation "
+                    f"--data_dir={self.path}: the hash of their names assigns all pictures of {name!r} to validation "
                     "and testing; expected more pictures in that folder, so that there are some for training."
                 )
         return splits
@@ -75,9 +75,9 @@ class ClassFolder:
 def split_of(path: str) -> int:
     """The split of a picture, 0, 1 or 2 for training, validation or testing: 80, 10 and 10 % of all names.
 
-    The SHA-1 of the file's own name decides, so that a picture stays in its split when others are added or removed. As
-    in TensorFlow's retrain.py, what follows `_nohash_` does not count, so that pictures that are much alike can be kept
-    together.
+    The SHA-1 of the base name decides, so that a picture stays in its split when others are added or removed. As in
+    TensorFlow's retrain.py, everything from `_nohash_` on is ignored, so that very similar pictures can be kept in the
+    same split.
     """
     name = os.fsencode(os.path.basename(path)).split(b"_nohash_")[0]
     percent = int(hashlib.sha1(name).hexdigest(), 16) % (_HASHES + 1) * (100 / _HASHES)
@@ -86,9 +86,9 @@ def split_of(path: str) -> int:
 
 
 def read(path: str) -> ClassFolder:
-    """Lists a folder: its sub-folders are classes, with all pictures anywhere in them, see `folder.walk`.
+    """Lists a folder: its sub-folders are the classes, each with all pictures at any depth, see `folder.walk`.
 
-    Hidden folders, and pictures beside the sub-folders, are passed over. No picture is opened.
+    Hidden folders, and pictures outside the sub-folders, are skipped. No picture is opened.
 
     Args:
       path: the folder.
@@ -97,17 +97,17 @@ def read(path: str) -> ClassFolder:
       `ClassFolder`.
 
     Raises:
-      UsageError: there is no such folder, fewer than two classes, a class with fewer than two pictures, or one whose
-        name is not UTF-8.
+      UsageError: the folder does not exist, has fewer than two classes, or has a class with fewer than two pictures or
+        with a name that is not UTF-8.
     """
     if not os.path.isdir(path):
         raise UsageError(f"--data_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class.")
     names = sorted(n for n in os.listdir(path) if os.path.isdir(os.path.join(path, n)) and not is_hidden(n))
     for name in names:
-        if re.search("[\udc80-\udcff]", name):  # so Python escapes bytes that are not UTF-8
+        if re.search("[\udc80-\udcff]", name):  # Python's escapes of bytes that are not UTF-8
             raise UsageError(
-                f"--data_dir={path} has a sub-folder whose name, {os.fsencode(name)!r}, is not UTF-8, but it must be, "
-                "for it is the name of a class."
+                f"--data_dir={path} has a sub-folder whose name, {os.fsencode(name)!r}, is not UTF-8, but must be, "
+                "because it is the name of a class."
             )
     if len(names) < 2:
         only = f"one sub-folder, {names[0]!r}," if names else "no sub-folder,"

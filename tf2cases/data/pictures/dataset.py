@@ -1,4 +1,4 @@
-"""Folders and archives of pictures as data sets: squares of one size, prepared once, a tenth held out."""
+"""Folders and archives of pictures as data sets: squares of one size, prepared once, with a tenth held out."""
 
 import contextlib
 import functools
@@ -19,9 +19,9 @@ from tf2cases.data.pictures.folder import PictureFolder, Readers
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 
-_DECODING = 2  # to be raised when the same files would give other pixels, or others would be refused
+_DECODING = 2  # a version: increment it when the pixels decoded from a file change, or which files are refused
 
-# A chunk of work for a thread: so many pictures, or fewer if they are large.
+# A chunk of work for a thread ends when it reaches either limit.
 _CHUNK_PICTURES = 32
 _CHUNK_BYTES = 2**23
 _NAMED = 3  # unreadable pictures that a message names
@@ -37,7 +37,7 @@ class Collection(Protocol):
     path: str
 
     def fingerprint(self) -> list:
-        """What distinguishes these pictures from others, as JSON can hold it."""
+        """The identity of these pictures, JSON-serializable."""
 
     def open(self) -> contextlib.AbstractContextManager[tuple[int, Readers]]:
         """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError."""
@@ -51,7 +51,7 @@ def is_held_out(name: str) -> bool:
     """Whether a picture belongs to the held-out tenth.
 
     It does if the first eight bytes of the SHA-256 of its path in the folder or archive (UTF-8, with slashes), as a
-    big-endian number, are divisible by 10: a property of the path alone, whatever else is there.
+    big-endian number, are divisible by 10. So this depends only on the path, not on other pictures.
     """
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % 10 == 0
@@ -61,7 +61,7 @@ def collection(path: str) -> PictureFolder | PictureArchive:
     """The `PictureFolder` or `PictureArchive` at a path.
 
     Raises:
-      UsageError: nothing is there.
+      UsageError: the path does not exist.
     """
     path = os.path.expanduser(path)
     if not path or not os.path.exists(path):
@@ -80,25 +80,25 @@ def load(
     cache_dir: str = "data",
     max_bad_images: int = 0,
 ) -> Source:
-    """Loads a collection of pictures, which are prepared once and then kept.
+    """Loads a collection of pictures, which are prepared once and then cached.
 
     Args:
-      name: the data set's.
-      find: gives the collection that is in `data_dir`.
-      whole: how many pictures the whole set has, to say so if these are fewer or more; None if nobody knows.
+      name: the data set's name.
+      find: returns the collection in `data_dir`.
+      whole: number of pictures in the whole set, reported if there are fewer or more; None if unknown.
       data_dir: where the pictures are.
       size: side of the squares in pixels.
       channels: 3, 1, or None for 1 if every picture is grey and 3 otherwise.
       crop: see `options.parse_crop`.
-      cache_dir: where they are kept, in `prepared`.
-      max_bad_images: how many unreadable pictures are left out before that is an error.
+      cache_dir: the cache folder; the pictures go to its sub-folder `prepared`.
+      max_bad_images: how many unreadable pictures to leave out; more are an error.
 
     Returns:
       Source with "images" uint8 [N, size, size, channels], memory-mapped; `info` has image_shape.
 
     Raises:
-      UsageError: as `find`; no pictures; too many unreadable ones; one smaller than `crop`; so few that a split is
-        empty; a size or crop that is not accepted.
+      UsageError: as `find`; there are no pictures, too many unreadable ones, one smaller than `crop`, or so few that a
+        split is empty; or the size or crop is not accepted.
       RunError: the disk is full.
     """
     options.check_size(size)
@@ -120,7 +120,7 @@ def load(
             "names: expected more pictures, so that there are some for training and some for testing."
         )
     of = f" (the whole set has {whole:,})" if whole not in (None, count + len(bad)) else ""
-    print(f"{count:,} pictures{of} of {pictures.path}: {len(train):,} to train on, {len(test):,} held out.")
+    print(f"{count:,} pictures{of} from {pictures.path}: {len(train):,} for training, {len(test):,} held out.")
     if bad:
         print(f"Left out {len(bad):,} unreadable pictures: {_named(bad)}.")
     return Source(name, {"train": {"images": train}, "test": {"images": test}}, {"image_shape": list(train.shape[1:])})
@@ -139,7 +139,7 @@ def _make(writer, pictures, size, channels, crop, again=False):
     try:
         with pictures.open() as (count, readers):
             if not again:
-                print(f"Preparing {count:,} pictures of {pictures.path}.", flush=True)
+                print(f"Preparing {count:,} pictures from {pictures.path}.", flush=True)
             with tqdm(total=count, desc="Preparing pictures", unit="picture", disable=None, leave=False) as bar:
                 for chunk, results in threads.in_order(work, _chunks(readers)):
                     for (name, _), result in zip(chunk, results, strict=True):
@@ -148,7 +148,7 @@ def _make(writer, pictures, size, channels, crop, again=False):
                         else:
                             writer.add("test" if is_held_out(name) else "train", result[np.newaxis])
                     bar.update(len(chunk))
-    except _NotGrey:  # mostly the first picture says so
+    except _NotGrey:  # usually raised for the first picture
         writer.clear()
         return _make(writer, pictures, size, 3, crop, again=True)
     if len(bad) == count:

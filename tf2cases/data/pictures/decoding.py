@@ -10,9 +10,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # for some others Pillow starts external programs
 ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-JPEG = ("JPEG", "MPO")  # phones write MPO: a JPEG file with further pictures behind the first, which alone is read
+JPEG = ("JPEG", "MPO")  # phones write MPO: a JPEG file with more pictures after the first; only the first is read
 MAX_PIXELS = 50_000_000  # a picture of a few kilobytes can unpack to gigabytes
-MAX_BYTES = 2**28  # of a file; as many as 50 megapixels of four bytes need
+MAX_BYTES = 2**28  # of a file; enough for 50 megapixels of four bytes
 ACCEPTED = (
     "a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM file with one picture of 8 or 16 bits a channel and at most 50 megapixels"
 )
@@ -27,27 +27,27 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# What matters becomes an error. Filtered here once, since `warnings.catch_warnings` is not safe in threads.
+# Anything serious is raised as an error. Filtered once here, because `warnings.catch_warnings` is not thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode(data: bytes, mode: str) -> Image.Image:
     """Decodes a picture file.
 
-    The format is told by the content. The picture is turned upright as its EXIF orientation says (a damaged EXIF chunk
-    is ignored), and 16-bit grey is divided by 257. Several frames are refused, and so are more than 8 or 16 bits a
-    channel, unless all values fit into 16.
+    The format is detected from the content. The picture is turned upright according to its EXIF orientation (a damaged
+    EXIF chunk is ignored), and 16-bit grey is divided by 257. Pictures with several frames are refused, as are those
+    with more than 16 bits per channel, unless all values fit into 16.
 
     Args:
       data: the content of the file.
-      mode: "L" (0.299 red + 0.587 green + 0.114 blue, rounded) or "RGB", where transparent pixels are laid on white;
-        or "RGBA" with straight alpha.
+      mode: "L" (0.299 red + 0.587 green + 0.114 blue, rounded) or "RGB", both composited on white; or "RGBA" with
+        straight alpha.
 
     Returns:
       A Pillow picture of that mode.
 
     Raises:
-      ValueError: why it is refused, in a few words without a full stop.
+      ValueError: the picture is refused; the message says why, in a few words without a full stop.
     """
     return converted(opened(data), mode)
 
@@ -92,11 +92,11 @@ def converted(image: Image.Image, mode: str) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation that is left to apply: 1 to 8, 1 for upright pictures and damaged EXIF chunks."""
+    """The EXIF orientation still to be applied: 1 to 8, 1 for upright pictures and damaged EXIF chunks."""
     try:
         told = image.getexif().get(ExifTags.Base.Orientation)
         return told if told in _TURNS else 1
-    except Exception:  # Pillow raises nearly anything for damaged files
+    except Exception:  # Pillow raises all kinds of errors for damaged files
         return 1
 
 
@@ -105,8 +105,8 @@ def _identified(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, MemoryError):
         raise
-    except Exception as error:  # also for headers Pillow raises nearly anything
-        # It does not open a JPEG whose EXIF chunk gives an impossible resolution: hide the chunk.
+    except Exception as error:  # Pillow raises all kinds of errors for headers, too
+        # Pillow does not open a JPEG with an impossible resolution in its EXIF chunk, so hide the chunk.
         hidden = data.replace(b"Exif\0\0", b"exif\0\0")
         if data.startswith(b"\xff\xd8") and hidden != data:
             return _identified(hidden)
@@ -114,7 +114,7 @@ def _identified(data: bytes) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """A picture of mode "I" or "I;16" as "L", or as "LA" if it has a transparent colour."""
+    """Converts a picture of mode "I" or "I;16" to "L", or to "LA" if it has a transparent colour."""
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("the picture has 32 bits a channel")
@@ -133,13 +133,13 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     if image.mode == mode:
         return image
-    # Palettes and CMYK become grey by way of RGB, as everything else does.
+    # Convert palettes and CMYK to grey via RGB, like all other pictures.
     return image.convert("RGB").convert(mode)
 
 
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
-    """Within `with`, what Pillow raises for damaged files, which is nearly anything, becomes a ValueError."""
+    """Converts Pillow's errors for damaged files, which are of all kinds, to a ValueError in the `with` block."""
     try:
         yield
     except MemoryError:

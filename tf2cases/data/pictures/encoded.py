@@ -1,4 +1,4 @@
-"""Encoded pictures as a server gets them: PNG files, and tf.Examples that hold one each (the Classify API)."""
+"""Encoded pictures as a server receives them: PNG files, and tf.Examples with one each (the Classify API)."""
 
 import numpy as np
 import tensorflow as tf

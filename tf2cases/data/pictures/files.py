@@ -1,4 +1,4 @@
-"""Picture files by their paths: decoded here, or as bytes for a model that decodes them itself."""
+"""Reading picture files by path: decoded here, or as bytes for a model that decodes them itself."""
 
 import contextlib
 import io
@@ -18,17 +18,18 @@ def decode(path: str | os.PathLike, mode: str) -> Image.Image:
     """Decodes a picture file as `decoding.decode` does.
 
     Raises:
-      UsageError: it cannot be read, or is no picture that is accepted.
+      UsageError: it cannot be read, or is not an accepted picture.
     """
     with _named(path):
         return decoding.decode(read_file(path), mode)
 
 
 def read(path: str | os.PathLike) -> bytes:
-    """Reads and checks a picture file, and gives bytes that `graph.decode` decodes as `decode` would.
+    """Reads and checks a picture file, and returns bytes that `graph.decode` decodes as `decode` would.
 
-    PNG, JPEG and BMP files come back as they are, unless the graph would show them differently: those with an EXIF
-    orientation, 16-bit grey, and BMP files with a palette or compression. These and all other formats become PNG.
+    PNG, JPEG and BMP files are returned unchanged, unless the graph would decode them differently: those with an EXIF
+    orientation, 16-bit grey, and BMP files with a palette or compression. These and all other formats are converted to
+    PNG.
 
     Returns:
       A PNG, JPEG or BMP file.

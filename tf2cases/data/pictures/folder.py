@@ -13,14 +13,14 @@ Readers = Iterator[tuple[str, Callable[[], bytes]]]
 
 
 def is_hidden(name: str) -> bool:
-    """Whether any part of a relative path, with slashes, is hidden, or is what macOS puts into archives."""
+    """Whether any part of a relative path, with slashes, is hidden or a folder that macOS adds to archives."""
     return any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in name.split("/"))
 
 
 def is_picture(name: str) -> bool:
-    """Whether a relative path, with slashes, is that of a picture: by its ending, and if no part of it is hidden.
+    """Whether a relative path, with slashes, is that of a picture: it has a picture's ending and no hidden part.
 
-    The ending only chooses the files; what format one has is told by its content.
+    The ending only selects the files; the format of each is detected from its content.
     """
     return name.lower().endswith(ENDINGS) and not is_hidden(name)
 
@@ -28,7 +28,7 @@ def is_picture(name: str) -> bool:
 def walk(folder: str) -> list[str]:
     """The relative paths, with slashes, of the pictures below a folder at any depth, sorted.
 
-    Hidden files and folders are passed over. Links are followed, but no folder is visited twice.
+    Hidden files and folders are skipped. Links are followed, but no folder is visited twice.
     """
     found, visited = [], set()
     for place, folders, files in os.walk(folder, followlinks=True):
@@ -37,7 +37,7 @@ def walk(folder: str) -> list[str]:
             folders.clear()
             continue
         visited.add((status.st_dev, status.st_ino))
-        # Sorted, for which of two links to a folder counts must not depend on the file system.
+        # Sorted, so that which of two links to a folder counts does not depend on the file system.
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         relative = os.path.relpath(place, folder).replace(os.sep, "/")
         prefix = "" if relative == "." else relative + "/"
@@ -64,7 +64,7 @@ def check_bytes(size: int) -> None:
 
 
 def no_pictures(path: str) -> UsageError:
-    """The error that there are no pictures at a path."""
+    """The error for a path without pictures."""
     return UsageError(f"{path} has no pictures, but must have files ending in {', '.join(ENDINGS)}.")
 
 
@@ -96,7 +96,7 @@ class PictureFolder:
         return names
 
     def fingerprint(self) -> list:
-        """What distinguishes these files from others, JSON-able: [[name, bytes, time of change in ns]].
+        """The identity of these files, JSON-serializable: [[name, bytes, modification time in ns]].
 
         Raises:
           UsageError: there are no pictures.
@@ -106,7 +106,7 @@ class PictureFolder:
     def _status(self, name: str) -> tuple[int, int]:
         try:
             status = os.stat(os.path.join(self.path, name))
-        except OSError:  # a link that leads nowhere; reading it will say so
+        except OSError:  # a broken link; reading it will report that
             return 0, 0
         return status.st_size, status.st_mtime_ns
 

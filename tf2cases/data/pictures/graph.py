@@ -1,6 +1,6 @@
 """Decoding and encoding pictures with TensorFlow operations only, so that a served signature can do it itself.
 
-PNG, JPEG and BMP alone are decoded; clients convert other files, see `files.read`.
+Only PNG, JPEG and BMP are decoded; clients convert other files, see `files.read`.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,16 +15,16 @@ _HEAD_BYTES = 64
 
 
 def decode(image_bytes: tf.Tensor | bytes, dct_method: str = "INTEGER_ACCURATE") -> tf.Tensor:
-    """Decodes one encoded picture to RGBA: PNG, JPEG or BMP, told apart by their first bytes.
+    """Decodes one PNG, JPEG or BMP picture, recognised by its first bytes, to RGBA.
 
-    The header is read first: a picture of more than `MAX_PIXELS` pixels is refused before memory is taken for it.
-    16-bit pictures lose their low byte; an EXIF orientation is not applied; of an animated PNG the still picture is
-    taken; of BMP, the uncompressed kinds with 24 and 32 bits a pixel are read, and the fourth byte of the latter is
-    ignored, as viewers do.
+    The header is read first: a picture of more than `MAX_PIXELS` pixels is refused before memory is allocated for it.
+    16-bit pictures lose their low byte; an EXIF orientation is not applied; an animated PNG yields its still picture.
+    BMP pictures must be uncompressed, with 24 or 32 bits per pixel; the fourth byte of the latter is ignored, as in
+    viewers.
 
     Args:
       image_bytes: scalar string.
-      dct_method: how JPEG's transform is undone, see `tf.io.decode_jpeg`; by default as other decoders do.
+      dct_method: the inverse transform for JPEG, see `tf.io.decode_jpeg`; the default matches other decoders.
 
     Returns:
       uint8 [height, width, 4], red, green, blue and straight (not premultiplied) alpha.
@@ -74,7 +74,7 @@ def decode_batch(
       tf.errors.InvalidArgumentError: see `decode`.
     """
     # Strings cannot be moved to a GPU, so the whole loop stays on the CPU (tensorflow#28007). One picture at a time:
-    # more bring no speed, and each may need memory for 50 megapixels.
+    # more are not faster, and each may need memory for 50 megapixels.
     with tf.device("/cpu:0"):
         return tf.map_fn(
             lambda one: tf.ensure_shape(to_image(decode(one, dct_method)), shape),
@@ -99,7 +99,7 @@ def encode_batch(images: tf.Tensor) -> tf.Tensor:
 
 
 def composite_on_white(rgba: tf.Tensor) -> tf.Tensor:
-    """What RGBA pictures look like on white paper.
+    """Composites RGBA pictures on white.
 
     Args:
       rgba: uint8, or float in [0, 1], [..., 4] with straight alpha.
@@ -148,7 +148,7 @@ def _decode_bmp(image_bytes, head):
     plain = tf.reduce_all([_int32(head, 14) >= 40, _int32(head, 30) == 0])
     kind = _require(
         tf.logical_and(plain, tf.logical_or(bits == 24, bits == 32)),
-        "Of BMP pictures only uncompressed ones with 24 or 32 bits a pixel are read.",
+        "BMP pictures must be uncompressed, with 24 or 32 bits per pixel.",
     )
     with tf.control_dependencies(kind + _require_size(width, height)):
         pixels = tf.io.decode_bmp(image_bytes, channels=0)
@@ -179,6 +179,6 @@ def _require_size(width, height):
 
 
 def _require(condition, sentence):
-    """Assertions as control dependencies, without which stateless decoders would not wait for them."""
+    """An assertion as a control dependency; otherwise stateless decoders would not wait for it."""
     check = tf.debugging.Assert(condition, [sentence])
     return [] if check is None else [check]

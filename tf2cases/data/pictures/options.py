@@ -1,4 +1,4 @@
-"""The flags that sets of pictures share: --size and --crop."""
+"""The flags that all data sets of pictures share: --size and --crop."""
 
 from tf2cases.errors import UsageError
 
@@ -10,10 +10,10 @@ def check_size(size: int) -> None:
 
 
 def parse_crop(crop: str) -> int | None:
-    """--crop, such as "108", to a number of pixels, or "none" to None: the largest centred square.
+    """Parses --crop: the side of a centred square in pixels, such as "108", or "none" (None) for the largest.
 
     Raises:
-      UsageError: something else, or below 1.
+      UsageError: neither of these, or below 1.
     """
     if crop == "none":
         return None

@@ -1,4 +1,4 @@
-"""Arrays of pictures that are made once, kept in files and memory-mapped from then on."""
+"""Arrays of pictures that are prepared once, cached in files, and memory-mapped from then on."""
 
 import contextlib
 import dataclasses
@@ -14,7 +14,7 @@ import numpy as np
 from tf2cases import files
 from tf2cases.errors import RunError, UsageError
 
-FORMAT = 1  # of the files; another one is another folder
+FORMAT = 1  # version of the file format; part of the folder's name
 MANIFEST = "manifest.json"
 SPLITS = ("train", "test")
 
@@ -25,7 +25,7 @@ class Prepared:
 
     Attributes:
       splits: {"train": images, "test": images}, uint8 [N, *image_shape], read-only and memory-mapped.
-      facts: what `make` returned, less the shape.
+      facts: what `make` returned, without the shape.
     """
 
     splits: dict[str, np.ndarray]
@@ -52,17 +52,17 @@ class Writer:
 
 
 def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[Writer], dict]) -> Prepared:
-    """Loads what was prepared under this name and key in CACHE_DIR/prepared/NAME-HASH, or prepares it.
+    """Loads the pictures prepared under this name and key in CACHE_DIR/prepared/NAME-HASH, or prepares them.
 
-    The folder has one file of raw pixels for each split, and a manifest. The manifest is written last, so what a killed
-    process leaves has none, and the next process starts again. Processes that want the same at the same time wait for
-    the first.
+    The folder has one file of raw pixels per split, and a manifest. The manifest is written last, so a killed process
+    leaves none, and the next process starts over. Processes that need the same pictures at the same time wait for the
+    first.
 
     Args:
-      cache_dir: folder; made if it is not there.
-      name: what it is called.
-      key: all that the pixels depend on, JSON-able.
-      make: called with a `Writer`; adds all pictures and returns facts for the manifest, a dict that JSON can hold with
+      cache_dir: folder; created if missing.
+      name: the data set's name.
+      key: everything that the pixels depend on, JSON-serializable.
+      make: called with a `Writer`; adds all pictures and returns facts for the manifest, a JSON-serializable dict with
         the pictures' "image_shape".
 
     Returns:
@@ -71,7 +71,7 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
     Raises:
       UsageError: `cache_dir` cannot be written to.
       RunError: the disk is full or failing.
-      Whatever `make` raises; nothing that looks whole is left then.
+      Whatever `make` raises; nothing that looks complete is left then.
     """
     key_text = json.dumps({"format": FORMAT, "key": key}, sort_keys=True)
     key_hash = hashlib.sha256(key_text.encode()).hexdigest()
@@ -83,12 +83,12 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
             lock = open(os.path.join(folder, ".lock"), "a+")
         except OSError as error:
             raise UsageError(
-                f"--cache_dir is {cache_dir!r}, but {folder} cannot be made or written to ({files.reason(error)}): "
+                f"--cache_dir is {cache_dir!r}, but {folder} cannot be created or written to ({files.reason(error)}): "
                 "expected a folder with room for the prepared pictures."
             ) from error
         with lock:
-            files.hold(lock, f"prepares {folder}")
-            manifest = _read_manifest(folder, key_hash)  # another process may have made it meanwhile
+            files.hold(lock, f"is preparing {folder}")
+            manifest = _read_manifest(folder, key_hash)  # another process may have written it meanwhile
             if manifest is None:
                 manifest = _make(folder, key_hash, make)
     splits: dict[str, np.ndarray] = {}
@@ -105,7 +105,7 @@ def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
     path = os.path.join(folder, MANIFEST)
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.remove(path)  # of files that have been damaged since
+            os.remove(path)  # of files that are damaged
         with contextlib.ExitStack() as stack:
             writer = Writer({split: stack.enter_context(open(_array(folder, split), "wb")) for split in SPLITS})
             facts = dict(make(writer))
@@ -121,19 +121,19 @@ def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
         }
         files.write_json(path, manifest)
     except BaseException as error:
-        for split in SPLITS:  # what is of no use need not take room
+        for split in SPLITS:  # incomplete files are useless, so free their space
             with contextlib.suppress(OSError):
                 os.truncate(_array(folder, split), 0)
         if isinstance(error, OSError):
             raise RunError(
-                f"{folder}: preparing the pictures stopped ({files.reason(error)}); the next run starts it again."
+                f"{folder}: preparing the pictures stopped ({files.reason(error)}); the next run starts over."
             ) from error
         raise
     return manifest
 
 
 def _read_manifest(folder: str, key_hash: str) -> dict | None:
-    """The manifest if everything is whole, else None."""
+    """The manifest if all files are complete, else None."""
     try:
         with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="surrogateescape") as file:
             manifest = json.load(file)

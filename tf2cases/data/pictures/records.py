@@ -1,4 +1,4 @@
-"""Arrays that are costly to compute, kept in a file under keys; what an interrupted run has computed stays."""
+"""A file cache, by key, of arrays that are costly to compute; it keeps what an interrupted run has computed."""
 
 import contextlib
 import os
@@ -15,15 +15,15 @@ KEY_BYTES = 32
 
 
 class RecordFile:
-    """A file of records, each a key, a checksum and an array of one shape; it only ever grows.
+    """An append-only file of records: a key, a checksum and an array; all arrays have the same shape.
 
-    One process at a time appends; others may read meanwhile. A record that a kill or a crash left torn counts as
-    absent.
+    One process at a time appends; others may read meanwhile. A record that a kill or a crash left incomplete counts as
+    missing.
     """
 
     def __init__(self, path: str, shape: Sequence[int], dtype: np.typing.DTypeLike):
         """Args:
-        path: the file; its folder is made when something is appended.
+        path: the file; its folder is created when something is appended.
         shape, dtype: of one array.
         """
         self.path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
@@ -49,7 +49,7 @@ class RecordFile:
         return found
 
     def rows(self, positions: np.ndarray) -> "Rows":
-        """The arrays at positions that `find` gave, as `Rows`."""
+        """The arrays at positions that `find` returned, as `Rows`."""
         return Rows(self._records()["values"], positions)
 
     def _records(self) -> np.ndarray:
@@ -61,7 +61,7 @@ class RecordFile:
 
     @contextlib.contextmanager
     def appending(self) -> Iterator[Callable[[Sequence[bytes], np.ndarray], None]]:
-        """Keeps other processes from appending, and yields a function that appends: keys [n], values [n, *shape].
+        """Locks the file for appending, and yields a function that appends keys [n] and values [n, *shape].
 
         Raises:
           RunError: the disk is full, or the file cannot be written.
@@ -69,8 +69,8 @@ class RecordFile:
         try:
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
             with open(self.path, "ab") as file:
-                files.hold(file, f"fills {self.path}")
-                # What a killed run left of its last record goes.
+                files.hold(file, f"is filling {self.path}")
+                # Drop an incomplete last record, left by a killed run.
                 file.truncate(os.fstat(file.fileno()).st_size // self._record.itemsize * self._record.itemsize)
 
                 def append(keys: Sequence[bytes], values: np.ndarray) -> None:
@@ -85,7 +85,7 @@ class RecordFile:
                 os.fsync(file.fileno())
         except OSError as error:
             raise RunError(
-                f"{self.path} could not be written ({files.reason(error)}); what was kept there is intact."
+                f"{self.path} could not be written ({files.reason(error)}); what was saved before is intact."
             ) from error
 
 
@@ -94,9 +94,9 @@ def _checksum(record: np.void) -> int:
 
 
 class Rows:
-    """Some rows of an array on the disk, in any order; they are read when they are asked for.
+    """Some rows of an array on disk, in any order, read on access.
 
-    It has what `data.pipeline` needs of an array [N, ...]: length, shape, dtype, nbytes, indexing by a slice or by
+    It supports what `data.pipeline` needs of an array [N, ...]: length, shape, dtype, nbytes, indexing by a slice or by
     indices, np.asarray.
     """
 
@@ -112,7 +112,7 @@ class Rows:
         return np.asarray(self._values[self._positions[index]])
 
     def take(self, indices: np.ndarray) -> "Rows":
-        """Some of these rows, still unread."""
+        """Some of these rows, not yet read."""
         return Rows(self._values, self._positions[indices])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures cut and resized to squares, which networks are trained on."""
+"""Pictures cropped and resized to squares for training."""
 
 import math
 
@@ -7,13 +7,13 @@ from PIL import Image
 
 from tf2cases.data.pictures import decoding
 
-# A JPEG decoder can reduce by 2, 4 or 8 while it decodes, but only with a box filter: what is left to the resize is
-# this much larger than wanted, at least, so that its filter decides how the result looks.
+# A JPEG decoder can reduce by 2, 4 or 8 while it decodes, but only with a box filter. Its output is at least this many
+# times larger than wanted, so that the filter of the final resize determines the result.
 _DRAFT_MARGIN = 2
 
 
 class TooSmall(ValueError):
-    """A picture is smaller than the square to be cut out of it."""
+    """A picture is smaller than the square to be cropped from it."""
 
 
 def decode(data: bytes, size: int, channels: int = 3, crop: int | None = None) -> np.ndarray:
@@ -25,8 +25,8 @@ def decode(data: bytes, size: int, channels: int = 3, crop: int | None = None) -
       data: the content of a picture file.
       size: side of the result in pixels.
       channels: 3 for red, green, blue; 1 for grey.
-      crop: side of the centred square in pixels of the picture; None for the largest. Where it cannot be exactly in
-        the middle it is half a pixel up or left.
+      crop: side of the centred square in pixels of the picture; None for the largest. If it cannot be centred exactly,
+        it is half a pixel up or left.
 
     Returns:
       uint8 [size, size, channels].
@@ -39,8 +39,7 @@ def decode(data: bytes, size: int, channels: int = 3, crop: int | None = None) -
     width, height = image.size
     if crop and crop > min(width, height):
         raise TooSmall(
-            f"has {width} x {height} pixels: expected at most {min(width, height)} for it, or none for the largest "
-            "square"
+            f"has {width} x {height} pixels: expected at most {min(width, height)}, or none for the largest square"
         )
     side = crop or min(width, height)
     if image.format in decoding.JPEG:
@@ -48,11 +47,11 @@ def decode(data: bytes, size: int, channels: int = 3, crop: int | None = None) -
         image.draft(None, (math.ceil(width * least), math.ceil(height * least)))
     reduced, before = round(width / image.width), image.size
     image = decoding.converted(image, "L" if channels == 1 else "RGB")
-    if image.size != before:  # it lay on its side
+    if image.size != before:  # its orientation swaps the sides
         width, height = height, width
     left, top = (width - side) // 2, (height - side) // 2
     box = left, top, left + side, top + side
-    if reduced > 1:  # its edges may lie within pixels
+    if reduced > 1:  # its edges may be inside pixels
         inside = left / reduced, top / reduced, (left + side) / reduced, (top + side) / reduced
         square = image.resize((size, size), Image.Resampling.LANCZOS, box=inside)
     else:

@@ -1,1 +1,1 @@
-"""Synthetic faces, no download needed."""
+"""Synthetic faces that need no download."""

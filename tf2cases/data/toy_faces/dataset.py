@@ -1,6 +1,6 @@
 """Drawn faces, any number of them: picture i is a function of (stream, i).
 
-Each split is a stream of its own. Streams share no draws, so no face for training is ever one for testing.
+Each split is its own stream. Streams share no draws, so training faces never appear in the test set.
 """
 
 import functools
@@ -15,16 +15,16 @@ from tf2cases.data.source import Source
 from tf2cases.data.toy_faces import drawing
 
 _SEED = 0
-_CHUNK_PIXELS = 2**18  # drawn at once: arrays that fit into a processor's cache
+_CHUNK_PIXELS = 2**18  # drawn at once, so that the arrays fit into the CPU's cache
 
 
 def load(size: int = 64, cache_dir: str = "data", train_count: int = 10000, test_count: int = 2000) -> Source:
-    """Loads a training set and a test set of drawn faces, kept in CACHE_DIR/prepared.
+    """Loads a training set and a test set of drawn faces, cached in CACHE_DIR/prepared.
 
     Args:
-      size: side of the pictures.
-      cache_dir: where they are kept.
-      train_count, test_count: pictures, at least 1.
+      size: side of the pictures in pixels.
+      cache_dir: the cache folder.
+      train_count, test_count: number of pictures, at least 1.
 
     Returns:
       Source with "images" uint8 [N, size, size, 3], memory-mapped; `info` has image_shape.
@@ -41,7 +41,7 @@ def load(size: int = 64, cache_dir: str = "data", train_count: int = 10000, test
 
 
 def generate(stream: str, first: int, count: int, size: int = 64) -> np.ndarray:
-    """Draws pictures `first` to `first` + `count` - 1 of a stream, which depend on no other picture.
+    """Draws pictures `first` to `first` + `count` - 1 of a stream, independently of all others.
 
     Returns:
       uint8 [count, size, size, 3].
@@ -50,9 +50,9 @@ def generate(stream: str, first: int, count: int, size: int = 64) -> np.ndarray:
 
 
 def uniform(stream: str, first: int, count: int) -> np.ndarray:
-    """The numbers in [0, 1) of pictures `first` to `first` + `count` - 1: float64 [count, drawing.DRAWS]."""
+    """The random numbers in [0, 1) of pictures `first` to `first` + `count` - 1: float64 [count, drawing.DRAWS]."""
     key = int.from_bytes(hashlib.sha256(f"toy_faces/{stream}/{_SEED}".encode()).digest()[:16], "big")
-    # Raw output of Philox, whose sequence NumPy promises for ever; the index is the upper half of its counter.
+    # Raw output of Philox, which NumPy guarantees to remain the same; the index is the upper half of its counter.
     raw = [np.random.Philox(counter=i << 128, key=key).random_raw(drawing.DRAWS) for i in range(first, first + count)]
     return (np.stack(raw) >> np.uint64(11)) * 2.0**-53
 

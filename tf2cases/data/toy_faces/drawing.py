@@ -1,7 +1,7 @@
-"""Faces from numbers: shapes laid over each other, from the back to the front, for many pictures at once.
+"""Drawing faces from random numbers: shapes painted over each other, from back to front, on a batch of pictures.
 
-Places are from -1 to 1, to the right and down. Arrays are [n, height, width], numbers of a picture [n, 1, 1], colours
-[3, n, 1, 1] in [0, 1].
+Coordinates run from -1 to 1, to the right and down. Arrays are [n, height, width], numbers per picture [n, 1, 1],
+colours [3, n, 1, 1] in [0, 1].
 """
 
 import numpy as np
@@ -10,8 +10,8 @@ from tf2cases.data.toy_faces.canvas import Canvas, Numbers
 from tf2cases.data.toy_faces.person import Person
 from tf2cases.data.toy_faces.shapes import both, box, ellipse, smooth
 
-VERSION = 1  # of the drawing; another one draws other faces from the same numbers
-DRAWS = 128  # numbers a face has to itself; some are spare
+VERSION = 1  # of the drawing; increment it when the same numbers yield other faces
+DRAWS = 128  # random numbers per face; some are spare
 
 _FRAMES = [(28, 28, 32), (92, 52, 30), (150, 146, 140), (126, 30, 42), (36, 52, 92)]
 
@@ -91,7 +91,7 @@ def _draw_head(canvas: Canvas, numbers: Numbers, person: Person) -> None:
     warm = np.array([1.0, 0.985, 0.96], np.float32)[:, None, None, None]
     canvas.paint(p.skin * p.shade * warm, inside)
     canvas.paint(p.skin_dark, 0.45 * inside * smooth(-0.07, 0.0, p.head))
-    blush = n.between(0, 0.4) * p.skin[2]  # hardly seen on dark skin
+    blush = n.between(0, 0.4) * p.skin[2]  # hardly visible on dark skin
     red = np.array([0.9, 0.38, 0.36], np.float32)[:, None, None, None]
     for side in (-1, 1):
         u, _ = p.at(side * 0.55)
@@ -105,7 +105,7 @@ def _draw_eye(canvas: Canvas, person: Person, side: int) -> None:
     narrow = np.clip(narrow, 0.5, 1.1)
     u, v = p.u - middle, p.v - p.line
     half = p.eye_width * narrow
-    # The socket lies deeper; the lashes are a lid's edge seen above the white.
+    # The eye socket is darker; the lashes are the edge of the lid, visible above the white.
     canvas.paint(p.skin_dark, 0.4 * np.exp(-((u / (1.5 * half)) ** 2) - ((v + 0.02) / 0.1) ** 2))
     lashes = ellipse(u, v + 0.014, half + 0.012, p.eye_height + 0.012)
     canvas.paint(p.hair * 0.25 + p.skin_dark * 0.2, canvas.cover(lashes))
@@ -131,7 +131,7 @@ def _draw_nose(canvas: Canvas, person: Person) -> None:
     middle, _ = p.at(0.0)
     tip_u, tip_v = middle + 0.16 * p.turn, p.line + p.nose_length
     u, v = p.u - tip_u, p.v - tip_v
-    # The bridge throws a shadow away from the light.
+    # The bridge casts a shadow away from the light.
     along = smooth(-p.nose_length, -0.02, v) * (1 - smooth(0.0, 0.05, v))
     away = -np.sign(p.light) * u - 0.05 - 0.25 * np.maximum(v + 0.1, 0)
     canvas.paint(p.skin_dark, 0.55 * along * np.exp(-((away / 0.035) ** 2)))
@@ -171,7 +171,7 @@ def _draw_mouth(canvas: Canvas, numbers: Numbers, person: Person) -> None:
     opened = n.chance(0.45) * np.maximum(smile, 0.25) * n.between(0.02, 0.075)
     upper, lower = n.between(0.014, 0.03), n.between(0.022, 0.042)
     across = 1 - np.minimum((u / half) ** 2, 1)
-    # Corners up in a smile; the lips grow thin towards the corners.
+    # A smile raises the corners; the lips get thinner towards the corners.
     v = p.v - p.mouth_line - 0.07 * smile * (across - 0.6)
     beyond = np.abs(u) - half
     lips = np.maximum(np.maximum(-v - (upper + 0.3 * opened) * across, v - (lower + opened) * across), beyond)
@@ -204,7 +204,7 @@ def _draw_front_hair(canvas: Canvas, numbers: Numbers, person: Person) -> None:
     offset = (p.u - part) / p.width
     strands = 0.015 * np.sin(n.between(20, 34) * p.u + n.between(0, 6.28))
     line = hang + fall * np.minimum(np.abs(offset), 1.4) ** 2.2 + strands
-    # Above the brows, but beside the eyes down to the ears.
+    # The hair stays above the brows, but reaches down to the ears beside the eyes.
     beside = smooth(0.74, 1.0, np.abs(p.u) / p.half_width)
     lowest = p.line - 0.15 + beside * n.between(0.14, 0.34)
     shape = np.maximum(outline, (p.v - np.minimum(line, lowest)) * 0.8)

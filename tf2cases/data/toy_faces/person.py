@@ -1,4 +1,4 @@
-"""The attributes of a person, which several parts of a face depend on."""
+"""The attributes of a person that several parts of the face depend on."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ _EYES = [(74, 46, 28), (46, 30, 22), (70, 110, 150), (86, 124, 84), (120, 128, 1
 
 
 class Person:
-    """Pose, light, colours and the form of the head."""
+    """Pose, light, colours and head shape."""
 
     def __init__(self, numbers: Numbers, x: np.ndarray, y: np.ndarray):
         n = numbers
@@ -41,7 +41,7 @@ class Person:
         nod = n.around(0, 0.07)
         cos, sin = np.cos(tilt), np.sin(tilt)
         dx, dy = (x - self.centre[0]) / self.size, (y - self.centre[1]) / self.size
-        self.u, self.v = cos * dx + sin * dy, cos * dy - sin * dx  # as the head sees it: to its left, and down
+        self.u, self.v = cos * dx + sin * dy, cos * dy - sin * dx  # in the head's own axes: to its left, and down
 
         self.width = n.between(0.42, 0.5) + 0.02 * self.masculine
         self.height = n.between(0.58, 0.66)
@@ -64,9 +64,9 @@ class Person:
         self.hair = np.clip(n.one_of(_HAIR, _HAIR_SHARES) * n.between(0.85, 1.15), 0, 1)
         self.iris = n.one_of(_EYES)
 
-        # Parts of the face sit on a ball that is turned: at the angle 0.46 from its middle there is an eye.
+        # The parts of the face sit on a turned sphere; an eye is at this angle from the middle of the face.
         self.eye_angle = n.between(0.4, 0.5)
-        self.line = -0.04 + nod + n.around(0, 0.03)  # of the eyes
+        self.line = -0.04 + nod + n.around(0, 0.03)  # height of the eyes
         self.eye_width, self.eye_height = n.between(0.095, 0.125), n.between(0.04, 0.075)
         self.iris_size = n.between(0.048, 0.06)
         self.gaze = n.around(0, 0.035), n.around(0, 0.012)
@@ -76,5 +76,5 @@ class Person:
         self.mouth_line = self.line + n.between(0.36, 0.42)
 
     def at(self, angle: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where a part at an angle from the middle of the face is seen, and how narrow: (u, factor)."""
+        """The position and foreshortening of a part at an angle from the middle of the face: (u, factor)."""
         return 0.88 * self.width * np.sin(angle + self.turn), np.cos(angle + self.turn) / np.cos(angle)

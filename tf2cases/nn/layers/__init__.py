@@ -1,14 +1,14 @@
-"""Layers: tf.Modules that make their variables in `create` and compute in `__call__`.
+"""Layers: tf.Modules that create their variables in `create` and compute in `__call__`.
 
-The contract, which containers and `summary` rely on:
+Containers and `summary` rely on this contract:
 
-  * The constructor takes the configuration and checks it; it makes no variables. It keeps every argument in the
-    attribute of the same name, where `repr` finds it.
-  * `create(input_shape, seed)` makes the variables and returns the output shape. Shapes are tuples with None for the
-    batch; `seed` is an int, from which the initial value of each variable is drawn statelessly.
-  * `__call__(inputs, ...)` computes in the dtype of its inputs: variables are float32 and are cast to it. So a network
-    fed with bfloat16 runs in bfloat16, and the same network fed with float32 (in an export, say) runs in float32.
-  * A layer that behaves differently in training has further parameters of these names in `__call__`: `is_training`
-    (bool), `seed` (int64 [2], the seed of the step) and `update_statistics` (bool, whether moving statistics are
-    updated). Containers read the signature and pass on what it names; see `call`.
+  * The constructor checks its arguments and stores each in the attribute of the same name, where `repr` reads it. It
+    creates no variables.
+  * `create(input_shape, seed)` creates the variables and returns the output shape. Shapes are tuples with None for the
+    batch size; `seed` is an int from which the initial value of each variable is drawn statelessly.
+  * `__call__(inputs, ...)` computes in the dtype of its inputs: variables are float32 and are cast to it. A network
+    called with bfloat16 runs in bfloat16; the same network called with float32 (e.g. in an export) runs in float32.
+  * A layer that behaves differently in training takes some of these additional arguments in `__call__`: `is_training`
+    (bool), `seed` (int64 [2], the seed of the step) and `update_statistics` (bool, whether to update moving
+    statistics). Containers read the signature and pass only the arguments that it names; see `call`.
 """

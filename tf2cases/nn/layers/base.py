@@ -13,22 +13,22 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 
 
 class ShapeError(ValueError):
-    """Inputs of a shape that a layer cannot take: data that do not fit a network, rather than a mistake in its code."""
+    """Inputs of a shape that a layer cannot accept: the data do not fit the network; its code is not at fault."""
 
 
 class Layer(tf.Module):
-    """Base class of layers; the package's docstring has the contract.
+    """Base class of layers; see the package's docstring for the contract.
 
     Args:
-      name: the scope of the variables. A container also derives the seed of the initial values from it. By default the
-        name of the kind, which containers number where it occurs again: `dense`, `dense_1`, ...
+      name: the name scope of the variables. Containers also derive the seed of the initial values from it. By default
+        the name of the layer type, which containers number if it repeats: `dense`, `dense_1`, ...
 
     Attributes:
       given_name: the name if one was given, else None.
       output_shape: a `Shape`, set by `create`; None before.
     """
 
-    # The name of the kind; None stands for the class's name in snake case.
+    # The name of the layer type; None: the class name in snake case.
     default_name: str | None = None
     __call__: Callable[..., tf.Tensor]
 
@@ -38,24 +38,24 @@ class Layer(tf.Module):
         self.output_shape: Shape | None = None
 
     def rename(self, name: str) -> None:
-        """Gives the layer a name in place of the default one; before `create`, since variables are named after it."""
+        """Replaces the default name. Must be called before `create`, since variable names include the layer's name."""
         self._name = self.given_name = name
 
     @property
     def name_scope(self) -> tf.name_scope:
-        """The scope that `tf.Module.with_name_scope` enters for each call: the caller's, then the layer's name.
+        """The scope that `tf.Module.with_name_scope` enters for each call: the layer's name within the caller's scope.
 
-        (The scope of tf.Module is fixed where a layer is constructed, and so would leave out the network around it.)
+        (tf.Module fixes its scope at construction, which would omit the scope of the enclosing network.)
 
         Raises:
           RuntimeError: `create` was not called yet.
         """
         if self.output_shape is None:
-            raise RuntimeError(f"{self.name} was called before its `create`, which makes the variables.")
+            raise RuntimeError(f"{self.name} was called before `create`, which creates the variables.")
         return tf.name_scope(self.name)
 
     def create(self, input_shape: Sequence[int | None], seed: int) -> Shape:
-        """Makes the variables for inputs of `input_shape` and returns the output shape.
+        """Creates the variables for inputs of `input_shape` and returns the output shape.
 
         Args:
           input_shape: (batch, ..., channels).
@@ -63,7 +63,7 @@ class Layer(tf.Module):
 
         Raises:
           ShapeError: the shape does not fit.
-          ValueError: it was called before; an optimizer may hold the variables.
+          ValueError: the layer was created already; an optimizer may hold its variables.
         """
         if self.output_shape is not None:
             raise ValueError(f"{self.name} was created already, but a layer can be created only once.")
@@ -72,7 +72,7 @@ class Layer(tf.Module):
         return self.output_shape
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        """What `create` does, in the layer's name scope."""
+        """Implements `create`; runs in the layer's name scope."""
         raise NotImplementedError
 
     def _require_rank(self, input_shape: Shape, rank: int, layout: str) -> int:
@@ -84,7 +84,7 @@ class Layer(tf.Module):
         return input_shape[-1]
 
     def _require_pictures(self, input_shape: Shape) -> tuple[int | None, int | None, int | None, int]:
-        """Returns (batch, height, width, channels); raises ShapeError unless the shape is such."""
+        """Returns (batch, height, width, channels); raises ShapeError unless the shape has this form."""
         channels = self._require_rank(input_shape, 4, "[batch, height, width, channels]")
         batch, height, width, _ = input_shape
         return batch, height, width, channels
@@ -95,7 +95,7 @@ class Layer(tf.Module):
                 raise ValueError(f"{self.name}: {name} is {value!r}, but must be a positive integer.")
 
     def __repr__(self) -> str:
-        """The call that makes such a layer. Arguments that have their default values are left out."""
+        """The constructor call of the layer, without arguments that have their default values."""
         shown = []
         for parameter in list(inspect.signature(type(self).__init__).parameters.values())[1:]:
             value = self.given_name if parameter.name == "name" else getattr(self, parameter.name)
@@ -107,7 +107,7 @@ class Layer(tf.Module):
 
 
 def _shown(value: Any) -> str:
-    """An argument as Python writes it; a function by its name."""
+    """The `repr` of an argument; of a function, the name."""
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
     return getattr(value, "__name__", repr(value))
@@ -120,7 +120,7 @@ def call(
     seed: tf.Tensor | None = None,
     update_statistics: bool | None = None,
 ) -> tf.Tensor:
-    """Calls a layer with those of the arguments that it takes; None stands for one that is not given.
+    """Calls a layer with the arguments that its signature accepts; None counts as not given.
 
     Raises:
       TypeError: the layer requires an argument that is not given.
@@ -138,6 +138,6 @@ def call(
 
 @functools.cache
 def _parameters(kind: Any) -> dict[str, bool]:
-    """{name: whether it is required} of the parameters of `__call__` after the inputs."""
+    """{name: whether it is required} of the parameters of `__call__` that follow the inputs."""
     _, _, *parameters = inspect.signature(kind.__call__).parameters.values()
     return {parameter.name: parameter.default is parameter.empty for parameter in parameters}

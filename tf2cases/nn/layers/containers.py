@@ -1,4 +1,4 @@
-"""Layers made of layers: one after the other, or side by side."""
+"""Layers that contain other layers, in sequence or in parallel."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from tf2cases.nn.layers.base import Layer, Shape, ShapeError, call
 
 
 class Sequential(Layer):
-    """Layers one after the other, each called with those of the arguments that it takes (see `call`).
+    """Applies layers in sequence, each with the arguments that it accepts (see `call`).
 
     Args:
       layers: the layers, in order.
@@ -41,7 +41,7 @@ class Sequential(Layer):
           inputs: [N, ...].
           is_training: needed by `BatchNorm`, `Dropout` and `SpectralNorm`.
           seed: int64 [2], the seed of the step; needed by `Dropout` in training.
-          update_statistics: whether moving statistics are updated in training; by default they are.
+          update_statistics: whether to update moving statistics in training; they are updated by default.
 
         Raises:
           TypeError: a layer needs an argument that is not given.
@@ -52,10 +52,10 @@ class Sequential(Layer):
 
 
 class Branches(Layer):
-    """The same inputs through several layers side by side, whose outputs are concatenated along the last axis.
+    """Applies several layers to the same inputs and concatenates their outputs along the last axis.
 
     Args:
-      branches: layers whose outputs have the same shape but for the last axis.
+      branches: layers whose output shapes may differ in the last axis only.
       name: see `Layer`.
     """
 
@@ -67,7 +67,8 @@ class Branches(Layer):
         shapes = [branch.create(input_shape, random.fold(seed, branch.name)) for branch in self.branches]
         if len({shape[:-1] for shape in shapes}) != 1:
             raise ShapeError(
-                f"{self.name}: branches give {[list(shape) for shape in shapes]}, but may differ in the last axis only."
+                f"{self.name}: branches have output shapes {[list(shape) for shape in shapes]}, but may differ in the "
+                "last axis only."
             )
         channels = (self._require_rank(shape, len(shape), "[batch, ..., channels]") for shape in shapes)
         return (*shapes[0][:-1], sum(channels))
@@ -80,18 +81,18 @@ class Branches(Layer):
         seed: tf.Tensor | None = None,
         update_statistics: bool | None = None,
     ) -> tf.Tensor:
-        """The outputs of all branches; arguments and errors as of `Sequential`."""
+        """The concatenated outputs of all branches; arguments and errors as in `Sequential`."""
         outputs = [call(branch, inputs, is_training, seed, update_statistics) for branch in self.branches]
         return tf.concat(outputs, axis=-1)
 
 
 class Skip(Branches):
-    """The inputs, followed along the channels by what layers make of them: [N, H, W, C] -> [N, H, W, C + C'].
+    """Concatenates the inputs and the outputs of layers applied to them: [N, H, W, C] -> [N, H, W, C + C'].
 
-    Nested, they are a U-Net (Ronneberger et al. 2015, arXiv 1505.04597).
+    Nested `Skip`s form a U-Net (Ronneberger et al. 2015, arXiv 1505.04597).
 
     Args:
-      layers: one after the other; their outputs must have the height and width of the inputs.
+      layers: the layers, in order; their outputs must have the height and width of the inputs.
       name: see `Layer`.
     """
 
@@ -107,7 +108,7 @@ class Skip(Branches):
 
 
 def _named(container: str, kind: str, layers: Iterable[Layer]) -> list[Layer]:
-    """Numbers the layers of a kind that were given no name: `dense`, `dense_1`, ...
+    """Numbers unnamed layers of the same type: `dense`, `dense_1`, ...
 
     Raises:
       ValueError: a name was given twice.

@@ -10,15 +10,15 @@ from tf2cases.nn.layers.base import Activation, Layer, Shape
 
 
 class _Convolution(Layer):
-    """What both kinds of convolution share.
+    """Base class of `Conv2D` and `Conv2DTranspose`.
 
     Args:
-      filters: channels of the outputs, at least 1.
+      filters: number of output channels, at least 1.
       kernel_size: an int, or (height, width), in pixels.
-      strides: along both axes, at least 1.
+      strides: stride along both axes, at least 1.
       padding: "SAME" or "VALID".
-      activation: what the outputs go through, or None.
-      use_bias: whether there is a bias for each filter; biases start at 0.
+      activation: function applied to the outputs, or None.
+      use_bias: whether to add a bias for each filter; biases start at 0.
       kernel_init: initializer of the kernel.
       name: see `Layer`.
     """
@@ -48,7 +48,7 @@ class _Convolution(Layer):
             self.bias = tf.Variable(tf.zeros([self.filters]), name="bias")
 
     def _finish(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Bias and activation."""
+        """Adds the bias and applies the activation."""
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
         return self.activation(outputs) if self.activation else outputs
@@ -74,12 +74,12 @@ class Conv2D(_Convolution):
         return self.compute(inputs, self.kernel)
 
     def compute(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """The layer with another kernel of the same shape (see `SpectralNorm`)."""
+        """Computes the layer with another kernel of the same shape (see `SpectralNorm`)."""
         return self._finish(tf.nn.conv2d(inputs, tf.cast(kernel, inputs.dtype), self.strides, self.padding))
 
 
 class Conv2DTranspose(_Convolution):
-    """The gradient of `Conv2D` as a layer: [N, H, W, in] -> [N, H', W', filters], where height and width grow.
+    """Transposed convolution, the gradient of `Conv2D` as a layer: [N, H, W, in] -> [N, H', W', filters].
 
     H' is H * strides for SAME padding and (H - 1) * strides + max(kernel, strides) for VALID.
     Saved in checkpoints: `kernel` [height, width, filters, in], and `bias` [filters] unless `use_bias` is False.
@@ -94,7 +94,7 @@ class Conv2DTranspose(_Convolution):
         return (batch, *grown, self.filters)
 
     def _grown(self, length: Any, kernel: int) -> Any:
-        """The outputs' length along an axis on which the inputs have `length`; both ints or both int32 scalars."""
+        """The output length along an axis of input length `length`: an int for an int, else an int32 scalar."""
         if self.padding == "SAME":
             return length * self.strides
         return (length - 1) * self.strides + max(kernel, self.strides)

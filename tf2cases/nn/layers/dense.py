@@ -13,7 +13,7 @@ class Dense(Layer):
 
     Args:
       units: size of the outputs' last axis, at least 1.
-      activation: what the outputs go through, or None.
+      activation: function applied to the outputs, or None.
       kernel_init: initializer of the kernel; biases start at 0.
       name: see `Layer`.
     """
@@ -41,7 +41,7 @@ class Dense(Layer):
         return self.compute(inputs, self.kernel)
 
     def compute(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """The layer with another kernel of the same shape (see `SpectralNorm`)."""
+        """Computes the layer with another kernel of the same shape (see `SpectralNorm`)."""
         outputs = tf.matmul(inputs, tf.cast(kernel, inputs.dtype))
         outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, inputs.dtype))
         return self.activation(outputs) if self.activation else outputs

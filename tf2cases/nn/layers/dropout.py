@@ -10,8 +10,8 @@ from tf2cases.nn.layers.base import Layer, Shape
 class Dropout(Layer):
     """In training, zeroes each element with probability `rate` and scales the others by 1 / (1 - rate).
 
-    The mask is drawn for the global batch, from the step's seed and the layer's own. Srivastava et al. 2014, JMLR 15,
-    with inverted scaling, so that outside of training nothing happens.
+    The mask is drawn for the global batch, from the step's seed and the layer's seed. Srivastava et al. 2014, JMLR 15,
+    with inverted scaling, so that inputs pass unchanged outside of training.
 
     Args:
       rate: in [0, 1).
@@ -23,13 +23,13 @@ class Dropout(Layer):
         self.rate = checks.fraction(f"{self.name}: rate", rate)
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
-        # Two dropout layers must not draw the same mask: the layer's own seed is mixed into the step's.
+        # Mixed into the step's seed, so that two dropout layers draw different masks.
         self._stream = seed
         return input_shape
 
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor, is_training: bool, seed: tf.Tensor | None = None) -> tf.Tensor:
-        """`seed` is that of the step, int64 [2]; it is needed in training only."""
+        """`seed` is the step's seed, int64 [2]; it is needed in training only."""
         if not is_training or self.rate == 0:
             return inputs
         if seed is None:

@@ -9,20 +9,20 @@ from tf2cases.nn.layers.base import Activation, Layer, Shape
 class BatchNorm(Layer):
     """activation(scale * (inputs - mean) / sqrt(variance + epsilon) + offset) for each channel of [N, H, W, C].
 
-    In training, mean and variance are those of the batch, and the moving statistics follow them:
-    moving = momentum * moving + (1 - momentum) * batch's, where the variance is the unbiased estimate, as the fused
-    kernel gives it. Outside of training they are the moving statistics, so that the outputs of an example do not depend
-    on its batch. Ioffe and Szegedy 2015, arXiv 1502.03167, algorithm 1.
+    In training, mean and variance are those of the batch, and the moving statistics are updated:
+    moving = momentum * moving + (1 - momentum) * batch statistic, with the unbiased variance that the fused kernel
+    returns. Outside of training, the moving statistics are used, so that the outputs of an example do not depend on its
+    batch. Ioffe and Szegedy 2015, arXiv 1502.03167, algorithm 1.
 
-    Under `tf.distribute` each replica normalizes by the statistics of its own rows.
-    Saved in checkpoints: `moving_mean` and `moving_variance` (their means over the replicas), `offset`, and `scale`
-    unless `use_scale` is False; float32 [C] each.
+    Under `tf.distribute`, each replica normalizes with the statistics of its own rows.
+    Saved in checkpoints: `moving_mean` and `moving_variance` (averaged over the replicas), `offset`, and `scale` unless
+    `use_scale` is False; float32 [C] each.
 
     Args:
-      momentum: of the moving statistics, in [0, 1].
-      epsilon: greater than 0.
-      use_scale: whether there is a trained scale; else it is 1.
-      activation: what the outputs go through, or None.
+      momentum: momentum of the moving statistics, in [0, 1].
+      epsilon: added to the variance; greater than 0.
+      use_scale: whether to train a scale; otherwise it is 1.
+      activation: function applied to the outputs, or None.
       name: see `Layer`.
     """
 
@@ -52,7 +52,7 @@ class BatchNorm(Layer):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor, is_training: bool, update_statistics: bool = True) -> tf.Tensor:
-        """`update_statistics=False` leaves the moving statistics of a batch in training as they are."""
+        """`update_statistics=False` leaves the moving statistics unchanged in training."""
         fixed = {}
         if not is_training:
             fixed["mean"] = tf.convert_to_tensor(self.moving_mean)

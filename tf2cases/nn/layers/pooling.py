@@ -7,11 +7,11 @@ from tf2cases.nn.layers.base import Layer, Shape
 
 
 class _Pool2D(Layer):
-    """What both kinds of pooling share.
+    """Base class of `MaxPool2D` and `AvgPool2D`.
 
     Args:
       pool_size: side of the window in pixels, at least 1.
-      strides: along both axes, at least 1; None: those of windows that touch, `pool_size`.
+      strides: stride along both axes, at least 1; default: `pool_size`, for adjacent windows.
       padding: "SAME" or "VALID".
       name: see `Layer`.
     """
@@ -48,7 +48,7 @@ class MaxPool2D(_Pool2D):
 class AvgPool2D(_Pool2D):
     """The mean of each window: [N, H, W, C] -> [N, H', W', C].
 
-    With SAME padding, a window at the edge gives the mean of those of its pixels that lie inside the picture.
+    With SAME padding, a window at the edge averages only its pixels inside the picture.
     """
 
     default_name = "avg_pool"

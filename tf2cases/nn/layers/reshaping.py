@@ -26,7 +26,7 @@ class Reshape(Layer):
     """[N, ...] -> [N, *shape], in row-major order.
 
     Args:
-      shape: of one example.
+      shape: shape of one example.
       name: see `Layer`.
     """
 
@@ -38,7 +38,7 @@ class Reshape(Layer):
     def _create(self, input_shape: Shape, seed: int) -> Shape:
         if _elements(self.name, input_shape) != math.prod(self.shape):
             raise ShapeError(
-                f"{self.name} got inputs of shape {list(input_shape)}, but needs {math.prod(self.shape)} elements an "
+                f"{self.name} got inputs of shape {list(input_shape)}, but needs {math.prod(self.shape)} elements per "
                 f"example for the shape {list(self.shape)}."
             )
         return (input_shape[0], *self.shape)
@@ -49,10 +49,10 @@ class Reshape(Layer):
 
 
 def _elements(layer: str, input_shape: Shape) -> int:
-    """How many elements an example has."""
+    """The number of elements per example."""
     known = [size for size in input_shape[1:] if size is not None]
     if len(known) < len(input_shape) - 1:
-        raise ShapeError(f"{layer} got inputs of shape {list(input_shape)}, but only the batch may be unknown.")
+        raise ShapeError(f"{layer} got inputs of shape {list(input_shape)}, but only the batch size may be unknown.")
     return math.prod(known)
 
 
@@ -85,7 +85,7 @@ class UpSampling2D(Layer):
             rows = tf.broadcast_to(x[:, :, tf.newaxis, :, tf.newaxis, :], [n, h, size, w, size, c])
 
             def back(gradients: tf.Tensor) -> tf.Tensor:
-                # The sums over windows. The gradient of a broadcast computes the same ten times as slowly.
+                # Sums over windows. TensorFlow's gradient of the broadcast is the same but takes ten times as long.
                 return size * size * tf.nn.avg_pool2d(gradients, size, size, "VALID")
 
             return tf.reshape(rows, [n, h * size, w * size, c]), back

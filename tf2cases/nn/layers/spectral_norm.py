@@ -10,15 +10,15 @@ from tf2cases.nn.layers.dense import Dense
 
 
 class SpectralNorm(Layer):
-    """A layer whose kernel, as a matrix [..., out], is divided by its largest singular value.
+    """Divides a layer's kernel, reshaped to a matrix [..., out], by its largest singular value.
 
-    The singular value comes from one step of power iteration for each call, which starts from the vector that the last
-    call in training with `update_statistics` arrived at. Miyato et al. 2018, arXiv 1802.05957, algorithm 1.
+    Each call estimates the singular value with one step of power iteration, starting from the vector that the last
+    training call with `update_statistics` saved. Miyato et al. 2018, arXiv 1802.05957, algorithm 1.
 
-    Saved in checkpoints: the variables of the layer, and `right`, the singular vector, float32 [1, out].
+    Saved in checkpoints: the variables of the layer, and `right`, the right singular vector, float32 [1, out].
 
     Args:
-      layer: a `Dense` or a `Conv2D`; the name is its name.
+      layer: a `Dense` or a `Conv2D`; this layer takes over its name.
     """
 
     def __init__(self, layer: Dense | Conv2D):
@@ -39,7 +39,7 @@ class SpectralNorm(Layer):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor, is_training: bool, update_statistics: bool = True) -> tf.Tensor:
-        """`update_statistics=False` leaves the singular vector as it is."""
+        """`update_statistics=False` leaves the singular vector unchanged."""
         kernel = tf.convert_to_tensor(self.layer.kernel)
         matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
         left = tf.math.l2_normalize(tf.matmul(self.right, matrix, transpose_b=True))

@@ -1,4 +1,4 @@
-"""Windows that slide over pictures: how many there are, and the sizes of tensors."""
+"""Counts of sliding windows, and sizes of tensors."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,7 +11,7 @@ Padding = Literal["SAME", "VALID"]
 
 
 def checked(layer: str, padding: Padding) -> Padding:
-    """Raises ValueError, with the layer's name, unless the padding is one."""
+    """Raises a ValueError that names the layer unless the padding is valid; returns the padding."""
     if padding not in ("SAME", "VALID"):
         raise ValueError(f"{layer}: padding is {padding!r}, but must be 'SAME' or 'VALID'.")
     return padding
@@ -20,20 +20,20 @@ def checked(layer: str, padding: Padding) -> Padding:
 def counts(
     layer: str, sides: Sequence[int | None], window: Sequence[int], strides: int, padding: Padding
 ) -> list[int | None]:
-    """How many windows lie along the height and along the width.
+    """The numbers of windows along the height and along the width.
 
     Args:
-      layer: for the message.
-      sides: (height, width) of the picture in pixels, None where that is not known.
+      layer: name of the layer, for the error message.
+      sides: (height, width) of the picture in pixels, None if unknown.
       window: (height, width) in pixels.
       strides: in pixels, along both axes.
-      padding: SAME: ceil(side / strides) windows; VALID: only those that lie inside.
+      padding: SAME: ceil(side / strides) windows; VALID: only windows inside the picture.
 
     Returns:
-      None for a side of None.
+      [along the height, along the width]; None for a side of None.
 
     Raises:
-      ShapeError: there is no VALID window.
+      ShapeError: a side is too short for a VALID window.
     """
     if padding == "SAME":
         return [side and -(-side // strides) for side in sides]
