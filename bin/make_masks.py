@@ -1,8 +1,8 @@
-"""Draws the two embedded masks for word clouds: a black teapot on white, and an autumn tree on a transparent ground.
+"""Draws the two masks for word clouds: a black teapot on white, and an autumn tree on a transparent background.
 
     python -m bin.make_masks --out=testdata/masks
 
-Both are drawn from a few curves, at four times their size; every run gives the same pixels.
+Both are drawn from a few curves at four times their size, then reduced; every run produces the same pixels.
 """
 
 import os
@@ -31,7 +31,7 @@ def main(values: flags.FlagValues) -> None:
 
 
 def teapot() -> Image.Image:
-    """A teapot in black on white, mode L, 900 x 640: the smooth edge is grey."""
+    """A black teapot on white with a smooth grey edge, mode L, 900 x 640."""
     width, height = 900, 640
     shape = Image.new("L", (width * _FINER, height * _FINER), 255)
     for x, y in _curve((660, 210), (900, 150), (900, 450), (640, 480)):  # handle
@@ -48,13 +48,13 @@ def teapot() -> Image.Image:
 
 
 def tree() -> Image.Image:
-    """A tree in autumn, mode RGBA, 700 x 760: opaque where it is, transparent elsewhere."""
+    """An opaque autumn tree on a transparent background, mode RGBA, 700 x 760."""
     width, height = 700, 760
     size = (width * _FINER, height * _FINER)
     crown, leaves, wood = Image.new("L", size), Image.new("RGB", size, (214, 96, 30)), Image.new("RGBA", size)
     for disc in ((350, 270, 290, 230), (180, 340, 150, 120), (520, 340, 150, 120), (350, 140, 190, 110)):
         _disc(crown, *disc, 255)
-    # From yellow at the lit top left to dark red at the bottom right, in spots.
+    # Spots from yellow at the top left, where the light falls, to dark red at the bottom right.
     draw = random.Random(7)
     for _ in range(420):
         x, y, radius = draw.uniform(40, 660), draw.uniform(10, 500), draw.uniform(18, 48)
@@ -73,7 +73,7 @@ def tree() -> Image.Image:
     return Image.composite(made, Image.new("RGBA", made.size), edge)
 
 
-# On an image that is `_FINER` times as large as the coordinates say.
+# Coordinates are those of the final picture; the image is `_FINER` times as large.
 
 
 def _disc(image, x, y, across, along, fill):
@@ -94,7 +94,7 @@ def _curve(start, first, second, end, count=120):
 
 
 def _between(shade):
-    """Yellow, orange, red, dark red for 0 to 1."""
+    """Interpolates from yellow over orange and red to dark red, for shades from 0 to 1."""
     stops = np.array([(240, 190, 40), (232, 122, 28), (200, 56, 32), (120, 24, 36)])
     return tuple(int(np.interp(shade, np.linspace(0, 1, 4), stops[:, channel])) for channel in range(3))
 

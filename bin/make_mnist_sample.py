@@ -1,4 +1,4 @@
-"""Draws the embedded MNIST sample from the original files, the same number of every digit."""
+"""Draws the MNIST sample in testdata from the original files, with the same number of each digit."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def main(values: flags.FlagValues) -> None:
     if not values.data_dir:
         raise UsageError("--data_dir is missing: expected the folder with MNIST's four idx files.")
     source = mnist.load_idx(values.data_dir)
-    # RandomState and not a Generator: NumPy promises that its stream never changes.
+    # RandomState instead of Generator: NumPy guarantees that its stream never changes.
     rng = np.random.RandomState(0)
     chosen = {split: draw(getattr(source, split)["labels"], count, rng) for split, count in _PER_DIGIT.items()}
     os.makedirs(values.out, exist_ok=True)
@@ -42,20 +42,21 @@ def draw(labels: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarr
 
     Args:
       labels: integers [N] in 0-9.
-      count: how many of each.
-      rng: where the draws come from.
+      count: number of indices per digit.
+      rng: source of the random numbers.
 
     Returns:
       int64 [10 * count], each index at most once.
 
     Raises:
-      UsageError: a digit is too rare.
+      UsageError: a digit occurs fewer than `count` times.
     """
     chosen = []
     for digit in range(10):
         candidates = np.flatnonzero(labels == digit)
         if len(candidates) < count:
-            raise UsageError(f"--data_dir has {len(candidates)} digits {digit} in a split: expected at least {count}.")
+            found = f"{len(candidates)} images of digit {digit} in a split"
+            raise UsageError(f"--data_dir has {found}: expected at least {count}.")
         chosen.append(rng.permutation(candidates)[:count])
     return rng.permutation(np.concatenate(chosen))
 

@@ -91,7 +91,7 @@ def test_no_row_starts_when_the_minutes_are_over(quick, monkeypatch, capsys):
     monkeypatch.setattr(gpu.time, "monotonic", lambda: next(clock))
     assert run("--minutes=1", "--out=rows.jsonl") == 0
     assert len(rows()) == 2  # at 25 and 50 seconds
-    assert "1 min are over; 84 of 86 rows are left out." in capsys.readouterr().out
+    assert "Stopped after 1 min; 84 of 86 rows were not measured." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", steps.CASES)

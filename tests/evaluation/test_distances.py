@@ -163,7 +163,7 @@ def test_the_kernel_matrix_is_never_held_whole(monkeypatch):
         (np.zeros([5]), np.zeros([5, 2]), r"a has the shape \[5\], but must be \[N, d\] with N >= \d and d >= 1"),
         (np.zeros([5, 2]), np.zeros([1, 2]), r"b has the shape \[1, 2\]"),
         (np.zeros([5, 0]), np.zeros([5, 0]), r"a has the shape \[5, 0\]"),
-        (np.zeros([5, 2]), np.zeros([5, 3]), r"a has 2 features a row and b has 3, but they must agree"),
+        (np.zeros([5, 2]), np.zeros([5, 3]), r"a has 2 features per row and b has 3, but they must agree"),
         (np.full([5, 2], np.nan), np.zeros([5, 2]), r"a holds values that are not finite"),
     ],
 )

@@ -178,7 +178,7 @@ def test_a_missing_classifier_is_trained_with_the_best_recipe_and_found_again(an
     best = MNIST.Config.resolve(dict(dataset="mnist_sample", recipe="best", epochs=48))
     same = dict(workdir=config.workdir, data_dir=config.data_dir, export_dir="")
     assert config == dataclasses.replace(best, **same)
-    assert "in runs/mnist_sample_cnn_best at step 2 (right on " in features.name
+    assert "in runs/mnist_sample_cnn_best at step 2 (accuracy " in features.name
     picture_features.digit_features("mnist_sample", "")
     assert len(asked) == 1
 
@@ -199,7 +199,7 @@ def test_a_signal_while_the_classifier_is_trained_ends_the_program(monkeypatch):
     monkeypatch.setattr(
         picture_features.training, "train", lambda _, config: training.Result(None, config, "", 1, {}, 0.0, 2)
     )
-    with pytest.raises(KeyboardInterrupt, match=r"the classifier so far is kept"):
+    with pytest.raises(KeyboardInterrupt, match=r"the classifier's checkpoints are kept"):
         picture_features.digit_features("mnist_sample", "")
 
 
@@ -215,7 +215,7 @@ def test_the_sample_is_judged_by_the_classifier_of_all_digits_once_that_is_finis
 def test_a_classifier_that_is_not_accurate_enough_is_refused():
     save_run("w")
     accuracy = cases.restore("w").evaluate(pipeline.in_order(mnist.load_sample().test, 500))["accuracy"]
-    with pytest.raises(ValueError, match=rf"--classifier is 'w', but it is right on {accuracy:.2%} .* on 97%"):
+    with pytest.raises(ValueError, match=rf"--classifier is 'w', but its accuracy .* is {accuracy:.2%}, .* least 97%"):
         picture_features.digit_features("mnist_sample", "", "w")
 
 

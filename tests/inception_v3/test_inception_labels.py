@@ -53,15 +53,15 @@ def test_every_way_to_write_an_entry(text, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MAP.replace("2", "two"), r"line 1: there is 'entry \{', but must be entry \{ target_class: NODE "),
-        (MAP + MAP.replace("target_class:", "target_klass:"), r"line 5: there is 'entry \{', but must be entry"),
-        (MAP.replace('"n00000007"', "n7x"), r"line 1: .* a synset being like n01440764"),
-        (MAP.replace('"n00000007"', '"n0000'), r"line 1: there is 'entry \{', but must be entry"),
-        (MAP.replace("target_class_string", "target_class"), r"line 1: there is 'entry \{', but must be entry"),
-        (MAP.replace(": 2", " 2"), r"line 1: there is 'entry \{', but must be entry"),
-        (MAP.replace("entry", "item"), r"line 1: there is 'item \{', but must be entry"),
-        (MAP + "\n" + MAP[:-2], r"line 6: there is 'entry \{', but must be entry"),
-        (MAP + MAP, r"line 5: node 2 is there twice"),
+        (MAP.replace("2", "two"), r"line 1: found 'entry \{', but expected entry \{ target_class: NODE "),
+        (MAP + MAP.replace("target_class:", "target_klass:"), r"line 5: found 'entry \{', but expected entry"),
+        (MAP.replace('"n00000007"', "n7x"), r"line 1: .* with a synset such as n01440764"),
+        (MAP.replace('"n00000007"', '"n0000'), r"line 1: found 'entry \{', but expected entry"),
+        (MAP.replace("target_class_string", "target_class"), r"line 1: found 'entry \{', but expected entry"),
+        (MAP.replace(": 2", " 2"), r"line 1: found 'entry \{', but expected entry"),
+        (MAP.replace("entry", "item"), r"line 1: found 'item \{', but expected entry"),
+        (MAP + "\n" + MAP[:-2], r"line 6: found 'entry \{', but expected entry"),
+        (MAP + MAP, r"line 5: node 2 occurs twice"),
         ("# nothing\n", r"has no entry"),
     ],
 )
@@ -73,7 +73,7 @@ def test_a_malformed_label_map_is_named_with_its_line(text, message, tmp_path):
 @pytest.mark.parametrize("line", ["n00000007 cat", "cat\tn00000007", "n00000007\t", "\tcat"])
 def test_a_malformed_human_map_is_named_with_its_line(line, tmp_path):
     path = write(tmp_path, human_map=f"n00000006\tdog\n\n{line}\n")
-    with pytest.raises(UsageError, match=r"human_label_map.txt, line 3: there is .* a synset, a tab and its name"):
+    with pytest.raises(UsageError, match=r"human_label_map.txt, line 3: found .* a synset, a tab and its name"):
         labels.class_names(path, 1008)
 
 

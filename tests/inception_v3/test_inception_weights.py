@@ -103,7 +103,7 @@ def test_a_file_that_does_not_say_its_layers_names_is_refused(keras_inception, t
     keras_inception.model.save_weights(path)
     with h5py.File(path, "r+") as file:
         file.visititems(lambda _, item: item.attrs.pop("name", None) and None)
-    with pytest.raises(UsageError, match=r"does not say what its layers were called \(layers/conv2d.*save it with"):
+    with pytest.raises(UsageError, match=r"lacks the names of its layers \(layers/conv2d.*save it with"):
         weights.load(path)
 
 
@@ -159,7 +159,9 @@ def test_a_shape_of_another_network_is_named(keras_inception, tmp_path):
 
 def test_a_file_of_another_network_is_refused(tmp_path, keras_inception):
     path = damaged(tmp_path, keras_inception, lambda units, top: units.pop())
-    with pytest.raises(UsageError, match="has 93 layers conv2d, but Inception-v3 has 94: it is of another network"):
+    with pytest.raises(
+        UsageError, match="has 93 conv2d layers, but Inception-v3 has 94: it belongs to another network"
+    ):
         weights.load(path)
 
 
@@ -167,7 +169,7 @@ def test_a_missing_variable_is_named(keras_inception, tmp_path):
     path = damaged(tmp_path, keras_inception, lambda units, top: None)
     with h5py.File(path, "r+") as file:
         del file["batch_normalization_201/batch_normalization_201/beta:0"]
-    with pytest.raises(UsageError, match=r"has no 'conv/offset'.* of another network, or not complete"):
+    with pytest.raises(UsageError, match=r"has no 'conv/offset'.* belongs to another network, or is incomplete"):
         weights.load(path)
 
 
@@ -184,7 +186,7 @@ def test_a_truncated_file_is_refused(kind, keras_inception, graph_2015, tmp_path
         path = tmp_path / "cut.checkpoint.data-00000-of-00001"
         data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(UsageError, match=r"is not a whole (HDF5 file|GraphDef|checkpoint)"):
+    with pytest.raises(UsageError, match=r"is not a complete (HDF5 file|GraphDef|checkpoint)"):
         weights.load(str(tmp_path / f"cut.{kind}"))
 
 
@@ -214,7 +216,7 @@ def test_published_archives_are_unpacked_and_nothing_leaves_the_folder(tmp_path,
 
 def test_an_archive_that_is_none_is_refused(tmp_path):
     (tmp_path / "inception-2015-12-05.tgz").write_text("<html>quota exceeded</html>")
-    with pytest.raises(UsageError, match=r"inception-2015-12-05.tgz is not a whole tar archive; download it again"):
+    with pytest.raises(UsageError, match=r"inception-2015-12-05.tgz is not a complete tar archive; download it again"):
         weights.load("2015", str(tmp_path))
 
 
@@ -228,7 +230,7 @@ def test_offline_one_sentence_says_what_to_fetch_and_where_to_put_it(tmp_path, m
     monkeypatch.setattr("tf2cases.data.tfds.unreachable", lambda url: "no route")
     with pytest.raises(
         UsageError,
-        match=r"^https://.*/inception_v3_weights_tf_dim_ordering_tf_kernels.h5 is out of reach \(no route\); download "
-        r"it elsewhere and put it at .*tf_kernels.h5\. --weights_dir says which folder is looked in\.$",
+        match=r"^https://.*/inception_v3_weights_tf_dim_ordering_tf_kernels.h5 cannot be reached \(no route\); "
+        r"download it elsewhere and put it at .*tf_kernels.h5\. --weights_dir selects the folder\.$",
     ):
         weights.load("keras", str(tmp_path))

@@ -121,7 +121,7 @@ def test_an_export_is_asked_with_the_same_program(checkpoint, photos, tmp_path, 
     code, _, err = ask(capfd, f"--model={tmp_path}/inception_v3", "--top_k=4", photos)
     assert code == 2
     assert "--top_k is 4, but" in err
-    assert "answers with 3 classes at most" in err
+    assert "returns at most 3 classes" in err
 
 
 def test_a_name_that_is_not_utf_8_is_shown_as_it_can_be(checkpoint, photos, tmp_path, capfd):
@@ -158,7 +158,7 @@ def test_bad_arguments_are_named(photos, tmp_path, capfd):
             ["--engine=graph", "--weights=keras", photos],
             "--engine=graph runs the graph of 2015, but --weights is 'keras'",
         ),
-        (["--model=x", "--weights=keras", photos], "--model and --weights or --engine were both given"),
+        (["--model=x", "--weights=keras", photos], "--model was given together with --weights or --engine"),
         (["--weights=random", f"--labels={tmp_path}/none.pbtxt", photos], "none.pbtxt: cannot be read"),
         ([f"--model={tmp_path}/nowhere", photos], "there is no directory"),
     ):
@@ -171,7 +171,7 @@ def test_offline_one_message_comes_and_nothing_else(photos, tmp_path, monkeypatc
     monkeypatch.setattr("tf2cases.data.tfds.unreachable", lambda url: "no route")
     code, out, err = ask(capfd, f"--weights_dir={tmp_path}", photos)
     assert (code, out) == (2, "")
-    assert "inception-2015-12-05.tgz is out of reach (no route); download it elsewhere and put it at" in err
+    assert "inception-2015-12-05.tgz cannot be reached (no route); download it elsewhere and put it at" in err
 
 
 def test_names_are_found_beside_the_weights_or_are_numbers(photos, tmp_path, capfd):

@@ -45,7 +45,7 @@ def test_the_file_written_is_what_the_live_model_makes_of_the_pixels(case, model
     out = capsys.readouterr().out
     assert "28 x 28 pixels, grey, denoised." in out
     assert "resized" not in out
-    assert "made grey" not in out
+    assert "converted to grey" not in out
 
 
 def test_the_saved_model_denoises_like_the_live_one_to_1e_5(case, model):
@@ -59,17 +59,17 @@ def test_a_large_colour_picture_is_resized_and_made_grey_and_said_so(model, tmp_
     assert call(f"--model={model}", tmp_path / "red.jpg", tmp_path / "out.png") == 0
     out = capsys.readouterr().out
     assert "red.jpg: resized from 90 x 60 to the model's 28 x 28 pixels." in out
-    assert "red.jpg: made grey, since the model was trained on grey pictures." in out
+    assert "red.jpg: converted to grey, since the model was trained on grey pictures." in out
     assert Image.open(tmp_path / "out.png").size == (28, 28)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["in.png"], "1 files are named, but must be 2: the noisy picture and the PNG to write."),
+        (["in.png"], "1 files were given, but must be 2: the noisy picture and the PNG to write."),
         (["missing.png", "out.png"], "missing.png: cannot be read"),
-        (["in.png", "nowhere/out.png"], "nowhere/out.png cannot be written, but must be a file in a folder"),
-        (["in.png", "."], " cannot be written, but must be a file in a folder that is there."),
+        (["in.png", "nowhere/out.png"], "nowhere/out.png cannot be written, but must be a file in an existing"),
+        (["in.png", "."], " cannot be written, but must be a file in an existing folder."),
     ],
 )
 def test_wrong_files_are_refused(arguments, message, model, picture, tmp_path, capsys, monkeypatch):

@@ -115,7 +115,7 @@ def lines(path):
 def test_one_checkpoint_of_digits(run, classifier, capsys):
     assert evaluated("--workdir=runs/gan", "--samples=200", "--classifier=w", "--step=20", "--seed=4") == 0
     out = capsys.readouterr().out
-    assert re.search(r"Features: the last hidden layer \(128 units\) of mnist_cnn in w at step 2 \(right on ", out)
+    assert re.search(r"Features: the last hidden layer \(128 units\) of mnist_cnn in w at step 2 \(accuracy ", out)
     assert "; not comparable with published FID." in out
     assert re.search(
         r"Real against real, 200 training pictures against 300 held-out ones of mnist_sample: Frechet", out
@@ -128,7 +128,7 @@ def test_one_checkpoint_of_digits(run, classifier, capsys):
     assert sum(record["classes"].values()) == 200
     assert list(record["classes"]) == [str(digit) for digit in range(10)]
     assert re.search(r"sure \(at least 90%\) of \d+\.\d% of them, and of \d+\.\d% of the held-out pictures", out)
-    assert f"entropy of that: {record['entropy']:.3f} of at most 2.303 nats (" in out
+    assert f"entropy of the predicted classes: {record['entropy']:.3f} of at most 2.303 nats (" in out
     assert "of 3.322 bits)" in out
 
 
@@ -176,7 +176,7 @@ def test_the_curve_over_all_checkpoints_and_the_best_of_them(scenes, capsys):
         assert float(row[2]) == pytest.approx(record["frechet"] / record["frechet_real"], abs=0.01)
     assert os.path.getsize("runs/scenes/pictures/distances.png") > 1000
     # The best is a run of its own, which restores and exports as any other.
-    assert "The best is that of step 20; it is kept as the run runs/scenes/best." in out
+    assert "The best checkpoint is that of step 20; it is saved as the run runs/scenes/best." in out
     best = cases.restore("runs/scenes/best")
     assert int(best.step) == 20
     assert float(best.noise) == pytest.approx(0.2)
@@ -214,14 +214,14 @@ def test_a_damaged_checkpoint_is_passed_over(scenes, capsys):
     with open("runs/scenes/checkpoints/step_00000020/variables.index", "wb") as file:
         file.write(b"damaged")
     assert evaluated("--workdir=runs/scenes", "--samples=50", "--every_checkpoint") == 0
-    assert "the checkpoint of step 20 is passed over: " in capsys.readouterr().err
+    assert "the checkpoint of step 20 is skipped: " in capsys.readouterr().err
     assert [record["step"] for record in lines("runs/scenes/distances.jsonl")] == [10, 30]
 
 
 def test_more_samples_than_training_pictures_are_cut_down_and_said(scenes, capsys):
     assert evaluated("--workdir=runs/scenes", "--samples=301") == 0
     out = capsys.readouterr().out
-    assert "scenes has 300 training pictures, so that many are generated, not 301" in out
+    assert "scenes has 300 training pictures, so 300 are generated instead of 301" in out
     assert lines("runs/scenes/distances.jsonl")[0]["samples"] == 300
 
 
@@ -233,12 +233,12 @@ def test_more_samples_than_training_pictures_are_cut_down_and_said(scenes, capsy
         (("--workdir=runs/scenes", "--samples=1"), r"--samples is 1, but must be at least 3"),
         (("--workdir=runs/scenes", "--seed=-1"), r"--seed is -1, but must be at least 0"),
         (("--workdir=runs/scenes", "--step=7"), r"--step is 7, but .* of these steps only: 10, 20, 30"),
-        (("--workdir=runs/scenes", "--step=10", "--keep_best"), r"--step is 10, but must not be given where every"),
+        (("--workdir=runs/scenes", "--step=10", "--keep_best"), r"--step is 10, but must not be given with --every"),
         (("--workdir=w",), r"--workdir is 'w', but it holds a run of the case 'mnist', which generates no pictures"),
         (("--workdir=runs/scenes", "--features=digits"), r"--features is 'digits', but the pictures are \[28, 28, 3\]"),
         (("--workdir=runs/scenes", "--features=vgg"), r"--features is 'vgg', but must be one of auto, digits"),
         (("--workdir=runs/scenes", "--classifier=w"), r"--classifier is 'w', but random_conv features have no"),
-        (("--workdir=runs/scenes", "--data_dir=other"), r"--dataset=scenes has pictures \[27, 28, 3\] now, but"),
+        (("--workdir=runs/scenes", "--data_dir=other"), r"--dataset=scenes has pictures of shape \[27, 28, 3\]"),
         (("--workdir=runs/scenes", "--data_dir=few"), r"--dataset=scenes has 2 training and 2 held-out pictures"),
     ],
 )
@@ -252,4 +252,6 @@ def test_a_classifier_that_is_not_good_enough_is_refused(run, capsys):
     config = MNIST.Config.resolve(dict(dataset="mnist_sample", steps=2, workdir="w"))
     save_run(MNIST, config, mnist.load_sample().info, {2: None})
     assert evaluated("--workdir=runs/gan", "--classifier=w") == 2
-    assert re.search(r"--classifier is 'w', but it is right on \d+\.\d\d% of .*must be on 97%", capsys.readouterr().err)
+    assert re.search(
+        r"--classifier is 'w', but its accuracy .* is \d+\.\d\d%, and must be at least 97%", capsys.readouterr().err
+    )

@@ -106,7 +106,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
 @pytest.mark.parametrize("name", ["manifest.json", "contact_sheet.png"])
 def test_overwrite_refuses_files_of_others_in_its_way(tmp_path, name):
     (tmp_path / name).write_bytes(b"{}")
-    with pytest.raises(UsageError, match=rf"has a file {name} that was not made here: expected another folder"):
+    with pytest.raises(UsageError, match=rf"has a file {name} that was not written by this program: expected another"):
         _make(tmp_path, overwrite=True)
     assert (tmp_path / name).read_bytes() == b"{}"
 
@@ -144,7 +144,7 @@ def test_a_full_disk_leaves_whole_files_and_says_so(tmp_path, monkeypatch):
     ("given", "message"),
     [
         (dict(charset="010"), r"'0' appears twice"),
-        (dict(charset="ab-"), r"'-' ends a label or is refused in the name of a file"),
+        (dict(charset="ab-"), r"'-' ends a label or is not allowed in file names"),
         (dict(charset="a.b"), r"'\.' ends a label"),
         (dict(charset="a/b"), r"'/' ends a label"),
         (dict(charset="a b"), r"' ' is white space"),

@@ -156,11 +156,11 @@ def test_a_model_without_a_picture_signature_is_refused(tmp_path, capsys):
     bar(11).save(tmp_path / "a.png")
     code, _, err = ask(capsys, f"--model={place}", tmp_path / "a.png")
     assert code == 2
-    assert "cannot be asked about pictures: none of its signatures (serving_default)" in err
+    assert "cannot be run on pictures: none of its signatures (serving_default)" in err
 
 
 def test_help_says_how_dark_digits_are_recognised(capsys):
     code, out, _ = ask(capsys, "--help")
     assert code == 0
-    assert "if the picture's border" in out
+    assert "a picture whose border is brighter than" in out
     assert "PICTURE..." in out

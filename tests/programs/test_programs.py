@@ -59,7 +59,7 @@ def test_houses_are_trained_evaluated_and_exported_with_default_places(capsys, u
     assert "Epoch 20 \t Loss=0.353 \t Model: y = 0.1489x1 + 0.07135x2 + " in out
     assert "Closed form:" in out
     assert re.search(
-        r"Done: 20 steps; the run is in runs/linear_regression, the export is \S*/linear_regression/1\.", out
+        r"Done: 20 steps; the run is in runs/linear_regression, the export in \S*/linear_regression/1\.", out
     )
     assert sorted(os.listdir("runs/linear_regression/pictures")) == [
         "curves.png",
@@ -78,7 +78,7 @@ def test_digits_are_trained_for_two_steps_and_go_on_to_four(capsys):
     assert train_digits(*short, "--steps=2") == 0
     assert train_digits(*short, "--steps=4") == 0
     out = capsys.readouterr().out
-    assert "going on from step 2" in out
+    assert "resuming from step 2" in out
     assert "Done: 4 steps; the run is in w." in out
     assert re.search(r"Test accuracy \d+\.\d\d% .*: \d+ of 1,000 right, \d+ wrong", out)
     record = json.load(open("w/config.json"))
@@ -269,7 +269,7 @@ def test_captchas_are_made_learnt_and_another_folder_is_evaluated(capsys, unchec
     flags = (*kind, "--train_count=40", "--test_count=10", "--steps=2", "--batch_size=10", "--workdir=w")
     assert exit_status(train_captcha, *flags) == 0
     out = capsys.readouterr().out
-    assert re.search(r"Whole strings read right: \d+\.\d\d% of 10 \(by chance 0\.25\)", out)
+    assert re.search(r"Strings read correctly: \d+\.\d\d% of 10 \(by chance 0\.25\)", out)
     assert re.search(r"First test picture: [01]{2}, read as [01]{2}\.", out)
     assert re.search(r"Time \d:\d\d: \d+% getting the data ready, \d+% training", out)
     assert exit_status(evaluate, "--workdir=w", "--test_dir=made") == 0
@@ -301,7 +301,7 @@ def test_an_interrupt_ends_with_status_130_and_says_what_is_kept(capsys, monkeyp
 
     monkeypatch.setattr("tf2cases.training.train", interrupted)
     assert train_digits("--steps=1") == 130
-    assert "train_mnist: interrupted; what was saved is kept, and the same command goes on" in sentence(capsys)
+    assert "train_mnist: interrupted; saved checkpoints are kept; run the same command" in sentence(capsys)
 
 
 def test_an_interrupted_export_is_told_how_to_be_made(capsys, monkeypatch):
@@ -310,7 +310,7 @@ def test_an_interrupted_export_is_told_how_to_be_made(capsys, monkeypatch):
 
     monkeypatch.setattr("tf2cases.serving.export.export", interrupted)
     assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 130
-    assert "the run is complete, and `python -m bin.export --workdir=w` makes its export." in sentence(capsys)
+    assert "the run is complete; export it with `python -m bin.export --workdir=w`." in sentence(capsys)
 
 
 def test_a_data_set_that_changed_is_refused_on_resume(capsys):

@@ -81,7 +81,7 @@ def test_random_pictures_follow_the_seed(exports, tmp_path):
             "sample_vae: --grid=3 and --count=4 were both given, but only one of them can be.",
         ),
         (["--model=m", "--out=x.png", "--grid=0"], "--grid=0"),
-        (["--model=nowhere", "--out=x.png"], "sample_vae: there is no directory nowhere, but a model must be one"),
+        (["--model=nowhere", "--out=x.png"], "sample_vae: there is no directory nowhere: a model must be a directory"),
     ],
 )
 def test_mistakes_end_with_one_sentence_and_status_2(arguments, message, tmp_path, monkeypatch, capsys):

@@ -143,9 +143,12 @@ def test_rule_12_openvino_agrees_to_1e_4(exported):
         pytest.skip("takes files, which OpenVINO cannot decode")
     request = case.requests()["serving_default"]
     compiled = openvino.compile_model(openvino.Core().read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    (theirs,) = compiled(list(request.values())).values()
-    (ours,) = model.call("serving_default", **request).values()
-    np.testing.assert_allclose(theirs, ours, rtol=1e-4, atol=1e-4)
+    theirs = list(compiled(list(request.values())).values())
+    ours = model.call("serving_default", **request)
+    assert len(theirs) == len(ours)
+    for name, value in ours.items():  # OpenVINO has names of its own
+        alike = [other for other in theirs if other.shape == value.shape]
+        assert any(np.allclose(other, value, rtol=1e-4, atol=1e-4) for other in alike), name
 
 
 def test_rule_13_a_small_file_of_a_huge_picture_is_refused_before_it_is_decoded(exported):

@@ -206,7 +206,7 @@ def test_a_wrong_export_is_refused_by_the_fresh_process(tmp_path, monkeypatch):
         affine(variable),
         ROWS,
         RunError,
-        "does not answer as the live model does: signature 'serving_default': output 'y' differs by 0.002,",
+        "does not match the live model: signature 'serving_default': output 'y' differs by 0.002,",
     )
 
 

@@ -40,7 +40,7 @@ def test_lists_and_other_number_types_are_converted(model):
 @pytest.mark.parametrize(
     ("signature", "inputs", "sentence"),
     [
-        ("predict", {}, "no signature 'predict', but classify, classify_bytes, serving_default"),
+        ("predict", {}, "no signature 'predict', only classify, classify_bytes, serving_default"),
         ("serving_default", {"image": 1}, "was given image, but must be given images"),
         ("serving_default", {}, "was given nothing, but must be given images"),
         (
@@ -90,6 +90,6 @@ def test_a_damaged_export_is_refused(exported, tmp_path, damage):
         os.truncate(copy / "variables" / "variables.data-00000-of-00001", 100)
     else:
         shutil.rmtree(copy / "variables")
-    with pytest.raises(UsageError, match=r"is not a whole SavedModel .*; export it again") as caught:
+    with pytest.raises(UsageError, match=r"is not a complete SavedModel .*; export it again") as caught:
         Model(tmp_path)
     assert "\n" not in str(caught.value)

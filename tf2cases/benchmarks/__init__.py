@@ -1,1 +1,1 @@
-"""What `bin.benchmark` measures, a module each. Only here may Keras be imported, to be measured against."""
+"""The benchmarks of `bin.benchmark`, one module each. Only they may import Keras, to measure against it."""

@@ -1,9 +1,9 @@
-"""Captchas drawn by worker processes against a loop over the captcha package in one process, in pictures/s.
+"""Drawing captchas in worker processes against a loop over the captcha package in one process, in pictures/s.
 
     python -m bin.benchmark captchas --workers=2 --rounds=7
 
-Each round, both make --pictures captchas in turn, as grey arrays and as PNG files; the ratio is taken round by round.
-The workers are started before, as they are for a large set.
+In each round both draw --pictures captchas in turn, as grey arrays and as PNG files; the ratio is computed per round.
+The workers are already running, as for most of a large set.
 """
 
 import functools
@@ -28,10 +28,10 @@ def main(values: flags.FlagValues) -> None:
     package = ImageCaptcha(160, 60)
     kind = generated.make_kind(generated.FILES_STREAM, 0)
     print(f"{values.workers} workers; median [min .. max]")
-    # The bare loop draws without making it grey, or makes PNG files as the package does.
+    # The bare loop draws without converting to grey, or creates PNG files as the package does.
     for form, bare in {"grey": package.generate_image, "png": package.generate}.items():
         with Workers(values.workers) as pool:
-            _drawn(pool, kind, form, 200)  # all have started
+            _drawn(pool, kind, form, 200)  # after this, all workers have started
             _looped(bare, 1)
             drawn = functools.partial(_drawn, pool, kind, form, values.pictures)
             looped = functools.partial(_looped, bare, values.pictures)

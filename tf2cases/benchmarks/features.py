@@ -1,10 +1,10 @@
-"""Features of picture files, computed and cached, against the network's own rate of inference, in pictures/s.
+"""Computing and caching features of picture files against inference alone, in pictures/s.
 
     python -m bin.benchmark features --pictures=1000 --rounds=5
 
-JPEGs of 500 x 375 pixels, a common size in collections of photos, are drawn into a temporary folder. Each round takes
-some of them all the way from the file to the features on the disk, and passes as many pictures that are in memory
-through the network, in batches of the same size; the ratio is taken round by round. Runs unchanged on a GPU.
+JPEGs of 500 x 375 pixels, a common size in collections of photos, are drawn into a temporary folder. Each round
+processes some of them from the file to the features on the disk, and runs the same number of pictures in memory through
+the network, in batches of the same size; the ratio is computed per round. Runs unchanged on a GPU.
 """
 
 import os
@@ -19,7 +19,7 @@ from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 
 
 def define(values: flags.FlagValues) -> None:
-    flags.DEFINE_integer("pictures", 1000, "Pictures in all.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("pictures", 1000, "Total number of pictures.", lower_bound=1, flag_values=values)
     rounds.define_rounds(values, 5)
 
 
@@ -43,7 +43,7 @@ def main(values: flags.FlagValues) -> None:
                 base.model.answer(images)
             return batches * extractor.BATCH
 
-        base.model.answer(images)  # traced, and the allocator knows the size
+        base.model.answer(images)  # warm-up: traces the function and grows the allocator's pool
         measured = rounds.race({"caching": caching, "network": network}, number)
     print(rounds.title())
     rounds.show(measured, [("pictures/s", ".2f"), ("CPU ms/picture", ".1f")], compared=("caching", "network"))

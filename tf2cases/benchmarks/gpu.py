@@ -1,11 +1,11 @@
-"""Speed of training and inference on a GPU: the most important rows first, until the time limit.
+"""Training and inference speed on a GPU, the most important rows first, until the time limit.
 
     python -m bin.benchmark gpu --minutes=8 --out=rows.jsonl
 
-First come the machine and the rates of a large matrix product; then the training step of every case in float32 (with
-TF32) and bfloat16, with XLA off and on; then inference; then training in float16 and in float32 without TF32. Each row
-is printed and appended to --out, one JSON object per line, as soon as it is measured. A row that fails holds the first
-line of the error. Training and inference run on data that is on the card already. Runs on a CPU as well.
+The rows are, in this order: the machine and the speed of a large matrix product; the training step of every case in
+float32 (with TF32) and bfloat16, with XLA off and on; inference; training in float16 and in float32 without TF32. Each
+row is printed and appended to --out, one JSON object per line, as soon as it is measured. A row that fails holds the
+first line of the error. Training and inference use data that is already on the card. Also runs on a CPU.
 """
 
 import dataclasses
@@ -41,12 +41,12 @@ class Row:
     """One measurement.
 
     Attributes:
-      case: what is measured: a case, or something else.
-      what: of it.
-      measure: -> {"rate": float, "unit": str, "seconds": float, and whatever else is worth keeping}.
+      case: the name of the case, or of what is measured instead.
+      what: the measured operation of it, such as "inference".
+      measure: returns {"rate": float, "unit": str, "seconds": float, and any further fields}.
       precision: one of `_PRECISIONS`.
-      jit: whether XLA compiles it; None where that is no question.
-      batch_size: examples at a time; None for training with the case's own, which the row then gets from `measure`.
+      jit: whether XLA compiles it; None if that does not apply.
+      batch_size: examples per batch; None for training with the case's own, which `measure` then returns.
     """
 
     case: str
@@ -57,7 +57,7 @@ class Row:
     batch_size: int | None = None
 
     def measured(self) -> dict[str, Any]:
-        """The row as a JSON-able dict, with the first line of the error if it failed."""
+        """Measures the row and returns it as a JSON-compatible dict, with the first line of the error if it failed."""
         import tensorflow as tf
 
         tf.config.experimental.enable_tensor_float_32_execution(_PRECISIONS[self.precision][1])
@@ -65,14 +65,14 @@ class Row:
         record |= {"rate": None, "unit": None, "seconds": None, "error": None}
         try:
             record |= self.measure()
-        except Exception as error:  # whatever a card cannot do, the other rows are wanted
+        except Exception as error:  # rows that a card cannot run must not stop the others
             record["error"] = (str(error).strip() or type(error).__name__).splitlines()[0]
-        gc.collect()  # traced functions are in cycles, and hold the case's variables
+        gc.collect()  # traced functions are in reference cycles that keep the case's variables alive
         return record
 
 
 def define(values: flags.FlagValues) -> None:
-    flags.DEFINE_float("minutes", 8.0, "Start no row after so many minutes.", lower_bound=0, flag_values=values)
+    flags.DEFINE_float("minutes", 8.0, "Start no row after this many minutes.", lower_bound=0, flag_values=values)
     flags.DEFINE_string("out", None, "File to append the rows to, one JSON object per line.", flag_values=values)
     flags.DEFINE_float("seconds", 2.0, "Seconds per row, after warm-up.", lower_bound=0.01, flag_values=values)
     steps.define_cases(values, CASES)
@@ -83,11 +83,11 @@ def main(values: flags.FlagValues) -> None:
     started = time.monotonic()
     steps.check_cases(values, CASES)
     quiet.import_tensorflow()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each row traces anew, which is meant
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no warnings: each row is meant to retrace
     rows = list(plan(values.cases, values.seconds, values.small))
     for i, row in enumerate(rows):
         if time.monotonic() - started > 60 * values.minutes:
-            print(f"{values.minutes:g} min are over; {len(rows) - i} of {len(rows)} rows are left out.")
+            print(f"Stopped after {values.minutes:g} min; {len(rows) - i} of {len(rows)} rows were not measured.")
             return
         record = row.measured()
         print(_line(record), flush=True)
@@ -102,7 +102,7 @@ def plan(cases: list[str], seconds: float, small: bool) -> Iterator[Row]:
     Args:
       cases: names of the cases.
       seconds: length of one measurement.
-      small: whether sizes are tiny.
+      small: whether to use tiny sizes.
     """
     size, batch_sizes, batch_of_training = (128, (1, 2), 4) if small else (8192, (1, 64), None)
 
@@ -140,7 +140,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _multiply(size: int, dtype: str, seconds: float) -> dict[str, Any]:
-    """Powers of a matrix whose rows sum to 1, so that they stay finite."""
+    """Measures matrix products: powers of a matrix whose rows sum to 1, so that they stay finite."""
     import tensorflow as tf
 
     matrix = tf.random.stateless_uniform([size, size], [0, 1])
@@ -160,7 +160,7 @@ def _multiply(size: int, dtype: str, seconds: float) -> dict[str, Any]:
         float(power[0, 0])  # waits for the device
         return _PRODUCTS_PER_CALL
 
-    work()  # traced, and the library has chosen its kernel
+    work()  # warm-up: traces the function and lets the library choose its kernel
     rate, _, taken = rounds.timed(work, seconds)
     return {"rate": rate * 2 * size**3 / 1e12, "unit": "TFLOP/s", "seconds": taken}
 
@@ -174,7 +174,7 @@ def _train(name: str, precision: str, jit: bool, batch_size: int | None, seconds
 
 
 def _infer(name: str, batch_size: int, seconds: float) -> dict[str, Any]:
-    """Calls a serving function on one batch again and again, waiting for each answer."""
+    """Measures repeated calls of a serving function on one batch, waiting for each answer."""
     import tensorflow as tf
 
     if name == "inception_v3":

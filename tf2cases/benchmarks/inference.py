@@ -3,7 +3,7 @@
     python -m bin.benchmark inference --batch_sizes=1,16 --rounds=7
 
 Both compute 1,000 probabilities from float32 pictures in memory, with the same weights; their answers are compared
-first. Each round measures both for --seconds in turn; the ratio is taken round by round. Runs unchanged on a GPU.
+first. Each round measures both for --seconds in turn; the ratio is computed per round. Runs unchanged on a GPU.
 """
 
 import functools
@@ -31,14 +31,14 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> None:
     sizes = values.batch_sizes
     if not all(size.isdecimal() and int(size) for size in sizes):
-        raise UsageError(f"--batch_sizes is {','.join(sizes)!r}, but must be positive integers with commas.")
+        raise UsageError(f"--batch_sizes is {','.join(sizes)!r}, but must be positive integers separated by commas.")
     quiet.import_tensorflow()
     contenders = make_contenders()
     print(rounds.title())
     for size in map(int, sizes):
         images = _images(size)
         works = {name: functools.partial(_answered, contender, images) for name, contender in contenders.items()}
-        for work in works.values():  # traced, and the allocator knows the size
+        for work in works.values():  # warm-up: traces the function and grows the allocator's pool
             work()
             work()
         print(f"batch {size}")

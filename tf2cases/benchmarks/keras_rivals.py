@@ -1,4 +1,4 @@
-"""The networks that `benchmark training` measures, as people write them in Keras, trained by Keras' `fit`."""
+"""The networks that `benchmark training` measures, in idiomatic Keras and trained by Keras' `fit`."""
 
 import contextlib
 import dataclasses
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 _Arrays = dict[str, np.ndarray]
-_Made = tuple[Any, dict[str, Any]]  # a keras.Model, and what `compile` is given besides its settings of speed
+_Made = tuple[Any, dict[str, Any]]  # a keras.Model, and arguments of `compile` other than those for speed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Rival:
     """A network in Keras.
 
     Attributes:
-      model: makes it.
-      data: makes of the training arrays what `fit` is given: -> (x, y).
-      large: whether a step takes so long that it is made in a call of its own, and never with XLA, which makes a
-        GAN's step on a CPU several times slower.
+      model: creates the network and its arguments of `compile`.
+      data: converts the training arrays to the arguments (x, y) of `fit`.
+      large: whether a step takes so long that each call runs only one, and never with XLA, which makes a GAN's step
+        on a CPU several times slower.
     """
 
     model: Callable[[], _Made]
@@ -72,7 +72,7 @@ def _vae() -> _Made:
     from keras import layers, ops
 
     class VAE(keras.Model):
-        """The original network; its loss is of inputs and latents, so the model adds it itself."""
+        """The original network; its loss depends on inputs and latents, so the model adds it itself."""
 
         def __init__(self):
             super().__init__()
@@ -91,7 +91,7 @@ def _vae() -> _Made:
             return logits
 
     model = VAE()
-    model(np.zeros([1, 784], np.float32))  # makes the weights
+    model(np.zeros([1, 784], np.float32))  # creates the weights
     return model, dict(optimizer=keras.optimizers.RMSprop(0.001))
 
 
@@ -110,7 +110,7 @@ def _autoencoder() -> _Made:
 
 
 def _gan(size: int, channels: int) -> _Made:
-    """A GAN in Keras: a Model with its own `train_step`; D, G, G on one batch and one set of latents."""
+    """A GAN in Keras: a Model whose `train_step` updates D once and G twice on one batch and one set of latents."""
     import keras
     import tensorflow as tf
     from keras import layers
@@ -160,7 +160,7 @@ def _gan(size: int, channels: int) -> _Made:
     return GAN(), {}
 
 
-# By the name of the case in `steps.CASES` that has the same network.
+# {name of the case in `steps.CASES` with the same network: rival}.
 RIVALS = {
     "mnist_mlp": Rival(_mlp, _labelled),
     "mnist_cnn": Rival(_cnn, _labelled),
@@ -190,24 +190,24 @@ class Fit:
         self._model, arguments = rival.model()
         self._batch_size, self._steps_per_call = batch_size, 1 if rival.large else 16
         self._model.compile(jit_compile=jit, steps_per_execution=self._steps_per_call, **arguments)
-        # Whole calls only, so that every call makes the same number of steps.
+        # Full calls only, so that every call runs the same number of steps.
         call = self._steps_per_call * batch_size
         whole = len(arrays["images"]) // call * call
         self._x, self._y = rival.data({name: array[:whole] for name, array in arrays.items()})
         self.measure(1.0)
 
     def measure(self, seconds: float) -> tuple[float, float]:
-        """Trains for about that many seconds.
+        """Trains for about `seconds`.
 
         Returns:
-          Examples per second without fit's own start, and the seconds that were measured.
+          Examples per second, without the startup of `fit`, and the measured seconds.
         """
         import keras
 
         marks = []
 
         class Enough(Exception):
-            """Ends `fit` in the middle of an epoch, for which it has no other way."""
+            """Ends `fit` in the middle of an epoch; Keras offers no other way."""
 
         def mark(batch: int, logs: dict[str, Any]) -> None:
             float(logs["loss"])  # waits for the device
@@ -216,7 +216,7 @@ class Fit:
                 raise Enough
 
         timer = keras.callbacks.LambdaCallback(on_train_batch_end=mark)
-        # An epoch of the whole set at a time, as people run it.
+        # Each epoch goes through the whole set, as usual.
         with contextlib.suppress(Enough):
             self._model.fit(self._x, self._y, self._batch_size, epochs=10**6, verbose=0, callbacks=[timer])
         taken = marks[-1] - marks[0]

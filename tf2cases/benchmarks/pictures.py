@@ -40,9 +40,9 @@ def compare(folder: str, pictures: int, count: int, size: int) -> dict[str, list
     """Measures all kinds in turn.
 
     Args:
-      folder: an empty one, for the pictures and what is prepared of them.
-      pictures: per kind and round.
-      count: rounds.
+      folder: an empty folder for the pictures and the prepared data.
+      pictures: number of pictures per kind and round.
+      count: number of rounds.
       size: side of the prepared pictures.
     """
     jpegs, archive = os.path.join(folder, "files"), os.path.join(folder, "files.zip")
@@ -64,10 +64,10 @@ def draw(folder: str, count: int, size: tuple[int, int], noise: int = 0) -> list
     """Draws smooth random JPEGs, 000001.jpg and so on, into a new folder.
 
     Args:
-      folder: where they go.
-      count: how many.
+      folder: the folder to create.
+      count: number of pictures.
       size: their width and height.
-      noise: how much each pixel differs from the smooth picture at most, as in photographs.
+      noise: the largest deviation of a pixel from the smooth picture, to imitate photographs.
 
     Returns:
       Their paths.

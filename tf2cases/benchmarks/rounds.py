@@ -1,4 +1,4 @@
-"""What the benchmarks share: contenders that are measured in turn, round by round, and the table of the results."""
+"""Shared code of the benchmarks: measures contenders in turn, round by round, and prints a table of the results."""
 
 import functools
 import statistics
@@ -8,11 +8,11 @@ from typing import Any
 
 from absl import flags
 
-Numbers = tuple[float, ...]  # what one measurement gives: a number for each column of the table
+Numbers = tuple[float, ...]  # the result of one measurement: a number for each column of the table
 
 
 def define_rounds(values: flags.FlagValues, rounds: int, seconds: float | None = None) -> None:
-    """Defines --rounds, and --seconds for a benchmark whose contenders can take any time.
+    """Defines --rounds, and --seconds for a benchmark whose contenders run for a given time.
 
     Args:
       rounds, seconds: the defaults.
@@ -27,17 +27,17 @@ def interleaved(
     rounds: int,
     progress: Callable[[int, dict[str, list[Numbers]]], Any] | None = None,
 ) -> dict[str, list[Numbers]]:
-    """Measures every contender once per round, so that a machine whose speed drifts treats them alike.
+    """Measures every contender once per round, so that drifts in machine speed affect all alike.
 
-    Every second round goes through them in reverse, so that none always goes first.
+    Every second round reverses the order, so that no contender always goes first.
 
     Args:
-      contenders: {name: measures once}.
-      rounds: how many.
+      contenders: {name: function that measures once}.
+      rounds: number of rounds.
       progress: called after each round with its number, from 1, and the results so far.
 
     Returns:
-      {name: what was measured, by round}.
+      {name: the measurements, one per round}.
     """
     measured: dict[str, list[Numbers]] = {name: [] for name in contenders}
     for i in range(rounds):
@@ -49,20 +49,20 @@ def interleaved(
 
 
 def race(works: Mapping[str, Callable[[], int]], rounds: int, seconds: float = 0) -> dict[str, list[Numbers]]:
-    """Times works in turn, as `interleaved` and `timed` do."""
+    """Times functions in turn, with `interleaved` and `timed`."""
     return interleaved({name: functools.partial(timed, work, seconds) for name, work in works.items()}, rounds)
 
 
 def timed(work: Callable[[], int], seconds: float = 0) -> Numbers:
-    """Times work, which is done again and again until the seconds are over, at least once.
+    """Times a function that is called repeatedly, at least once, until `seconds` have passed.
 
     Args:
-      work: returns how many examples it went through.
-      seconds: how long.
+      work: the function; returns the number of examples it processed.
+      seconds: the minimum duration.
 
     Returns:
-      Examples per second; milliseconds of CPU time per example, of all threads of this process; and the seconds that
-      it took. Other programs on the machine lower the first but hardly change the second.
+      Examples per second; milliseconds of CPU time per example, over all threads of this process; and the elapsed
+      seconds. Other programs on the machine lower the first but hardly change the second.
     """
     started, used, done = time.perf_counter(), time.process_time(), 0
     while True:
@@ -86,12 +86,12 @@ def show(
     columns: Sequence[tuple[str, str]],
     compared: tuple[str, str] | None = None,
 ) -> None:
-    """Prints median [min .. max] of each contender, and of the ratio of two of them, taken round by round.
+    """Prints median [min .. max] of each contender, and of the ratio of two of them, computed per round.
 
     Args:
       measured: from `interleaved`.
-      columns: (what, number format) of each number that was measured; further numbers are not shown.
-      compared: the contender whose numbers are divided, and the one by whose.
+      columns: (label, number format) of each measured number; further numbers are not shown.
+      compared: the contenders in the numerator and the denominator of the ratio.
     """
     width = max(map(len, measured))
     for name, rows in measured.items():

@@ -1,4 +1,4 @@
-"""Training steps of this project's cases on random data, to be measured."""
+"""Training steps of this project's cases on random data, for benchmarks."""
 
 import contextlib
 import dataclasses
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredCase:
-    """A case as it is measured.
+    """A case to be measured.
 
     Attributes:
       case: its name in `cases.REGISTRY`.
-      info: what its data source would say of itself (`Source.info`).
+      info: the `Source.info` of its data source.
       flags: {config field: value} of the fields that differ from their defaults.
-      labels: the shape of one example's labels, integers from 0 to 9; None for examples without.
+      labels: the shape of one example's labels, integers from 0 to 9; None if there are none.
     """
 
     case: str
@@ -35,7 +35,7 @@ class MeasuredCase:
     labels: tuple[int, ...] | None = None
 
     def arrays(self, examples: int) -> dict[str, np.ndarray]:
-        """Random pictures, and labels where the case needs them, in the shape of the real set."""
+        """Random pictures, and labels if the case needs them, in the shape of the real set."""
         rng = np.random.default_rng(0)
         arrays = {"images": rng.integers(0, 256, [examples, *self.info["image_shape"]], np.uint8)}
         if self.labels is not None:
@@ -43,7 +43,7 @@ class MeasuredCase:
         return arrays
 
     def make(self, **flags: Any) -> "Case":
-        """The case, untrained, with further config fields."""
+        """Creates the untrained case, with further config fields."""
         from tf2cases import cases
 
         case_class = cases.REGISTRY[self.case]
@@ -70,18 +70,18 @@ def define_cases(values: flags.FlagValues, names: Sequence[str]) -> None:
 
 
 def check_cases(values: flags.FlagValues, names: Sequence[str]) -> None:
-    """Raises UsageError unless --cases are some of the names."""
+    """Raises UsageError if --cases has a name that is not one of these."""
     for name in values.cases:
         if name not in names:
-            raise UsageError(f"--cases has {name!r}, but must be of {', '.join(names)}.")
+            raise UsageError(f"--cases has {name!r}, but must be one or more of {', '.join(names)}.")
 
 
 class Steps:
-    """The training loop's traced part on a case.
+    """The traced part of the training loop, for one case.
 
     Attributes:
       batch_size: examples per step.
-      first_seconds: what tracing, compiling and the first two steps took.
+      first_seconds: the seconds that tracing, compiling and the first two steps took.
     """
 
     def __init__(self, measured: MeasuredCase, examples: int | None, **flags: Any):
@@ -90,11 +90,11 @@ class Steps:
         Args:
           measured: the case.
           examples: the size of the training set, from which each step draws a new batch as in training; None for
-            one batch that stays on the device, so that moving data is not measured.
+            one batch that stays on the device, so that data transfer is not measured.
           **flags: further fields of the case's config, such as `precision` and `jit`.
 
         Raises:
-          RunError: a step gave metrics that are not finite; so does `measure`.
+          RunError: the metrics of a step are not finite; `measure` raises this, too.
         """
         from tf2cases import nn
         from tf2cases.data import pipeline
@@ -116,7 +116,7 @@ class Steps:
         self._rate = self._timed(10)[0]
 
     def measure(self, seconds: float) -> rounds.Numbers:
-        """Runs steps for about that many seconds, in one call, and measures them as `rounds.timed` does."""
+        """Runs steps for about `seconds`, in one call, and measures them with `rounds.timed`."""
         numbers = self._timed(max(1, int(seconds * self._rate / self.batch_size)))
         self._rate = numbers[0]
         return numbers
@@ -126,19 +126,19 @@ class Steps:
 
     def _run(self, steps: int) -> int:
         if not bool(self._many(steps)):  # waits for the device
-            raise RunError("the metrics became infinite or NaN, so that fewer steps were made than are timed.")
+            raise RunError("the metrics became infinite or NaN, so fewer steps ran than were timed.")
         return steps * self.batch_size
 
 
 def on_device() -> contextlib.AbstractContextManager:
-    """Within `with`, constants are placed on the GPU if there is one."""
+    """A context in which constants are placed on the GPU, if there is one."""
     import tensorflow as tf
 
     return tf.device("/GPU:0" if tf.config.list_physical_devices("GPU") else "/CPU:0")
 
 
 class _SameBatch:
-    """Stands in for `pipeline.Batches`: the same batch at every step, held on the GPU if there is one."""
+    """Replaces `pipeline.Batches`: returns the same batch at every step, kept on the GPU if there is one."""
 
     in_memory = True
 

@@ -2,9 +2,9 @@
 
     python -m bin.benchmark training --cases=mnist_mlp,mnist_cnn --rounds=7
 
-Each round trains every contender for --seconds in turn; the ratio is taken round by round. Keras runs with XLA and
-without, several steps per call, and the better of the two counts. The data is random, in the shape of the real set, and
-every step draws a new batch of it. Runs unchanged on a GPU.
+Each round trains every contender for --seconds in turn; the ratio is computed per round. Keras runs with XLA and
+without, several steps per call, and the faster of the two is compared. The data is random, in the shape of the real
+set, and every step draws a new batch of it. Runs unchanged on a GPU.
 """
 
 import functools
@@ -24,7 +24,7 @@ _EXAMPLES, _FACES = 60_000, 2_000
 def define(values: flags.FlagValues) -> None:
     steps.define_cases(values, tuple(RIVALS))
     rounds.define_rounds(values, 5, 4.0)
-    flags.DEFINE_enum("precision", "float32", PRECISIONS, "Dtype that everything computes in.", flag_values=values)
+    flags.DEFINE_enum("precision", "float32", PRECISIONS, "Dtype of all computations.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
@@ -43,13 +43,13 @@ def compare(name: str, count: int, seconds: float, precision: str) -> dict[str, 
     """Measures a case and its rivals in turn.
 
     Args:
-      name: of the case.
-      count: rounds.
-      seconds: per contender and round.
-      precision: what everything computes in.
+      name: name of the case.
+      count: number of rounds.
+      seconds: seconds per contender and round.
+      precision: dtype of all computations.
 
     Returns:
-      {contender: [what it measured, examples per second first, by round]}.
+      {contender: [the numbers of each round, examples per second first]}.
     """
     case, rival = steps.CASES[name], RIVALS[name]
     examples = _FACES if name == "dcgan_faces" else _EXAMPLES

@@ -1,9 +1,9 @@
-"""A Chinese word cloud in a mask against the bare calls of jieba and wordcloud, as whole processes.
+"""A Chinese word cloud in a mask against direct calls of jieba and wordcloud, as whole processes.
 
     python -m bin.benchmark wordcloud --text=novel.txt --mask=shape.png --rounds=5
 
-Each round runs both, taking turns in going first; the ratios are taken round by round. A first round, in which files
-are read and caches made, does not count. Text and mask are those of `testdata` by default.
+Each round runs both, in alternating order; the ratios are computed per round. A first round, which reads files and
+fills caches, does not count. By default, text and mask are those of `testdata`.
 """
 
 import functools
@@ -20,7 +20,7 @@ from tf2cases.data.source import checkout_path
 from tf2cases.errors import RunError, UsageError
 from tf2cases.wordcloud import fonts
 
-# What a person writes who follows the packages' own pages.
+# The code that the packages' own documentation suggests.
 _BARE = """
 import sys
 import jieba, numpy
@@ -36,7 +36,7 @@ _COLUMNS = [("s", ".1f"), ("s of CPU time", ".1f"), ("MiB at most", ".0f")]
 
 def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("text", None, "Chinese text in UTF-8.", flag_values=values)
-    flags.DEFINE_string("mask", None, "Mask, grey or in colours, white outside.", flag_values=values)
+    flags.DEFINE_string("mask", None, "Mask, grey or coloured, white outside.", flag_values=values)
     rounds.define_rounds(values, 5)
 
 
@@ -58,10 +58,10 @@ def main(values: flags.FlagValues) -> None:
 
 
 def measure(arguments: list[str]) -> rounds.Numbers:
-    """Runs the Python interpreter with some arguments: (seconds, seconds of CPU time, MiB at most).
+    """Runs the Python interpreter with arguments; returns (seconds, seconds of CPU time, peak memory in MiB).
 
     Raises:
-      RunError: it failed.
+      RunError: the process failed.
     """
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
@@ -71,8 +71,8 @@ def measure(arguments: list[str]) -> rounds.Numbers:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
-            lines = said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            lines = said.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
             raise RunError(f"a measured process ended with status {process.returncode}: {lines[-1]}")
-    # Counted from this process's size when it forked, so that one must stay small.
+    # The peak includes this process's size when it forked, so this process must stay small.
     unit = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit

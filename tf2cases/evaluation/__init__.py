@@ -1,1 +1,1 @@
-"""How good generated pictures are: distances between picture sets, and the features they are computed from."""
+"""Quality of generated pictures: distances between sets of pictures, and the features they are computed from."""

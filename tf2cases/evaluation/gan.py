@@ -1,4 +1,4 @@
-"""How good the pictures of a trained GAN are: their distances from real ones, by checkpoint."""
+"""Evaluates the pictures of a trained GAN by their distances from real ones, per checkpoint."""
 
 import json
 import os
@@ -24,20 +24,20 @@ _BATCH = 500
 
 
 def load_pictures(case: Case, config: RunConfig) -> Source:
-    """The pictures that a GAN was trained on, and those held out from it.
+    """Loads the pictures that a GAN was trained on, and the held-out ones.
 
     Args:
       case: the trained case.
-      config: its config, perhaps with another place to look for the data.
+      config: its config, possibly with another data folder.
 
     Raises:
-      UsageError: the pictures have another shape now, or there are fewer than `LEAST_PICTURES` of a split.
+      UsageError: the pictures now have another shape, or a split has fewer than `LEAST_PICTURES`.
     """
     source, trained_on = case.load(config), list(case.info["image_shape"])
     train, held_out = source.train["images"], source.test["images"]
     shape, what = list(held_out.shape[1:]), f"--dataset={config.dataset} has"
     if shape != trained_on:
-        raise UsageError(f"{what} pictures {shape} now, but the run was trained on {trained_on}.")
+        raise UsageError(f"{what} pictures of shape {shape} now, but the run was trained on {trained_on}.")
     if min(len(train), len(held_out)) < LEAST_PICTURES:
         found = f"{len(train)} training and {len(held_out)} held-out pictures"
         raise UsageError(f"{what} {found}, but must have at least {LEAST_PICTURES} of each.")
@@ -45,17 +45,17 @@ def load_pictures(case: Case, config: RunConfig) -> Source:
 
 
 class Evaluation:
-    """What is computed once for all checkpoints of a run: the features of real pictures and the floor of distances.
+    """Computes what all checkpoints of a run share: the features of real pictures and the floor of the distances.
 
-    The floor is real against real: as many training pictures as are generated, drawn at random, against the held-out
-    pictures.
+    The floor is real against real: the distance between randomly drawn training pictures, as many as are generated, and
+    the held-out pictures.
 
     Args:
       case: the trained case, with any checkpoint's weights.
       source: its pictures, see `load_pictures`.
       features: the feature net.
-      samples: how many pictures are generated, at most as many as there are training pictures.
-      seed: of the latents and of the choice of training pictures.
+      samples: number of pictures to generate, at most the number of training pictures.
+      seed: seed of the latents and of the choice of training pictures.
 
     Attributes:
       features, samples: as above.
@@ -74,7 +74,7 @@ class Evaluation:
         self.frechet_floor, self.kernel_floor = self._distances(others)
 
     def measure(self, case: Case) -> dict[str, Any]:
-        """The numbers of a case with some checkpoint's weights, as a dict that JSON can hold."""
+        """Measures a case with the weights of a checkpoint; returns a JSON-compatible dict."""
         step, floor = int(case.step), self.frechet_floor
         features = self._computed(
             f"step {step:,}", self._latents, lambda z: viz.to_uint8(case.generate(tf.constant(z)).numpy())
@@ -106,7 +106,7 @@ class Evaluation:
         return record
 
     def _computed(self, what: str, items: np.ndarray, pictures: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """The features, float32 [N, d], of the pictures that a function makes of each batch of N items."""
+        """The features, float32 [N, d], of N items, which `pictures` converts to pictures batch by batch."""
         bar = tqdm(range(0, len(items), _BATCH), what, unit="picture", unit_scale=_BATCH, disable=None, leave=False)
         return np.concatenate([self.features(pictures(items[first : first + _BATCH])) for first in bar])
 
@@ -117,13 +117,13 @@ class Evaluation:
 
 
 def measure_all(evaluation: Evaluation, case: Case, path: str) -> Iterator[dict[str, Any]]:
-    """The records of all checkpoints of a run, oldest first, each added to the run's file of distances.
+    """Measures all checkpoints of a run, oldest first, and adds each record to the run's file of distances.
 
-    A checkpoint that cannot be read is passed over, with a line on standard error: it is damaged, or was removed by a
-    training that goes on.
+    A checkpoint that cannot be read is skipped, with a line on standard error: it is damaged, or was removed because
+    training continues.
 
     Args:
-      evaluation: of this run.
+      evaluation: the evaluation of this run.
       case: the case that the checkpoints are restored into.
       path: the run's folder.
 
@@ -135,7 +135,7 @@ def measure_all(evaluation: Evaluation, case: Case, path: str) -> Iterator[dict[
         try:
             checkpoints.restore(directory, step, partial=True, case=case)
         except (RunError, UsageError) as error:
-            print(f"the checkpoint of step {step} is passed over: {error}", file=sys.stderr)
+            print(f"the checkpoint of step {step} is skipped: {error}", file=sys.stderr)
             continue
         found, record = True, evaluation.measure(case)
         append(path, record)
@@ -156,7 +156,7 @@ def append(path: str, record: dict[str, Any]) -> None:
 
 
 def draw_curve(path: str, records: list[dict[str, Any]]) -> None:
-    """Draws the Frechet distances of all checkpoints into the pictures of a run's folder.
+    """Draws the Frechet distances of all checkpoints into a run's folder of pictures.
 
     Raises:
       RunError: the disk is full.
@@ -170,11 +170,11 @@ def draw_curve(path: str, records: list[dict[str, Any]]) -> None:
 
 
 def keep_best(path: str, record: dict[str, Any]) -> str:
-    """Makes the folder `best` of a run a run of its own that has one checkpoint, in place of an older one.
+    """Copies one checkpoint of a run to its folder `best`, as a run of its own, replacing an older one.
 
     Args:
       path: the run's folder.
-      record: that of the checkpoint to keep.
+      record: the record of the checkpoint to keep.
 
     Returns:
       The path of the new run.
@@ -194,7 +194,7 @@ def keep_best(path: str, record: dict[str, Any]) -> str:
 
 
 def entropy(counts: np.ndarray | list[int]) -> float:
-    """Entropy in nats of the shares that counts [K] have in their sum: 0 if all are of one kind, ln K if equal."""
+    """Entropy in nats of the distribution with counts [K]: 0 if only one is positive, ln K if all are equal."""
     shares = np.asarray(counts, np.float64) / np.sum(counts)
     return float(-np.sum(shares[shares > 0] * np.log(shares[shares > 0])) + 0.0)
 

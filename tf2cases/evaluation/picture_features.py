@@ -1,7 +1,7 @@
-"""Feature nets: pictures in, vectors out, whose distributions `distances` compares.
+"""Feature nets, which map pictures to vectors; `distances` compares the distributions of these vectors.
 
-What a distance means depends on the net, so every net has a name that is printed beside the numbers, and says whether
-they may be compared with published ones.
+The meaning of a distance depends on the net, so every net has a name that is printed with the numbers, and states
+whether they may be compared with published ones.
 """
 
 import os
@@ -22,12 +22,12 @@ from tf2cases.training import Case, checkpoints, workdir
 
 
 class PictureFeatures:
-    """Makes vectors of pictures: uint8 [N, H, W, C] -> float32 [N, d], both arrays; a subclass says what they are.
+    """Maps pictures to feature vectors: uint8 [N, H, W, C] -> float32 [N, d], both arrays.
 
     Args:
-      name: which net, how many features, and whatever else they depend on; it is printed.
-      compute: makes them.
-      comparable: whether distances of these features are those that papers report.
+      name: the net, the number of features, and anything else they depend on; it is printed.
+      compute: computes the features.
+      comparable: whether distances of these features are the ones that papers report.
 
     Attributes:
       name, comparable: as above.
@@ -43,16 +43,16 @@ class PictureFeatures:
 def _traced(
     compute: Callable[[tf.Tensor], tf.Tensor], image_shape: Sequence[int]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A computation on tensors as one on arrays, traced once."""
+    """Wraps a computation on tensors as one on arrays, traced once."""
     function = tf.function(compute, input_signature=[tf.TensorSpec((None, *image_shape), tf.uint8)])
     return lambda images: function(tf.constant(images)).numpy()
 
 
 class DigitFeatures(PictureFeatures):
-    """The last hidden layer of this project's MNIST CNN: 128 numbers, none below 0.
+    """The last hidden layer of this project's MNIST CNN: 128 non-negative numbers.
 
     Args:
-      case: the trained `MNIST` case, of the model `cnn`.
+      case: the trained `MNIST` case with the model `cnn`.
 
     Raises:
       UsageError: it is another case or model.
@@ -83,13 +83,13 @@ class DigitFeatures(PictureFeatures):
 
 
 class RandomConvFeatures(PictureFeatures):
-    """A convolutional net with random weights that are never trained: edges, colours and where they are.
+    """A convolutional net with fixed random weights, which detects edges, colours and their positions.
 
     Four 3x3 convolutions of stride 2 with 16, 32, 64 and 64 filters, SAME, relu, He-normal kernels drawn from the
     seed, no biases, on pictures in [-1, 1]; the features are the mean of each filter of each layer over each quarter
-    of the picture (704 in all; where a side is odd, the quarters share its middle). The weights depend on the seed and
-    the number of channels only. Such features tell a generator's progress, but what they find close need not look
-    alike to people, and their distances are on a scale of their own.
+    of the picture (704 in total; if a side is odd, the quarters share its middle). The weights depend only on the seed
+    and the number of channels. Such features show a generator's progress, but pictures with similar features need not
+    look alike to people, and their distances have a scale of their own.
 
     Args:
       image_shape: (H, W, C), sides of at least 17.
@@ -128,12 +128,13 @@ class RandomConvFeatures(PictureFeatures):
 
 
 def inception_features(weights: str) -> PictureFeatures:
-    """The 2,048 pooled features of Inception-v3, of pictures resized as its weights require and made RGB if grey.
+    """The 2,048 pooled features of Inception-v3; pictures are resized as its weights require, and grey ones become RGB.
 
-    With the weights of 2015 they are those of published Frechet inception distances, up to how pictures are resized.
+    With the weights of 2015 they are those of published Frechet inception distances, except for how pictures are
+    resized.
 
     Args:
-      weights: as `inception_v3.weights.load` takes them; published ones are looked for in `WEIGHTS_DIR`.
+      weights: as for `inception_v3.weights.load`; published ones are stored in `WEIGHTS_DIR`.
     """
     model = extractor.load(weights, WEIGHTS_DIR).model
     name = f"Inception-v3 (2,048 features) with the weights {weights}"
@@ -142,14 +143,14 @@ def inception_features(weights: str) -> PictureFeatures:
     )
 
 
-# The data sets that the MNIST CNN can learn -> how accurate on them it must be to judge generated pictures.
+# Data set that the MNIST CNN can learn -> the accuracy it needs there to judge generated pictures.
 _LEAST_ACCURACY = {"mnist": 0.99, "mnist_sample": 0.97, "fashion_mnist": 0.9}
 
 
 def default_classifier(dataset: str) -> tuple[str, str]:
-    """The classifier that judges the pictures of a data set unless another is named.
+    """The default classifier for judging the pictures of a data set.
 
-    For `mnist_sample` that is the classifier of all of MNIST, if there is a finished one.
+    For `mnist_sample` that is the classifier of all of MNIST, if its training is finished.
 
     Returns:
       The folder of its run, and the name of the data set that it is trained on.
@@ -166,29 +167,29 @@ def _is_finished(folder: str) -> bool:
 
 
 def _train(dataset: str, data_dir: str, folder: str) -> None:
-    """Trains the classifier, or continues its training."""
+    """Trains the classifier, or resumes its training."""
     print(f"Training the classifier of {dataset} in {folder}, once:", flush=True)
     given: dict[str, Any] = dict(dataset=dataset, data_dir=data_dir, workdir=folder, export_dir="", recipe="best")
     if dataset == "mnist_sample":
-        given["epochs"] = 48  # it has a fifteenth of the digits: with so many it is 98.5 % accurate
+        given["epochs"] = 48  # the set has a fifteenth of the digits: 48 epochs reach an accuracy of 98.5 %
     if training.train(MNIST, MNIST.Config.resolve(given)).stopped_by:
-        raise KeyboardInterrupt("the classifier so far is kept, and the same command goes on with it")
+        raise KeyboardInterrupt("the classifier's checkpoints are kept; run the same command again to resume")
 
 
 def digit_features(dataset: str, data_dir: str, classifier: str | None = None) -> DigitFeatures:
-    """The features of a classifier, which is trained first if there is none.
+    """The features of a classifier, which is trained first if necessary.
 
     Args:
       dataset: `mnist`, `mnist_sample` or `fashion_mnist`.
-      data_dir: where it is looked for.
+      data_dir: the folder of the data set.
       classifier: the workdir of a classifier; by default that of `default_classifier`, which is trained with
-        `--recipe=best` if it is not there, or not to the end.
+        `--recipe=best` if it is missing or unfinished.
 
     Returns:
-      DigitFeatures; the name says which run it is and its accuracy on the held-out pictures of `dataset`.
+      DigitFeatures; the name states the run and its accuracy on the held-out pictures of `dataset`.
 
     Raises:
-      UsageError: there is no such run, it is of other pictures or classes, or it is not accurate enough.
+      UsageError: there is no such run, it was trained on other pictures or classes, or it is not accurate enough.
     """
     folder = classifier
     if folder is None:
@@ -209,22 +210,22 @@ def digit_features(dataset: str, data_dir: str, classifier: str | None = None) -
     accuracy, least = float(np.concatenate(hits).mean()), _LEAST_ACCURACY[dataset]
     if accuracy < least:
         raise UsageError(
-            f"{refused} it is right on {accuracy:.2%} of the held-out pictures of {dataset}, and must be on "
-            f"{least:.0%}, as a run of bin.train_mnist with --recipe=best is."
+            f"{refused} its accuracy on the held-out pictures of {dataset} is {accuracy:.2%}, and must be at least "
+            f"{least:.0%}, which a run of bin.train_mnist with --recipe=best reaches."
         )
-    features.name += f" in {folder} at step {int(case.step):,} (right on {accuracy:.2%} of the held-out pictures)"
+    features.name += f" in {folder} at step {int(case.step):,} (accuracy {accuracy:.2%} on the held-out pictures)"
     return features
 
 
 def make(
     name: str, dataset: str, data_dir: str, image_shape: Sequence[int], classifier: str | None = None
 ) -> PictureFeatures:
-    """Features by name; `auto` is `digits` for pictures that the MNIST CNN can learn, and `random_conv` for others.
+    """Creates features by name; `auto` is `digits` for pictures that the MNIST CNN can learn, else `random_conv`.
 
     Args:
       name: one of `FEATURES`.
-      dataset: the name of the data set that the pictures are like.
-      data_dir: where it is looked for.
+      dataset: the name of the pictures' data set.
+      data_dir: the folder of the data set.
       image_shape: (H, W, C) of the pictures.
       classifier: the workdir of the classifier for `digits`, or the weights for `inception`; None for the default.
 

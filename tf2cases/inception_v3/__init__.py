@@ -1,4 +1,4 @@
-"""Inception-v3 with trained weights: the network, its weights from every source, its classes' names, its features."""
+"""Inception-v3 with trained weights: the network, its weights from several sources, class names and features."""
 
 from tf2cases.inception_v3 import frozen_graph, weights
 from tf2cases.inception_v3.classifier import InceptionV3, best

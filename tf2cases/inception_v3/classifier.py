@@ -1,4 +1,4 @@
-"""Inception-v3 with everything around the network: pictures in, classes or features out."""
+"""Inception-v3 with everything around the network, from pictures to classes or features."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -21,20 +21,20 @@ class InceptionV3(tf.Module):
 
     Attributes:
       network: the folded copy of the network.
-      preprocessing: what pictures need.
+      preprocessing: its `Preprocessing`.
       class_names: [str], one for each output; [] for a network that ends with the features.
-      top_k: how many classes are told, the best first.
+      top_k: number of classes in an answer, best first.
     """
 
     def __init__(self, network: Network, preprocessing: Preprocessing, class_names: Sequence[str] = (), top_k: int = 5):
         """Args:
-          network: a `Network` that is not folded; its values are copied.
+          network: an unfolded `Network`; its values are copied.
           preprocessing: a `Preprocessing`.
           class_names: one for each of the network's classes.
-          top_k: at least 1; no more than there are classes are told.
+          top_k: number of classes in an answer, at least 1; capped at `network.classes`.
 
         Raises:
-          UsageError: not as many names as classes.
+          UsageError: the numbers of names and classes differ.
         """
         super().__init__(name="inception_v3")
         if len(class_names) != network.classes:
@@ -66,7 +66,7 @@ class InceptionV3(tf.Module):
         return answer
 
     def answer(self, images: Any) -> dict[str, np.ndarray]:
-        """Asks about pictures in memory.
+        """Runs the network on pictures in memory.
 
         Args:
           images: uint8 [N, H, W, 3] of any size, float32 [N, 299, 299, 3] in [0, 1], or a list of encoded pictures.
@@ -75,8 +75,8 @@ class InceptionV3(tf.Module):
           {"features": float32 [N, 2048], "probabilities": float32 [N, classes]}, the latter if there are classes.
 
         Raises:
-          UsageError: another shape or type.
-          tf.errors.InvalidArgumentError: bytes that are no picture, see `pictures.graph.decode`.
+          UsageError: the images have another shape or type.
+          tf.errors.InvalidArgumentError: bytes are not a picture, see `pictures.graph.decode`.
         """
         if isinstance(images, (list, tuple)):
             images = np.stack([self._decode(tf.constant(file)) for file in images])
@@ -94,7 +94,7 @@ class InceptionV3(tf.Module):
         """The features of pictures in memory, a batch at a time.
 
         Args:
-          images: as `answer` takes them.
+          images: as for `answer`.
 
         Returns:
           float32 [N, 2048].
@@ -105,18 +105,18 @@ class InceptionV3(tf.Module):
     def stream(
         self, paths: Sequence[str], batch_size: int = 16, bad: Callable | None = None
     ) -> Iterator[tuple[list[str], dict[str, np.ndarray]]]:
-        """Asks about picture files, reading and decoding ahead while the network computes.
+        """Runs the network on picture files, and reads and decodes ahead while it computes.
 
         Args:
           paths: list of paths.
-          batch_size: how many go through the network together.
+          batch_size: pictures per batch.
           bad: see `pictures`.
 
         Yields:
-          (paths, answer) for each batch, as `answer` gives it.
+          (paths, answer) for each batch, as `answer` returns it.
 
         Raises:
-          UsageError: a file is not a picture that is accepted; it is named.
+          UsageError: a file is not a supported picture; the message names it.
         """
         pictures = self.pictures(paths, 2 * batch_size, bad)
         while batch := list(itertools.islice(pictures, batch_size)):
@@ -130,12 +130,12 @@ class InceptionV3(tf.Module):
 
         Args:
           paths: list of paths.
-          ahead: how many are read before they are asked for.
-          bad: called with (path, UsageError) for a file that is no picture, which is passed over then; by default the
+          ahead: number of pictures to read ahead.
+          bad: called with (path, UsageError) for a file that is not a picture, which is then skipped; by default the
             error is raised.
 
         Yields:
-          (path, image) in order, as `read` gives it.
+          (path, image) in order, as `read` returns it.
 
         Raises:
           UsageError: see `read`.
@@ -156,10 +156,10 @@ class InceptionV3(tf.Module):
                 raise image
 
     def read(self, path: str) -> np.ndarray:
-        """A picture file as float32 [299, 299, 3] in [0, 1].
+        """Reads a picture file as float32 [299, 299, 3] in [0, 1].
 
         Raises:
-          UsageError: not a picture that is accepted.
+          UsageError: the file is not a supported picture.
         """
         data = picture_files.read(path)
         try:
@@ -169,13 +169,13 @@ class InceptionV3(tf.Module):
             raise UsageError(f"{path}: the picture cannot be decoded ({line}).") from error
 
     def signatures(self) -> dict[str, Callable]:
-        """What it can be asked once it is served: {name: tf.function with an input signature}.
+        """The signatures to export: {name: tf.function with an input signature}.
 
         Raises:
           UsageError: the network has no last layer.
         """
         if not self.network.logits:
-            raise UsageError("these weights have no last layer, so they can give features, but not be exported.")
+            raise UsageError("these weights have no last layer, so they can compute features, but not be exported.")
         names, k = tf.constant(self.class_names), self.top_k
 
         def ranked(files):
@@ -184,17 +184,17 @@ class InceptionV3(tf.Module):
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def serving_default(image_bytes):
-            """Picture files of any size: the best classes first."""
+            """Picture files of any size to the best classes, best first."""
             return ranked(image_bytes)
 
         @tf.function(input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32, "images")])
         def predict(images):
-            """Pictures in [0, 1]: the probabilities of all classes."""
+            """Pictures in [0, 1] to the probabilities of all classes."""
             return {"probabilities": self._answer(images)["probabilities"]}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def features(image_bytes):
-            """Picture files of any size: what the last layer sees."""
+            """Picture files of any size to the input of the last layer."""
             return {"features": self._answer(self.preprocessing.decode(image_bytes))["features"]}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
@@ -222,8 +222,8 @@ def best(probabilities: np.ndarray, class_names: Sequence[str], top_k: int) -> l
 
     Args:
       probabilities: float32 [classes].
-      class_names: [str], as many.
-      top_k: how many at most.
+      class_names: [str], one per class.
+      top_k: maximum number of classes.
 
     Returns:
       [(name, score)], best first.

@@ -1,4 +1,4 @@
-"""Features of many picture files, computed once and kept on the disk."""
+"""Features of many picture files, computed once and cached on the disk."""
 
 import functools
 import hashlib
@@ -19,24 +19,24 @@ from tf2cases.inception_v3 import weights as all_weights
 from tf2cases.inception_v3.classifier import InceptionV3
 from tf2cases.inception_v3.network import FEATURES, IMAGE_SHAPE
 
-BATCH = 16  # pictures that go through the network together
-_VERSION = 1  # to be raised when the same pictures and weights would give other numbers
+BATCH = 16  # pictures per batch
+_VERSION = 1  # to be raised when the same pictures and weights produce different numbers
 
 
 @functools.lru_cache(maxsize=1)
 def load(weights: str, weights_dir: str) -> "Extractor":
-    """The `Extractor` of some weights, see `weights.load`; the last one is kept, for loading takes seconds."""
+    """The `Extractor` of some weights, see `weights.load`; the last one is cached, since loading takes seconds."""
     return Extractor(all_weights.load(weights, weights_dir))
 
 
 class Extractor:
-    """Trained weights as they give features.
+    """Computes features with trained weights.
 
     Attributes:
       network: the `Network`, not folded.
       preprocessing: its `Preprocessing`.
       model: the `InceptionV3` around it.
-      identity: hexadecimal, what tells these weights and their preprocessing from others.
+      identity: hexadecimal digest of these weights and their preprocessing.
     """
 
     def __init__(self, loaded: all_weights.Loaded):
@@ -54,21 +54,21 @@ class Extractor:
         return {name: value for name, value in self.network.values().items() if not name.startswith("logits/")}
 
     def features(self, paths: Sequence[str], cache_dir: str, bad: Callable | None = None) -> Any:
-        """The features of picture files, from the disk or computed now and kept there.
+        """The features of picture files, read from the cache or computed and cached.
 
-        They are found by the pictures' content, whatever the files are called; what was computed before an interruption
-        is not computed again.
+        The cache is keyed by the content of the files, not their names; features that were computed before an
+        interruption are not computed again.
 
         Args:
           paths: list of paths.
-          cache_dir: where they are kept, in a folder for these weights.
+          cache_dir: the cache, which has a folder for these weights.
           bad: see `InceptionV3.pictures`; may be called more than once for a path.
 
         Returns:
           float32 [N, 2048] as `Rows`, without the bad ones.
 
         Raises:
-          UsageError: a file cannot be read, or is no picture.
+          UsageError: a file cannot be read, or is not a picture.
           RunError: the disk is full.
         """
 
@@ -104,12 +104,12 @@ class Extractor:
                 missing = {key: path for (path, key), i in zip(keys.items(), positions, strict=True) if i < 0}
 
                 def refuse(path, error):
-                    for same, key in keys.items():  # one of several files with this content was tried
+                    for same, key in keys.items():  # only one of the files with this content was tried
                         if key == keys[path]:
                             bad(same, error)
 
                 started, done = time.perf_counter(), 0
-                bar = tqdm(total=len(missing), desc=f"Getting {what}", unit="picture", disable=None, leave=False)
+                bar = tqdm(total=len(missing), desc=f"Preparing {what}", unit="picture", disable=None, leave=False)
                 with bar:
                     for batch, values in compute(list(missing.values()), bad and refuse):
                         append([keys[path] for path in batch], values)
@@ -117,8 +117,8 @@ class Extractor:
                         done += len(batch)
             seconds = time.perf_counter() - started
             print(
-                f"{what.capitalize()} of {done:,} pictures got ready in {seconds:.1f} s, {done / seconds:,.1f} a "
-                f"second; {len(keys) - len(missing):,} were in {file.path}.",
+                f"{what.capitalize()} of {done:,} pictures were prepared in {seconds:.1f} s, {done / seconds:,.1f} per "
+                f"second; {len(keys) - len(missing):,} were already in {file.path}.",
                 flush=True,
             )
             positions = file.find(list(keys.values()))

@@ -1,4 +1,4 @@
-"""The graph of 2015, `classify_image_graph_def.pb`: its constants as weights, or the file itself run as it is."""
+"""The graph of 2015, `classify_image_graph_def.pb`: reads its constants as weights, or runs the graph itself."""
 
 from collections.abc import Collection
 
@@ -24,7 +24,7 @@ def parse(path: str) -> tf.compat.v1.GraphDef:
     """Reads a GraphDef.
 
     Raises:
-      UsageError: missing, or not a whole GraphDef.
+      UsageError: the file is missing, or is not a complete GraphDef.
     """
     graph_def = tf.compat.v1.GraphDef()
     try:
@@ -33,20 +33,20 @@ def parse(path: str) -> tf.compat.v1.GraphDef:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a frozen graph.") from error
     except message.DecodeError as error:
-        raise UsageError(f"{path} is not a whole GraphDef ({error}); download it again.") from error
+        raise UsageError(f"{path} is not a complete GraphDef ({error}); download it again.") from error
     if not graph_def.node:
         raise UsageError(f"{path} has no nodes, but must be a frozen graph.")
     return graph_def
 
 
 def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The constants of a frozen graph.
+    """Reads the constants of a frozen graph.
 
     Returns:
       tensors, names: see `keras_weights.read`.
 
     Raises:
-      UsageError: see `parse`, or its batch norm is not Inception-v3's.
+      UsageError: see `parse`, or the batch norm is not Inception-v3's.
     """
     graph_def = parse(path)
     tensors = {node.name: tf.make_ndarray(node.attr["value"].tensor) for node in graph_def.node if node.op == "Const"}
@@ -62,14 +62,14 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
 
 
 class Engine:
-    """The file itself, asked picture by picture: its batch is 1.
+    """Runs the graph itself, picture by picture: its batch size is 1.
 
-    `BatchNormWithGlobalNormalization`, which today's runtime refuses, becomes `FusedBatchNormV3` before the import.
+    `BatchNormWithGlobalNormalization`, which today's runtime rejects, becomes `FusedBatchNormV3` before the import.
     """
 
     def __init__(self, path: str):
         """Raises:
-        UsageError: see `parse`, or the graph has not the operations of the one of 2015.
+        UsageError: see `parse`, or the graph lacks operations of the graph of 2015.
         """
         graph_def = _modernized(parse(path))
         try:
@@ -82,14 +82,14 @@ class Engine:
 
     @property
     def classes(self) -> int:
-        """How many."""
+        """The number of classes."""
         return self._function.structured_outputs["probabilities"].shape[-1]
 
     def __call__(self, picture: bytes) -> dict[str, np.ndarray]:
-        """Asks about one picture.
+        """Runs the graph on one picture.
 
         Args:
-          picture: bytes; a JPEG is decoded by the graph, another format on white before it.
+          picture: bytes; a JPEG is decoded by the graph, another format beforehand and composited on white.
 
         Returns:
           {"probabilities" and "logits": float32 [classes], "features": float32 [2048]}.

@@ -15,7 +15,7 @@ _LEGACY = {
     "moving_mean": "moving_mean",
     "moving_variance": "moving_variance",
 }
-# Today's files number a layer's variables in the order of their making: by the layer and how many it has.
+# Current files number a layer's variables in order of creation: {(layer, number of variables): their names}.
 _NUMBERED = {
     ("conv2d", 1): ["kernel"],
     ("conv2d", 2): ["kernel", "bias"],
@@ -29,9 +29,9 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
     """Reads one of three layouts: the published one, the same under `model_weights` as `model.save("x.h5")` writes it,
     and that of `model.save_weights("x.weights.h5")`.
 
-    Layers stand in none of them in the order of their making, so convolutions and batch norms are paired by the numbers
-    in their names, which count on from whatever the process had made before. Today's files say what a layer was called
-    in an attribute, and number it anew, in another order, in the file.
+    None of them stores the layers in order of creation, so convolutions and batch norms are paired by the numbers in
+    their names, which continue from the layers that the process had created before. Current files number the layers
+    anew, in another order, and store the original name in an attribute.
 
     Args:
       path: the file.
@@ -42,7 +42,7 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
       names: {name in the network: name in the file}.
 
     Raises:
-      UsageError: not a whole HDF5 file, or its layers are not those of Inception-v3.
+      UsageError: the file is not a complete HDF5 file, or its layers are not those of Inception-v3.
     """
     import h5py
 
@@ -50,15 +50,15 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
         with h5py.File(path, "r") as file:
             layers, tensors = _read_layers(path, file, h5py)
     except OSError as error:
-        raise UsageError(f"{path} is not a whole HDF5 file ({error}); download or save it again.") from error
+        raise UsageError(f"{path} is not a complete HDF5 file ({error}); download or save it again.") from error
 
     def numbered(kind):
         found = [re.fullmatch(rf"{kind}(?:_(\d+))?", layer) for layer in layers]
         ordered = sorted((int(match[1] or 0), match[0]) for match in found if match)
         if len(ordered) != len(unit_paths):
             raise UsageError(
-                f"{path} has {len(ordered)} layers {kind}, but Inception-v3 has {len(unit_paths)}: it is of another "
-                "network."
+                f"{path} has {len(ordered)} {kind} layers, but Inception-v3 has {len(unit_paths)}: it belongs to "
+                "another network."
             )
         return [layer for _, layer in ordered]
 
@@ -70,7 +70,7 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
 
 
 def _read_layers(path, file, h5py):
-    """({layer: {our name of a variable: its place}}, {place: array})."""
+    """({layer: {our name of a variable: its path in the file}}, {path in the file: array})."""
     layers, tensors = {}, {}
     prefix = "model_weights/" if "model_weights" in file else ""
 
@@ -79,13 +79,13 @@ def _read_layers(path, file, h5py):
             return
         tensors[place] = np.asarray(item)
         parts = place.removeprefix(prefix).split("/")
-        if not place.startswith(prefix):  # the optimizer's
+        if not place.startswith(prefix):  # an optimizer's variable
             return
         if parts[-2:-1] == ["vars"]:
             layer = item.parent.attrs.get("name")
             if layer is None and parts[1].startswith("conv2d"):
                 raise UsageError(
-                    f"{path} does not say what its layers were called ({place}), and their order does not tell: it was "
+                    f"{path} lacks the names of its layers ({place}), and their order does not identify them: it was "
                     'saved by an early Keras 3; load it there and save it with model.save("x.h5").'
                 )
             kind = re.sub(r"_\d+$", "", layer or "")

@@ -1,4 +1,4 @@
-"""What ImageNet's classes are called: the two label maps of 2015, or Keras' class index."""
+"""The names of ImageNet's classes, from the two label maps of 2015 or Keras' class index."""
 
 import json
 import os
@@ -11,7 +11,7 @@ HUMAN_MAP = "imagenet_synset_to_human_label_map.txt"
 CLASS_INDEX = "imagenet_class_index.json"
 _CLASSES = 1000
 _BACKGROUND = "background"
-# A whole entry, its two fields in any order; or else what is there in its place.
+# A complete entry, with its two fields in any order; or else any other text in its place.
 _ENTRY = re.compile(
     r"""entry\s*\{\s*((target_class\s*:\s*(?P<node>\d+)|target_class_string\s*:\s*["'](?P<synset>n\d+)["'])\s*){2}\}"""
     r"|\S.*"
@@ -21,20 +21,20 @@ _ENTRY = re.compile(
 def class_names(path: str, classes: int) -> list[str]:
     """The names of a network's outputs.
 
-    The order follows from their number: 1,000 (Keras) are the synsets in rising order, 1,001 (Slim) the same after a
-    background class, and 1,008 (the graph of 2015) the nodes of the label map, where those without an entry, 0 and
-    1,001 to 1,007, were never trained: they are called "unused 0" and so on.
+    Their number determines the order: 1,000 (Keras) are the synsets in ascending order, 1,001 (Slim) the same after a
+    background class, and 1,008 (the graph of 2015) the nodes of the label map. Nodes without an entry, 0 and 1,001 to
+    1,007, were never trained; they are called "unused 0" and so on.
 
     Args:
-      path: a label map (.pbtxt), with the synsets' names beside it in imagenet_synset_to_human_label_map.txt, or a
+      path: a label map (.pbtxt), with the synsets' names in imagenet_synset_to_human_label_map.txt next to it, or a
         class index (.json).
-      classes: how many outputs.
+      classes: number of outputs.
 
     Returns:
       [str].
 
     Raises:
-      UsageError: a file is missing or malformed, or does not tell the order of that many classes.
+      UsageError: a file is missing or malformed, or does not define the order of that many classes.
     """
     if path.endswith(".json"):
         names, by_node = read_class_index(path), None
@@ -61,21 +61,21 @@ def class_names(path: str, classes: int) -> list[str]:
 
 
 def read_label_map(path: str) -> dict[int, str]:
-    """{node: synset} of a text protobuf of `entry { target_class: 449 target_class_string: "n01440764" }`.
+    """Reads {node: synset} from a text protobuf of `entry { target_class: 449 target_class_string: "n01440764" }`.
 
     Raises:
-      UsageError: missing, not UTF-8, or malformed; with the line's number.
+      UsageError: the file is missing, not UTF-8, or malformed; the message names the line.
     """
     text, nodes = re.sub("#.*", "", _read(path)), {}
     for match in _ENTRY.finditer(text):
         line, node, synset = text.count("\n", 0, match.start()) + 1, match["node"], match["synset"]
         if not node or not synset:
             raise UsageError(
-                f"{path}, line {line}: there is {match[0][:40]!r}, but must be entry {{ target_class: NODE "
-                'target_class_string: "SYNSET" }, a synset being like n01440764.'
+                f"{path}, line {line}: found {match[0][:40]!r}, but expected entry {{ target_class: NODE "
+                'target_class_string: "SYNSET" }, with a synset such as n01440764.'
             )
         if int(node) in nodes:
-            raise UsageError(f"{path}, line {line}: node {node} is there twice.")
+            raise UsageError(f"{path}, line {line}: node {node} occurs twice.")
         nodes[int(node)] = synset
     if not nodes:
         raise UsageError(f"{path} has no entry, but must have one for each class.")
@@ -83,10 +83,10 @@ def read_label_map(path: str) -> dict[int, str]:
 
 
 def read_human_map(path: str) -> dict[str, str]:
-    """{synset: name} of a file with lines like "n01440764<tab>tench, Tinca tinca".
+    """Reads {synset: name} from a file with lines like "n01440764<tab>tench, Tinca tinca".
 
     Raises:
-      UsageError: missing, not UTF-8, or malformed; with the line's number.
+      UsageError: the file is missing, not UTF-8, or malformed; the message names the line.
     """
     names = {}
     for number, line in enumerate(_read(path).splitlines(), 1):
@@ -94,16 +94,16 @@ def read_human_map(path: str) -> dict[str, str]:
         if not line.strip():
             continue
         if not tab or not name.strip() or not re.fullmatch(r"n\d+", synset.strip()):
-            raise UsageError(f"{path}, line {number}: there is {line!r}, but must be a synset, a tab and its name.")
+            raise UsageError(f"{path}, line {number}: found {line!r}, but expected a synset, a tab and its name.")
         names[synset.strip()] = name.strip()
     return names
 
 
 def read_class_index(path: str) -> list[str]:
-    """The names in the order of their numbers, of {"0": ["n01440764", "tench"], ...}.
+    """Reads the names, in the order of their numbers, from {"0": ["n01440764", "tench"], ...}.
 
     Raises:
-      UsageError: missing, or malformed.
+      UsageError: the file is missing or malformed.
     """
     wanted = 'must be {"0": ["n01440764", "tench"], ...}, numbers from 0 without gaps.'
     text = _read(path)

@@ -1,9 +1,9 @@
-"""The network: 299x299 pictures to 2,048 features to classes.
+"""The network, from 299x299 pictures to 2,048 features to classes.
 
 Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision", arXiv 1512.00567, table 1, as its
-authors published it. That differs from the table in the stem: its fourth convolution is 1x1 (the table: 3x3), its fifth
-has stride 1 (the table: 2) and a pool after it (the table: a sixth convolution). Names are those of the graph of 2015,
-the order is that of the table and of Keras.
+authors published it. Their network differs from the table in the stem: the fourth convolution is 1x1 (the table: 3x3),
+the fifth has stride 1 (the table: 2) and a pool after it (the table: a sixth convolution). Names are those of the graph
+of 2015, the order is that of the table and of Keras.
 """
 
 import collections
@@ -38,7 +38,7 @@ class Pool(typing.NamedTuple):
 
 
 class Mixed(typing.NamedTuple):
-    """Branches side by side, each a list of what follows one another."""
+    """Parallel branches, each a list of consecutive parts."""
 
     branches: tuple
 
@@ -51,7 +51,7 @@ def _mixed(*branches):
 
 
 def _table(last_pool):
-    """The network from picture to feature map. Figures are the paper's."""
+    """The network from picture to feature map. Figure numbers are the paper's."""
     average, reduction = Pool("average"), Pool("max", 2, "VALID")
     fork = _mixed([Conv(384, (1, 3))], [Conv(384, (3, 1))])
 
@@ -104,7 +104,7 @@ def _table(last_pool):
 class ConvUnit(nn.Layer):
     """Convolution without bias, batch norm without scale, relu: [N, H, W, in] -> [N, H', W', filters].
 
-    Folded, it is a convolution with bias and relu: the same with fixed statistics, in fewer steps.
+    Folded, it is a convolution with bias and relu: the same function with fixed statistics, in fewer steps.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class ConvUnit(nn.Layer):
 
 
 class Network(nn.Layer):
-    """Inception-v3: [N, 299, 299, 3], scaled as its weights ask -> logits [N, classes].
+    """Inception-v3: [N, 299, 299, 3], scaled as its weights require -> logits [N, classes].
 
     Attributes:
       blocks: the layers from picture to feature map, in order: `conv`, `conv_1`, `conv_2`, `pool`, `conv_3`, `conv_4`,
@@ -155,10 +155,10 @@ class Network(nn.Layer):
         name: str = "inception_v3",
     ):
         """Args:
-        classes: how many; 0 for a network that ends with the features.
-        last_pool: "average" or "max", what the pool branch of the last block takes: the graph of 2015 has a max pool.
+        classes: number of classes; 0 for a network that ends with the features.
+        last_pool: "average" or "max", the pool in the last block: the graph of 2015 has a max pool.
         folded: whether units are `folded`, for inference; see `fold`.
-        kernel_init: initial values of the kernels; zeros, if others are to follow, cost no time.
+        kernel_init: initializer of the kernels; zeros save time if other values are assigned later.
         """
         super().__init__(name)
         if last_pool not in ("average", "max"):
@@ -183,8 +183,8 @@ class Network(nn.Layer):
 
         Args:
           images: float [N, 299, 299, 3].
-          training_blocks: in how many of the last `blocks` batch norm takes the batch's statistics and moves its own;
-            0 for inference, and for fine-tuning with frozen statistics.
+          training_blocks: number of last `blocks` whose batch norm uses the batch's statistics and updates its own; 0
+            for inference, and for fine-tuning with frozen statistics.
 
         Returns:
           float [N, 2048], in the dtype of `images`.
@@ -200,10 +200,10 @@ class Network(nn.Layer):
         return self.logits(features) if self.logits else features
 
     def last_variables(self, blocks: int) -> list[tf.Variable]:
-        """The trainable variables of the last `blocks` of `blocks`, and of the last layer: what fine-tuning updates.
+        """The variables that fine-tuning updates: the trainable ones of the last `blocks` blocks and the last layer.
 
         Raises:
-          ValueError: there are not that many.
+          ValueError: there are fewer blocks.
         """
         if not 0 <= blocks <= len(self.blocks):
             raise ValueError(f"blocks is {blocks}, but must be between 0 and {len(self.blocks)}.")
@@ -215,8 +215,8 @@ class Network(nn.Layer):
         return dict(unit for block in self.blocks for unit in _units(block))
 
     def values(self) -> dict[str, tf.Variable]:
-        """{name: variable} of a network that is not folded: PATH/kernel, PATH/offset, PATH/moving_mean and
-        PATH/moving_variance of each unit, logits/kernel and logits/bias. Readers of weights speak of them so."""
+        """{name: variable} of an unfolded network: PATH/kernel, PATH/offset, PATH/moving_mean and
+        PATH/moving_variance of each unit, logits/kernel and logits/bias. Readers of weights use these names."""
         named = {}
         for path, unit in self.units().items():
             named[f"{path}/kernel"] = unit.conv.kernel
@@ -227,7 +227,7 @@ class Network(nn.Layer):
         return named
 
     def fold(self) -> "Network":
-        """A folded copy for inference, with the values that the variables have now.
+        """A folded copy for inference, with the current values of the variables.
 
         With scale = 1 / sqrt(moving_variance + epsilon), the kernel becomes kernel * scale and the bias
         offset - moving_mean * scale.
@@ -245,7 +245,7 @@ class Network(nn.Layer):
 
 
 def _named(parts):
-    """[(name, part)], each kind counted on its own: conv, conv_1, ..., pool, ...; a branch is a `tower`."""
+    """[(name, part)], numbered separately for each kind: conv, conv_1, ..., pool, ...; a branch is a `tower`."""
     counts, named = collections.Counter(), []
     for part in parts:
         kind = _KINDS[type(part)]
@@ -255,13 +255,13 @@ def _named(parts):
 
 
 def _make(part, name, options):
-    """The layer of a part of the table; `options` are its units'."""
+    """Creates the layer of a part of the table; `options` are passed to its units."""
     if isinstance(part, Conv):
         return ConvUnit(*part, **options, name=name)
     if isinstance(part, Pool):
         return {"max": nn.MaxPool2D, "average": nn.AvgPool2D}[part.function](3, part.strides, part.padding, name=name)
     if isinstance(part, Mixed):
-        # A branch of one part stands for itself.
+        # A branch of one part is not wrapped in a tower.
         branches = _named([branch[0] if len(branch) == 1 else branch for branch in part.branches])
         return nn.Branches([_make(branch, inner, options) for inner, branch in branches], name=name)
     return nn.Sequential([_make(inner, inner_name, options) for inner_name, inner in _named(part)], name=name)

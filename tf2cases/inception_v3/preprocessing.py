@@ -1,4 +1,4 @@
-"""Pictures as the network wants them, which depends on who trained its weights."""
+"""Preprocessing of pictures for the network, which depends on who trained its weights."""
 
 import dataclasses
 from typing import Any
@@ -11,14 +11,14 @@ from tf2cases.inception_v3.network import IMAGE_SHAPE
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """What has to be done to pictures for one kind of weights.
+    """The preprocessing of pictures for one kind of weights.
 
     Attributes:
-      name: of the kind.
-      crop: which part of the height and of the width is kept, around the middle.
-      half_pixel_centers: how pixels of one size lie over those of another: today's way, or TensorFlow's before 2019.
+      name: name of the kind.
+      crop: fraction of the height and of the width to keep, around the center.
+      half_pixel_centers: whether resizing uses half-pixel centers, as is usual today; TensorFlow did not before 2019.
       scale, shift: the network's input is scale * image + shift for images in [0, 1].
-      dct_method: how JPEGs were decoded, see `pictures.graph.decode`; "" is TensorFlow's own default.
+      dct_method: how JPEGs are decoded, see `pictures.graph.decode`; "" is TensorFlow's own default.
       last_pool: the pool in the network's last block, see `Network`.
     """
 
@@ -31,27 +31,27 @@ class Preprocessing:
     last_pool: str
 
     def scaled(self, images: tf.Tensor) -> tf.Tensor:
-        """float32 [N, 299, 299, 3] in [0, 1] to what the network takes."""
+        """float32 [N, 299, 299, 3] in [0, 1] to the input of the network."""
         return images * self.scale + self.shift
 
     def to_image(self, rgba: Any) -> tf.Tensor:
-        """uint8 [..., height, width, 4] -> float32 [..., 299, 299, 3] in [0, 1], on white; bilinear, no smoothing.
+        """uint8 [..., height, width, 4] -> float32 [..., 299, 299, 3] in [0, 1], on white; bilinear, no antialiasing.
 
-        Only the pixels that take part are looked at, at most 598 x 598, so that size costs neither time nor memory.
+        Only the pixels that contribute are read, at most 598 x 598, so large pictures cost no extra time or memory.
         """
         rgba = tf.convert_to_tensor(rgba)
         resized = self._resized(rgba)
-        # An opaque picture, as nearly all are, takes a tenth of the time.
+        # An opaque picture, as most are, takes a tenth of the time.
         is_opaque = tf.reduce_min(resized[..., 3]) >= 255
         return tf.cond(is_opaque, lambda: resized[..., :3] / 255, lambda: self._resized_on_white(rgba))
 
     def _resized(self, rgba):
-        """Each channel by itself, which is right for opaque pictures: float32 [..., 299, 299, 4] in [0, 255]."""
+        """Resizes each channel by itself, correct for opaque pictures: float32 [..., 299, 299, 4] in [0, 255]."""
         if self.crop < 1:
             height, width = tf.shape(rgba)[-3], tf.shape(rgba)[-2]
             top, left = (tf.cast(self._start(tf.cast(length, tf.float32)), tf.int32) for length in (height, width))
             rgba = rgba[..., top : height - top, left : width - left, :]
-        # This kernel reads uint8, and so makes no float copy of a large picture.
+        # This kernel reads uint8, which avoids a float copy of a large picture.
         resized = tf.raw_ops.ResizeBilinear(
             images=rgba if rgba.shape.rank == 4 else rgba[tf.newaxis],
             size=IMAGE_SHAPE[:2],
@@ -74,11 +74,11 @@ class Preprocessing:
         return between(row(first_y), row(second_y), part_y[:, tf.newaxis, tf.newaxis])
 
     def _start(self, length):
-        """How much is cut off at either end, as tf.image.central_crop rounds."""
+        """The pixels to cut off at either end, rounded as in tf.image.central_crop."""
         return tf.floor((length - length * self.crop) / 2)
 
     def _rows(self, length, wanted):
-        """Which two rows make up each wanted row: int32 [wanted] twice, and the second's part, float32 [wanted]."""
+        """The two input rows of each output row, int32 [wanted] twice, and the second's weight, float32 [wanted]."""
         length = tf.cast(length, tf.float32)
         start = self._start(length)
         length -= 2 * start

@@ -18,7 +18,7 @@ _STEM = {
     "conv_4": "Conv2d_4a_3x3",
 }
 _BLOCKS = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
-# Where the names do not follow the rule: by slips that are in the checkpoints for good.
+# Names in the published checkpoints that do not follow the rule.
 _EXCEPTIONS = {
     "Mixed_5c/Branch_1/Conv2d_0a_1x1": "Mixed_5c/Branch_1/Conv2d_0b_1x1",
     "Mixed_5c/Branch_1/Conv2d_0b_5x5": "Mixed_5c/Branch_1/Conv_1_0c_5x5",
@@ -39,15 +39,15 @@ def read(path: str, units: Mapping[str, ConvUnit]) -> tuple[dict[str, np.ndarray
     """Reads a checkpoint.
 
     Args:
-      path: what the names of its files begin with, with or without .index.
+      path: the prefix of its files, with or without .index.
       units: {path: unit} of the network, see `Network.units`.
 
     Returns:
-      tensors: {name in the file: array}, with the last layer's kernel, a 1x1 convolution there, as a matrix.
+      tensors: {name in the file: array}; the last layer's kernel, a 1x1 convolution in the file, becomes a matrix.
       names: {name in the network: name in the file}.
 
     Raises:
-      UsageError: not a whole checkpoint, or not Slim's.
+      UsageError: the checkpoint is not complete, or not Slim's.
     """
     path = path.removesuffix(".index")
     try:
@@ -55,7 +55,7 @@ def read(path: str, units: Mapping[str, ConvUnit]) -> tuple[dict[str, np.ndarray
         tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise UsageError(
-            f"{path} is not a whole checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
+            f"{path} is not a complete checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
         ) from error
     if not any(name.startswith(_PREFIX) for name in tensors):
         raise UsageError(f"{path} is not a checkpoint of TF-Slim's Inception-v3.")
@@ -72,7 +72,7 @@ def read(path: str, units: Mapping[str, ConvUnit]) -> tuple[dict[str, np.ndarray
 
 
 def _scope(path, unit):
-    """Slim's name of a unit: Mixed_6b/Branch_2/Conv2d_0c_1x7, where letters count what precedes it in its branch."""
+    """Slim's name of a unit, such as Mixed_6b/Branch_2/Conv2d_0c_1x7; the letter is its position in the branch."""
     block, *rest = path.split("/")
     if not rest:
         return _STEM[block]
@@ -82,7 +82,7 @@ def _scope(path, unit):
         branch, position = 0, 0
     else:
         tower = int((re.findall(r"_(\d+)$", rest[0]) or [0])[0])
-        # A tower is the first branch where none is a single convolution.
+        # In block 8, no branch is a single convolution, so the first branch is a tower.
         branch = tower if number == 8 else tower + 1
         position = int((re.findall(r"_(\d+)$", rest[-1]) or [0])[0])
         if "mixed" in rest:  # after the one or two convolutions before the fork

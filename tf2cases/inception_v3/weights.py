@@ -1,4 +1,4 @@
-"""Trained weights, wherever they come from: found, downloaded, read, checked, put into a network."""
+"""Finds, downloads, reads and checks trained weights, and loads them into a network."""
 
 import dataclasses
 import gzip
@@ -25,12 +25,12 @@ _TENSORFLOW_URL = "https://storage.googleapis.com/download.tensorflow.org/"
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A file that its authors offer.
+    """A file that its authors published.
 
     Attributes:
-      file: the file that is wanted.
-      url: where it is; an archive that holds it, or the file itself.
-      md5: the checksum that its authors give, or None.
+      file: name of the file.
+      url: URL of the file, or of an archive that contains it.
+      md5: the checksum that its authors published, or None.
     """
 
     file: str
@@ -38,7 +38,7 @@ class Published:
     md5: str | None = None
 
 
-# Checksums: keras/src/applications/inception_v3.py and imagenet_utils.py. The others' come from the server.
+# Checksums are those of keras/src/applications/inception_v3.py and imagenet_utils.py; the server sends the others.
 PUBLISHED = {
     "2015": Published(
         "classify_image_graph_def.pb", f"{_TENSORFLOW_URL}models/image/imagenet/inception-2015-12-05.tgz"
@@ -58,13 +58,13 @@ _LARGEST = 1 << 30  # bytes of one file in an archive
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A network with its weights, and what belongs to them.
+    """A network with its weights and their preprocessing.
 
     Attributes:
-      network: `Network`, created, not folded.
-      preprocessing: what its pictures need.
-      source: where the weights are from: a path, or "random".
-      left_over: names of the tensors in the file that the network has no place for.
+      network: a created, unfolded `Network`.
+      preprocessing: its `Preprocessing`.
+      source: where the weights come from: a path, or "random".
+      left_over: names of the tensors in the file that the network does not use.
     """
 
     network: Network
@@ -74,21 +74,21 @@ class Loaded:
 
 
 def load(weights: str, weights_dir: str = WEIGHTS_DIR, seed: int = 0) -> Loaded:
-    """Makes a network with weights.
+    """Creates a network with weights.
 
     Args:
-      weights: one of `WEIGHTS`: published ones, which are looked for in `weights_dir` and then downloaded there, or
+      weights: one of `WEIGHTS`: published ones, which are downloaded to `weights_dir` unless they are there, or
         "random" (1,000 classes, Keras' preprocessing); or a path: a frozen graph of 2015 (.pb), an HDF5 file of Keras
         (.h5), or a checkpoint of TF-Slim.
       weights_dir: the folder of published files.
-      seed: of random weights.
+      seed: seed of random weights.
 
     Returns:
       Loaded.
 
     Raises:
-      UsageError: there are no such weights, the network is out of reach, or a file is damaged or of another network.
-      RunError: a download broke off.
+      UsageError: there are no such weights, the server cannot be reached, or a file is damaged or for another network.
+      RunError: a download was interrupted.
     """
     check_weights(weights)
     if weights == "random":
@@ -106,7 +106,7 @@ def load(weights: str, weights_dir: str = WEIGHTS_DIR, seed: int = 0) -> Loaded:
 
 
 def find(published: Published, weights_dir: str) -> str:
-    """The path of a published file in `weights_dir`, where it is unpacked or downloaded to if need be.
+    """The path of a published file in `weights_dir`; unpacks or downloads it there if necessary.
 
     Raises:
       UsageError, RunError: see `load`.
@@ -116,16 +116,16 @@ def find(published: Published, weights_dir: str) -> str:
         return path
     archive = os.path.join(weights_dir, published.url.rsplit("/", 1)[1])
     if not os.path.exists(archive):
-        download.fetch(published.url, archive, published.md5, "--weights_dir says which folder is looked in.")
+        download.fetch(published.url, archive, published.md5, "--weights_dir selects the folder.")
     if archive != path:
         _unpack(archive, weights_dir)
         if not os.path.exists(path):
-            raise UsageError(f"{archive} has no {published.file}, but must hold it; download it again.")
+            raise UsageError(f"{archive} has no {published.file}, but must contain it; download it again.")
     return path
 
 
 def _unpack(archive, folder):
-    """The regular files at the top of a tar archive, each complete or absent."""
+    """Extracts the regular files at the top of a tar archive, each completely or not at all."""
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
@@ -135,23 +135,23 @@ def _unpack(archive, folder):
                 with files.replacing(os.path.join(folder, name)) as file, tar.extractfile(member) as content:
                     shutil.copyfileobj(content, file, 1 << 20)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UsageError(f"{archive} is not a whole tar archive; download it again.") from error
+        raise UsageError(f"{archive} is not a complete tar archive; download it again.") from error
 
 
 def _loaded(source, tensors, names, preprocessing):
-    """A network with the tensors of a file.
+    """Creates a network with the tensors of a file.
 
     Args:
-      source: what the file is called in messages.
+      source: the name of the file in messages.
       tensors: {name in the file: array}.
-      names: {name in the network: name in the file}; PATH/scale is a batch norm's, which this network has not: it goes
-        into the unit's kernel and mean.
+      names: {name in the network: name in the file}; PATH/scale is that of a batch norm, which this network does
+        not have: it is multiplied into the unit's kernel and mean.
       preprocessing: a `Preprocessing`.
     """
     bias = tensors.get(names.get("logits/bias"))
     classes = 0 if bias is None else len(bias)
     if not classes and names.get("logits/kernel") in tensors:
-        raise UsageError(f"{source} has {names['logits/kernel']!r}, but not the last layer's bias, and must have both.")
+        raise UsageError(f"{source} has {names['logits/kernel']!r}, but must also have the last layer's bias.")
     network = Network(classes, preprocessing.last_pool, kernel_init=nn.initializers.zeros)
     network.create((None, *IMAGE_SHAPE), 0)
     variables = network.values()
@@ -165,7 +165,7 @@ def _loaded(source, tensors, names, preprocessing):
             used[f"{path}/kernel"] = used[f"{path}/kernel"] * scale
             used[f"{path}/moving_mean"] = used[f"{path}/moving_mean"] * scale
         elif name not in variables and place in tensors:
-            raise UsageError(f"{source} has {place!r}, but Inception-v3 has no {name}: it is of another network.")
+            raise UsageError(f"{source} has {place!r}, but Inception-v3 has no {name}: it belongs to another network.")
     for name, variable in variables.items():
         variable.assign(used[name])
     places = {names[name] for name in used}
@@ -175,8 +175,8 @@ def _loaded(source, tensors, names, preprocessing):
 def _tensor(source, tensors, name, place, shape):
     if place not in tensors:
         raise UsageError(
-            f"{source} has no {place or name!r}, which is Inception-v3's {name}: it is of another network, or not "
-            "complete."
+            f"{source} has no {place or name!r}, which is Inception-v3's {name}: it belongs to another network, or "
+            "is incomplete."
         )
     array = np.asarray(tensors[place])
     if array.shape != tuple(shape):

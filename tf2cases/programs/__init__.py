@@ -1,1 +1,1 @@
-"""The programs, one module each, and what they share. None imports TensorFlow before its flags are parsed."""
+"""The programs, one module each, and their shared code. None imports TensorFlow before its flags are parsed."""

@@ -1,10 +1,10 @@
-"""Measures how fast this project is, most often against what people would use instead.
+"""Measures the speed of this project, in most cases against the usual alternative.
 
     python -m bin.benchmark training --cases=mnist_mlp,vae
     python -m bin.benchmark training --help
 
-Contenders are measured in turn, round by round, so that a machine whose speed drifts treats them alike; the results are
-medians [min .. max] over the rounds.
+Contenders take turns in every round, so that drifts in machine speed affect all of them alike; the results are medians
+[min .. max] over the rounds.
 """
 
 from tf2cases.benchmarks import captchas, features, gpu, inference, pictures, training, wordcloud

@@ -1,4 +1,4 @@
-"""What programs that train, evaluate and export cases share."""
+"""Shared code of the programs that train, evaluate and export cases."""
 
 import functools
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def training_program(
     config_class: type[RunConfig],
 ) -> tuple[Callable[[flags.FlagValues], None], Callable[[flags.FlagValues], int]]:
-    """`define` and `main` of the program that trains a case: its config's fields are the flags; it exports at the end.
+    """Returns `define` and `main` of a program that trains a case and exports it; its flags are the config's fields.
 
     Args:
       config_class: the config of a case in `cases.REGISTRY`.
@@ -34,30 +34,30 @@ def _train(config_class: type[RunConfig], values: flags.FlagValues) -> int:
     try:
         result = training.train(cases.REGISTRY[config.case], config)
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt("what was saved is kept, and the same command goes on from there") from error
+        raise KeyboardInterrupt("saved checkpoints are kept; run the same command again to resume") from error
     if result.stopped_by:
         return result.exit_status
     exported = ""
     if config.export_dir:
-        # What is exported is what was saved, without the variables of a distribution strategy.
+        # Export the saved checkpoint, which has no variables of a distribution strategy.
         case = cases.restore(result.workdir)
         try:
-            exported = f", the export is {export_case(case, config.export_dir, not config.no_warmup)}"
+            exported = f", the export in {export_case(case, config.export_dir, not config.no_warmup)}"
         except KeyboardInterrupt as error:
             again = f"python -m bin.export --workdir={result.workdir}"
-            raise KeyboardInterrupt(f"the run is complete, and `{again}` makes its export") from error
+            raise KeyboardInterrupt(f"the run is complete; export it with `{again}`") from error
     print(f"Done: {result.step:,} steps; the run is in {result.workdir}{exported}.")
     return 0
 
 
 def define_workdir(values: flags.FlagValues) -> None:
-    """Defines the flags of a program that works on a trained run: which folder, which checkpoint."""
+    """Defines the flags that select a trained run and one of its checkpoints."""
     flags.DEFINE_string("workdir", None, "Folder of the run, such as runs/mnist_cnn.", flag_values=values)
     flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
 
 
 def restore(values: flags.FlagValues) -> "Case":
-    """The case that --workdir and --step name, as it was trained.
+    """Restores the trained case that --workdir and --step select.
 
     Raises:
       UsageError: see `cases.restore`.
@@ -69,8 +69,8 @@ def restore(values: flags.FlagValues) -> "Case":
 
 
 def define_data_dir(values: flags.FlagValues) -> None:
-    """Defines --data_dir of a program that works on a trained run."""
-    flags.DEFINE_string("data_dir", None, "Folder of the data set; default: that of the training.", flag_values=values)
+    """Defines --data_dir for a program that works on a trained run."""
+    flags.DEFINE_string("data_dir", None, "Folder of the data set; default: as in training.", flag_values=values)
 
 
 def define_export(values: flags.FlagValues, export_dir_help: str) -> None:
@@ -90,6 +90,6 @@ def export_case(case: "Case", export_dir: str, warmup: bool) -> str:
     from tf2cases.serving import export
 
     directory = os.path.join(export_dir, case.config.name)
-    # The export is checked on the CPU; a GPU's own arithmetic may differ by TF32's ten bits of mantissa.
+    # The export is checked on the CPU; a GPU's results may differ, since TF32 has a mantissa of only ten bits.
     tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance
     return export.export(case.signatures(), case.requests(), directory, warmup=warmup, tolerance=tolerance)

@@ -3,9 +3,9 @@
     python -m bin.classify_image photo.jpg --top_k=5
     python -m bin.classify_image --weights=keras --json --features=features.npy photos/
 
-For each picture it prints the best classes, best first, one per line: name (score = 0.12345). PNG, JPEG, GIF (one
-frame), BMP, WebP, TIFF and PPM files are read, whatever their names; a folder stands for the picture files in it and
-its sub-folders. `--engine=graph` runs the frozen graph of 2015 itself; `--model` asks an export instead.
+Prints the top classes of each picture, best first, one per line: name (score = 0.12345). Reads PNG, JPEG, GIF (one
+frame), BMP, WebP, TIFF and PPM files, regardless of their names; a folder stands for the picture files in it and its
+sub-folders. `--engine=graph` runs the original frozen graph of 2015; `--model` runs an exported model instead.
 """
 
 import contextlib
@@ -27,14 +27,14 @@ from tf2cases.programs import exports, inception_programs
 
 POSITIONAL = "PICTURE_OR_FOLDER..."
 
-# A batch: its paths; for each of them [(name, score)], best first; features [n, 2048], or None where they would cost
-# extra and are not wanted.
+# Per batch: the paths; for each path [(name, score)], best first; features [n, 2048], or None if they were not
+# requested and would take extra time.
 _Answers = Iterator[tuple[Sequence[str], list[list[tuple[str, float]]], np.ndarray | None]]
 
 
 def define(values: flags.FlagValues) -> None:
     inception_programs.define_weights(values)
-    engine = "Which engine to run: this project's network, or the frozen graph of 2015 itself."
+    engine = "Engine to run: this project's network, or the original frozen graph of 2015."
     flags.DEFINE_enum("engine", "network", ["network", "graph"], engine, flag_values=values)
     exports.define_model(values)
     flags.DEFINE_integer("top_k", 5, "Number of classes to print.", lower_bound=1, flag_values=values)
@@ -47,7 +47,7 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues, arguments: list[str]) -> None:
     paths = _pictures(arguments)
     _check(values)
-    notes = sys.stderr if values.json else sys.stdout  # nothing but JSON on standard output
+    notes = sys.stderr if values.json else sys.stdout  # only JSON goes to standard output
     with contextlib.redirect_stdout(notes):
         quiet.import_tensorflow()
         answers = (_exported if values.model else _graph if values.engine == "graph" else _network)(values, paths)
@@ -65,7 +65,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
         wrote = f"; features float32 [{done}, {features[0].shape[1]}] are in {values.features}"
         with files.writing(values.features), files.replacing(values.features) as file:
             np.save(file, np.concatenate(features))
-    # Without the first batch, which waits for the graph to be traced, if there are others.
+    # Exclude the first batch, which includes tracing the graph, if there are others.
     first, last = marks[1] if len(marks) > 2 else marks[0], marks[-1]
     rate = (last[0] - first[0]) / (last[1] - first[1])
     print(f"Done: {done:,} picture{'s'[: done != 1]}, {rate:.1f} pictures/s{wrote}.", file=notes)
@@ -74,7 +74,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
 def _check(values: flags.FlagValues) -> None:
     """Refuses flags that contradict each other, before TensorFlow is imported."""
     if values.model and (values["weights"].present or values["engine"].present):
-        raise UsageError("--model and --weights or --engine were both given, but only one of them can be.")
+        raise UsageError("--model was given together with --weights or --engine, but must be given without them.")
     check_weights(values.weights)
     if values.engine == "graph" and values.weights in WEIGHTS and values.weights != "2015":
         raise UsageError(
@@ -94,7 +94,7 @@ def _pictures(arguments: list[str]) -> list[str]:
     return paths
 
 
-# What can be asked: each function loads it at once, and its answers are computed as they are taken.
+# The engines: each function loads its model at once and computes the answers lazily.
 
 
 def _network(values: flags.FlagValues, paths: list[str]) -> _Answers:
@@ -134,7 +134,7 @@ def _exported(values: flags.FlagValues, paths: list[str]) -> _Answers:
         answer = exports.ask(model, "serving_default", batch, pictures)
         count = answer["scores"].shape[1]
         if values["top_k"].present and values.top_k > count:
-            raise UsageError(f"--top_k is {values.top_k}, but {model.path} answers with {count} classes at most.")
+            raise UsageError(f"--top_k is {values.top_k}, but {model.path} returns at most {count} classes.")
         ranked = [
             [(name.decode(), float(score)) for name, score in zip(*row, strict=True)][: values.top_k]
             for row in zip(answer["classes"], answer["scores"], strict=True)
@@ -145,7 +145,7 @@ def _exported(values: flags.FlagValues, paths: list[str]) -> _Answers:
 
 
 def _print(path: str, best: list[tuple[str, float]], as_json: bool, several: bool) -> None:
-    path = os.fsencode(path).decode("utf-8", "replace")  # a name may be any bytes
+    path = os.fsencode(path).decode("utf-8", "replace")  # a file name may contain any bytes
     if as_json:
         names, scores = [name for name, _ in best], [score for _, score in best]
         print(json.dumps({"path": path, "classes": names, "scores": scores}, ensure_ascii=False))

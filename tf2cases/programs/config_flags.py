@@ -12,7 +12,7 @@ from tf2cases.configs import RunConfig, field_types
 def define(config_class: type[RunConfig], flag_values: flags.FlagValues) -> None:
     """Defines one flag for each field of a config class.
 
-    The flags' own default is None, which stands for the field's, so that one can see which were given.
+    The flags default to None instead of the field's default, so that `given` can tell which were given.
     """
     makers: dict[type, Callable] = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer, float: flags.DEFINE_float}
     kinds = field_types(config_class)
@@ -27,6 +27,6 @@ def define(config_class: type[RunConfig], flag_values: flags.FlagValues) -> None
 
 
 def given(config_class: type[RunConfig], flag_values: flags.FlagValues) -> dict[str, Any]:
-    """{field name: value} of the fields whose flags were given."""
+    """Returns {field name: value} of the flags that were given."""
     values = {f.name: flag_values[f.name].value for f in dataclasses.fields(config_class)}
     return {name: value for name, value in values.items() if value is not None}

@@ -2,9 +2,9 @@
 
     python -m bin.denoise --model=exports/denoising_autoencoder in.png out.png
 
-The picture is resized to the model's size, and a colour picture is made grey for a model of grey pictures; the program
-says so. PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture are read, whatever their names. Digits should
-look like MNIST's: bright on a dark ground.
+The picture is resized to the model's size and, if the model was trained on grey pictures, converted to grey; the
+program reports both. It reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their
+names. Digits should look like MNIST's: bright on a dark background.
 """
 
 import io
@@ -27,11 +27,11 @@ define = exports.define_model
 
 def main(values: flags.FlagValues, arguments: list[str]) -> None:
     if len(arguments) != 2:
-        raise UsageError(f"{len(arguments)} files are named, but must be 2: the noisy picture and the PNG to write.")
+        raise UsageError(f"{len(arguments)} files were given, but must be 2: the noisy picture and the PNG to write.")
     source, target = arguments
     folder = os.path.dirname(os.path.abspath(target))
     if os.path.isdir(target) or not os.path.isdir(folder):
-        raise UsageError(f"{target} cannot be written, but must be a file in a folder that is there.")
+        raise UsageError(f"{target} cannot be written, but must be a file in an existing folder.")
     data = picture_files.read(source)
     needed = {"denoise_bytes": ["image_bytes"], "serving_default": ["images"]}
     model = exports.load(values.model, "a denoising autoencoder", needed)
@@ -44,7 +44,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
 
 
 def _changes(data: bytes, height: int, width: int, channels: int) -> Iterator[str]:
-    """Sentences that say how the picture was changed to fit the model."""
+    """Describes how the picture was changed to fit the model, one sentence per change."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(data))
@@ -52,4 +52,4 @@ def _changes(data: bytes, height: int, width: int, channels: int) -> Iterator[st
         yield f"resized from {picture.width} x {picture.height} to the model's {width} x {height} pixels."
     rgb = np.asarray(picture.convert("RGBA"))[..., :3]
     if channels == 1 and (rgb != rgb[..., :1]).any():
-        yield "made grey, since the model was trained on grey pictures."
+        yield "converted to grey, since the model was trained on grey pictures."

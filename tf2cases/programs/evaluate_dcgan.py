@@ -1,17 +1,18 @@
-"""Measures how far the pictures of a DCGAN are from real ones.
+"""Measures the distance between the pictures of a DCGAN and real ones.
 
     python -m bin.evaluate_dcgan --workdir=runs/dcgan_mnist --samples=10000
 
-Generated and held-out pictures are turned into features; of these the Frechet distance and the kernel distance
-(unbiased, with its standard error) are printed. Real against real is the floor: as many training pictures as are
-generated, drawn at random, against the same held-out pictures; the Frechet distance is also printed as a multiple of
-it. For digits the features are those of this project's MNIST CNN, which is trained first if there is none; it also
-tells how many of the generated digits it is sure of, and what they are. For other pictures the features are those of a
-fixed net with random weights. Neither gives numbers that can be compared with published FID.
+Computes features of the generated and the held-out pictures, and prints the Frechet distance and the kernel distance
+(unbiased, with its standard error) between them. The floor is real against real: the distance between the same held-out
+pictures and randomly drawn training pictures, as many as are generated; the Frechet distance is also printed as a
+multiple of its floor. For digits the features are those of this project's MNIST CNN, which is trained first if it does
+not exist; the CNN also reports the share of generated digits that it is sure of, and the predicted classes. For other
+pictures the features are those of a fixed net with random weights. Neither yields numbers that can be compared with
+published FID.
 
 Each evaluation adds a line to distances.jsonl in the workdir. --every_checkpoint prints a table and draws the curve in
-pictures/distances.png. --keep_best makes the folder `best` in the workdir a run that has only the checkpoint with the
-smallest Frechet distance: use --workdir=runs/dcgan_mnist/best for bin.export and every other program.
+pictures/distances.png. --keep_best copies the checkpoint with the smallest Frechet distance to the folder `best` in the
+workdir, as a run of its own: pass --workdir=runs/dcgan_mnist/best to bin.export or any other program.
 """
 
 import dataclasses
@@ -33,13 +34,13 @@ def define(values: flags.FlagValues) -> None:
     case_programs.define_data_dir(values)
     flags.DEFINE_integer("samples", 10000, "Number of pictures to generate.", flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of the latents and of the choice of training pictures.", flag_values=values)
-    flags.DEFINE_bool("every_checkpoint", False, "Evaluate all checkpoints that are kept.", flag_values=values)
+    flags.DEFINE_bool("every_checkpoint", False, "Evaluate all checkpoints of the run.", flag_values=values)
     best = "Evaluate all checkpoints, and copy the best to WORKDIR/best as a run of its own."
     flags.DEFINE_bool("keep_best", False, best, flag_values=values)
     flags.DEFINE_string("features", "auto", f"Features to compare: one of {', '.join(FEATURES)}.", flag_values=values)
     classifier = (
-        "Workdir of the MNIST CNN that judges digits; default: runs/DATASET_cnn_best. With --features=inception its "
-        "weights, as classify_image takes them; default: 2015."
+        "Workdir of the MNIST CNN that judges digits; default: runs/DATASET_cnn_best. With --features=inception: the "
+        "weights, as in classify_image; default: 2015."
     )
     flags.DEFINE_string("classifier", None, classifier, flag_values=values)
 
@@ -52,7 +53,7 @@ def main(values: flags.FlagValues) -> None:
     if values.features not in FEATURES:
         raise UsageError(f"--features is {values.features!r}, but must be one of {', '.join(FEATURES)}.")
     if every and values.step is not None:
-        raise UsageError(f"--step is {values.step}, but must not be given where every checkpoint is evaluated.")
+        raise UsageError(f"--step is {values.step}, but must not be given with --every_checkpoint or --keep_best.")
     case = case_programs.restore(values)
     from tf2cases.evaluation import gan, picture_features
 
@@ -60,7 +61,7 @@ def main(values: flags.FlagValues) -> None:
     if not (hasattr(case, "generate") and hasattr(case, "latents")):
         raise UsageError(
             f"--workdir is {path!r}, but it holds a run of the case {config.case!r}, which generates no pictures; "
-            "it must be a DCGAN's."
+            "it must be a run of a DCGAN."
         )
     if values.data_dir is not None:
         config = dataclasses.replace(config, data_dir=values.data_dir)
@@ -69,7 +70,7 @@ def main(values: flags.FlagValues) -> None:
     print(f"Features: {features.name}{'' if features.comparable else '; not comparable with published FID'}.")
     real = len(source.train["images"])
     if real < values.samples:
-        fewer = f"so that many are generated, not {values.samples:,}: the floor is to have as many."
+        fewer = f"so {real:,} are generated instead of {values.samples:,}, since the floor needs as many real ones."
         print(f"{config.dataset} has {real:,} training pictures, {fewer}")
     evaluation = gan.Evaluation(case, source, features, min(values.samples, real), values.seed)
     print(
@@ -92,21 +93,22 @@ def main(values: flags.FlagValues) -> None:
     gan.draw_curve(path, records)
     if values.keep_best:
         best = min(records, key=lambda record: record["frechet"])
-        print(f"The best is that of step {best['step']:,}; it is kept as the run {gan.keep_best(path, best)}.")
+        kept = gan.keep_best(path, best)
+        print(f"The best checkpoint is that of step {best['step']:,}; it is saved as the run {kept}.")
 
 
 def _sentences(record: dict[str, Any]) -> Iterator[str]:
     """The printed report of one checkpoint."""
-    times = f"{record['times_real']:.2f} times real against real" if record["times_real"] else "real is at 0"
+    times = f"{record['times_real']:.2f} times real against real" if record["times_real"] else "real against real is 0"
     yield f"  Frechet distance: {record['frechet']:.5g}, {times}"
     yield f"  kernel distance: {_with_error(record['kernel'], record['kernel_error'])}"
     if "classes" in record:
         held_out = f"{record['sure_real']:.1%} of the held-out pictures"
         yield f"  the classifier is sure (at least {SURE:.0%}) of {record['sure']:.1%} of them, and of {held_out}"
-        yield "  what it takes them for: " + ", ".join(f"{n}: {c:,}" for n, c in record["classes"].items())
+        yield "  predicted classes: " + ", ".join(f"{n}: {c:,}" for n, c in record["classes"].items())
         entropy, most = record["entropy"], math.log(len(record["classes"]))
         bits = f"{entropy / math.log(2):.3f} of {most / math.log(2):.3f} bits"
-        yield f"  entropy of that: {entropy:.3f} of at most {most:.3f} nats ({bits})"
+        yield f"  entropy of the predicted classes: {entropy:.3f} of at most {most:.3f} nats ({bits})"
 
 
 def _header(record: dict[str, Any]) -> str:

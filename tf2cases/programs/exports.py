@@ -1,4 +1,4 @@
-"""What programs that ask an exported model share."""
+"""Shared code of the programs that run an exported model."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def define_model(values: flags.FlagValues) -> None:
-    """Defines --model, the export that a program asks."""
+    """Defines --model, the exported model that a program runs."""
     text = "Exported model: exports/NAME, whose newest version is used, or the directory of one version."
     flags.DEFINE_string("model", None, text, flag_values=values)
 
 
 def define_drawing(values: flags.FlagValues, out: str, count: str) -> None:
-    """Defines the flags of a program that draws pictures: --model, --out, --count and --seed, of the random latents.
+    """Defines the flags of a program that draws pictures: --model, --out, --count, and --seed of the latents.
 
     Args:
-      values: where they are defined.
-      out, count: help texts.
+      values: where the flags are defined.
+      out, count: help texts of --out and --count.
     """
     define_model(values)
     flags.DEFINE_string("out", None, out, flag_values=values)
@@ -34,12 +34,12 @@ def define_drawing(values: flags.FlagValues, out: str, count: str) -> None:
 
 
 def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | None = None) -> "Model":
-    """Loads an export, of which certain signatures may be required.
+    """Loads an export and checks that it has the required signatures.
 
     Args:
       path: the value of --model.
-      kind: what the export should be, for the message: "a DCGAN".
-      signatures: {signature: names of its inputs} that it must have, if any.
+      kind: what the export should be, for the error message, such as "a DCGAN".
+      signatures: the required ones, {signature: names of its inputs}.
 
     Raises:
       UsageError: there is no export, or a signature is missing; the message names it.
@@ -58,15 +58,15 @@ def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | 
 
 
 def ask(model: "Model", signature: str, paths: Sequence[str], pictures: Sequence[bytes]) -> "dict[str, np.ndarray]":
-    """Asks a signature that takes nothing but picture files.
+    """Calls a signature whose only input is picture files.
 
     Args:
       model: see `load`.
       signature: its name.
-      paths, pictures: names and content of the files.
+      paths, pictures: names and contents of the files.
 
     Raises:
-      UsageError: the model refuses a file; it is named.
+      UsageError: the model rejects a file; the message names it.
     """
     try:
         return model.call(signature, image_bytes=pictures)

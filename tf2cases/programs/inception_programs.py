@@ -1,4 +1,4 @@
-"""What the programs around Inception-v3 share: its weights and the names of its classes."""
+"""Shared code of the Inception-v3 programs: its weights and the names of its classes."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ from tf2cases.configs.inception_v3 import WEIGHTS_DIR, WEIGHTS_DIR_HELP, WEIGHTS
 if TYPE_CHECKING:
     from tf2cases.inception_v3 import InceptionV3
 
-_SHOWN = 6  # names of tensors that are left over
+_SHOWN = 6  # names of unused tensors that are printed
 
 
 def define_weights(values: flags.FlagValues) -> None:
@@ -21,14 +21,14 @@ def define_weights(values: flags.FlagValues) -> None:
     flags.DEFINE_string("weights", "2015", WEIGHTS_HELP, flag_values=values)
     flags.DEFINE_string("weights_dir", WEIGHTS_DIR, WEIGHTS_DIR_HELP, flag_values=values)
     text = (
-        "File with the names of the classes: the label map of 2015 (.pbtxt, with its human label map beside it) or a "
-        "class index (.json); or `numbers`. Default: a file beside the weights or in --weights_dir."
+        "File with the names of the classes: the label map of 2015 (.pbtxt, next to its human label map) or a "
+        "class index (.json); or `numbers`. Default: a file next to the weights or in --weights_dir."
     )
     flags.DEFINE_string("labels", None, text, flag_values=values)
 
 
 def load_model(values: flags.FlagValues) -> "InceptionV3":
-    """The model that the flags select; prints which tensors of the weights file are left over.
+    """Loads the model that the flags select, and prints which tensors of the weights file are unused.
 
     Raises:
       UsageError, RunError: see `weights.load` and `class_names`.
@@ -41,7 +41,7 @@ def load_model(values: flags.FlagValues) -> "InceptionV3":
     if loaded.left_over:
         shown = ", ".join(loaded.left_over[:_SHOWN])
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
-        print(f"{loaded.source}: every variable is assigned; left over are {shown}{more}.")
+        print(f"{loaded.source}: every variable is assigned; unused tensors: {shown}{more}.")
     names = class_names(values, loaded.network.classes, loaded.source)
     return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, values.top_k)
 
@@ -51,8 +51,8 @@ def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence
 
     Args:
       values: the flags.
-      classes: how many; 0 needs no names.
-      source: where the weights are from: a path, or "random".
+      classes: number of classes; 0 needs no names.
+      source: where the weights come from: a path, or "random".
 
     Raises:
       UsageError, RunError: see `labels.class_names` and `weights.find`.
@@ -64,7 +64,7 @@ def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence
     if values.labels not in (None, "numbers"):
         return labels.class_names(values.labels, classes)
     if values.labels is None:
-        # The order of the graph of 2015 is in the label map only.
+        # Only the label map has the class order of the graph of 2015.
         files = (labels.LABEL_MAP, labels.CLASS_INDEX) if classes <= 1001 else (labels.LABEL_MAP,)
         for folder, file in itertools.product((os.path.dirname(source), values.weights_dir), files):
             if os.path.exists(path := os.path.join(folder, file)):

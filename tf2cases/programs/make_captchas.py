@@ -1,8 +1,8 @@
-"""Makes a folder of captchas: LABEL-NNNNN.png files, a manifest and a contact sheet.
+"""Generates a folder of captchas: LABEL-NNNNN.png files, a manifest and a contact sheet.
 
     python -m bin.make_captchas --out=data/captchas --count=5000 --charset=digits
 
-The same seed gives the same bytes.
+The same seed produces the same bytes.
 """
 
 import os
@@ -31,9 +31,9 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("length", 4, "Characters per captcha.", flag_values=values)
     flags.DEFINE_integer("width", 160, "Width in pixels.", flag_values=values)
     flags.DEFINE_integer("height", 60, "Height in pixels.", flag_values=values)
-    flags.DEFINE_integer("seed", 0, "Seed of everything that is random.", flag_values=values)
-    flags.DEFINE_integer("workers", 2, "Worker processes; the captchas do not depend on it.", flag_values=values)
-    flags.DEFINE_bool("overwrite", False, "Replace captchas made there before.", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of all random choices.", flag_values=values)
+    flags.DEFINE_integer("workers", 2, "Number of worker processes; does not change the captchas.", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "Replace existing captchas in --out.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
@@ -49,7 +49,7 @@ def main(values: flags.FlagValues) -> None:
         paths = writer.write(out, kind, count, values.workers)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(
-            f"the captchas in {out} are whole, and its manifest says that some are missing"
+            f"all captchas in {out} are complete files; the manifest marks the set as incomplete"
         ) from error
     seconds = time.perf_counter() - started
     shown = paths[:_ON_SHEET]

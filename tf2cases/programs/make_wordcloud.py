@@ -2,14 +2,14 @@
 
     python -m bin.make_wordcloud --text=novel.txt --mask=shape.png --color=image --out=cloud.png
 
-Presets, each flag of which can be changed:
-  english       a text in English, as the wordcloud package draws it     英文词云
-  chinese_raw   Chinese that is not cut into words: what goes wrong      中文，不分词
-  chinese       Chinese cut into words by jieba                          中文，分词
+Presets; each of their settings can be changed by its flag:
+  english       English text, as the wordcloud package draws it          英文词云
+  chinese_raw   Chinese without word segmentation: what goes wrong       中文，不分词
+  chinese       Chinese segmented into words by jieba                    中文，分词
   mask          in the shape of a black mask                             黑白蒙版
-  mask_colors   in the shape of a coloured mask, with its colours        彩色蒙版及其颜色
-  custom_color  in its shape, in reds drawn at random                    彩色蒙版，自定义颜色
-  keywords      in its shape and colours, keywords by TF-IDF             关键词权重
+  mask_colors   in the shape and colours of a coloured mask              彩色蒙版及其颜色
+  custom_color  in the shape of a coloured mask, in random reds          彩色蒙版，自定义颜色
+  keywords      like mask_colors, with keywords weighted by TF-IDF       关键词权重
 """
 
 import dataclasses
@@ -40,52 +40,54 @@ def define(values: flags.FlagValues) -> None:
     def choice(name: str, help_: str) -> None:
         flags.DEFINE_bool(name, None, help_, flag_values=values)
 
-    text("text", "The text, UTF-8 or GB18030; - is standard input. 文本文件，- 表示标准输入。")
-    text("out", "The picture, .png or .svg. 输出图片。", "cloud.png")
-    text("preset", f"One of {', '.join(wordcloud.PRESETS)}; without it, what suits the text's language. 预设。")
+    text("text", "Text file, UTF-8 or GB18030; - for standard input. 文本文件，- 表示标准输入。")
+    text("out", "Picture to write, .png or .svg. 输出图片。", "cloud.png")
+    text("preset", f"One of {', '.join(wordcloud.PRESETS)}; default: settings that suit the text's language. 预设。")
     text(
         "frequencies",
-        "A CSV table of word,weight: written if there is a --text (- prints it), else drawn. "
+        "CSV table of word,weight: written if --text is given (- prints it), else read and drawn. "
         "词频表：有文本时写出，否则读入。",
     )
-    text("language", "auto, en (any with spaces between words) or zh. 语言。")
-    choice("segment", "Cut the text into words with jieba; default: if it is Chinese. 是否分词。")
+    text("language", "auto, en (any language with spaces between words) or zh. 语言。")
+    choice("segment", "Segment the text into words with jieba; default: only Chinese. 是否分词。")
     text("user_dict", "A jieba dictionary of your own. 自定义词典。")
-    flags.DEFINE_list("add_words", None, "Words jieba must keep whole: one,two. 补充词语。", flag_values=values)
-    text("stopwords", "A file of further words to leave out, one a line. 停用词文件。")
+    flags.DEFINE_list("add_words", None, "Words that jieba must not split: one,two. 补充词语。", flag_values=values)
+    text("stopwords", "File of additional stop words, one per line. 停用词文件。")
     choice(
         "own_stopwords",
-        "Leave out the package's own list, too; default: not in english and keywords. 是否使用自带停用词。",
+        "Also apply the built-in stop words; default: not in the presets english and keywords. 是否使用自带停用词。",
     )
     number("min_word_length", "Leave out shorter words; default 2 for Chinese, else 0. 词的最少字数。")
-    choice("collocations", "Count pairs of words that belong together as one; default: not for Chinese. 词组。")
+    choice("collocations", "Count words that often occur in pairs as one; default: not for Chinese. 词组。")
     text("weights", "count, tfidf or textrank. 权重：次数、TF-IDF 或 TextRank。")
-    number("max_words", "How many words, the heaviest. 词数。")
-    text("mask", "A picture whose shape is filled; white or transparent is outside. 蒙版，白色或透明处不画。")
-    number("width", "Pixels, without a mask; default 800 for Chinese, else 400. 宽。")
-    number("height", "Pixels, without a mask; default 600 for Chinese, else 200. 高。")
+    number("max_words", "Maximum number of words; those with the largest weights are drawn. 词数。")
+    text("mask", "Picture whose shape is filled with words; white or transparent is outside. 蒙版，白色或透明处不画。")
+    number("width", "Width in pixels without a mask; default 800 for Chinese, else 400. 宽。")
+    number("height", "Height in pixels without a mask; default 600 for Chinese, else 200. 高。")
     text(
         "color",
-        "image (the mask's), weight or weight:HUE (the more important the darker), 'hsl(0, 60-80%, 60-80%)' (at random "
-        "from these ranges), or a matplotlib colormap. 上色方式。",
+        "image (the mask's colours), weight or weight:HUE (darker for larger weights), 'hsl(0, 60-80%, 60-80%)' "
+        "(random within these ranges), or a matplotlib colormap. 上色方式。",
     )
     text(
         "background",
         "transparent or a colour; default transparent for Chinese, else black (white for --color=weight). 背景色。",
     )
-    number("outline", "Width of a line around the mask; default 0, none. 蒙版轮廓线宽。")
-    text("outline_color", "Its colour; default black. 轮廓线颜色。")
-    text("font", "A font file; by default one that has all characters is looked for. 字体文件。")
+    number("outline", "Width of the outline around the mask; default 0 (none). 蒙版轮廓线宽。")
+    text("outline_color", "Colour of the outline; default black. 轮廓线颜色。")
+    text("font", "Font file; default: a font that has all characters. 字体文件。")
     number("min_font_size", "Smallest font in pixels; default 4. 最小字号。")
     number("max_font_size", "Largest font in pixels. 最大字号。")
-    flags.DEFINE_float("prefer_horizontal", None, "Share of lying words; default 0.9. 横排比例。", flag_values=values)
-    number("seed", "Same seed, same picture; default 0. 随机种子。")
+    flags.DEFINE_float(
+        "prefer_horizontal", None, "Share of horizontal words; default 0.9. 横排比例。", flag_values=values
+    )
+    number("seed", "Random seed; the same seed draws the same picture; default 0. 随机种子。")
 
 
 def main(values: flags.FlagValues) -> None:
     started = time.perf_counter()
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Chinese is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")  # do not fail on a terminal that cannot show Chinese
     table, from_text = values.frequencies, values.text is not None
     if table is None and not from_text:
         raise messages.bilingual_error(
@@ -120,7 +122,7 @@ def _options(values: flags.FlagValues) -> wordcloud.Options:
     given: dict[str, Any] = {name: values[name].value for name in _CHOICES if values[name].value is not None}
     if "add_words" in given:
         given["add_words"] = tuple(given["add_words"])
-    # Of these presets the mask is a part; a mask of one's own takes its place.
+    # These presets include a mask, which --mask replaces.
     if values.preset in _PRESET_MASKS and "mask" not in given:
         given["mask"] = checkout_path(os.path.join("masks", _PRESET_MASKS[values.preset]))
     return wordcloud.make_options(values.preset, **given)
@@ -130,7 +132,7 @@ def _read(values: flags.FlagValues, options: wordcloud.Options, notes: TextIO) -
     from tqdm import tqdm
 
     with wordcloud.opened(values.text) as text:
-        # Where there is no terminal it stays away; and for the first second, which is enough for most texts.
+        # Hidden without a terminal, and for the first second, in which most texts are done.
         with tqdm(total=text.size, unit="B", unit_scale=True, delay=1, disable=None, leave=False) as bar:
             words = wordcloud.weigh(text, options, bar.update)
     top = list(words.weights.items())[:5]

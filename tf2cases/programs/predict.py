@@ -1,14 +1,14 @@
-"""Asks an exported model about picture files.
+"""Runs an exported model on picture files.
 
     python -m bin.predict --model=exports/mnist_cnn digit.png
     python -m bin.predict --model=exports/captcha_reader --json captchas/*.png
 
-All pictures go through the model in one batch; each gets one line: the file, the answer and its probability. PNG, JPEG,
-GIF, BMP, WebP, TIFF and PPM files with one picture are read, whatever their names.
+All pictures go through the model in one batch; one line is printed for each: the file, the answer and its probability.
+Reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their names.
 
-Digits may be bright on a dark ground, like MNIST's, or dark on light paper: if the picture's border is brighter than
-half, it is inverted. The digit may stand anywhere on the page, alone; a picture of 28x28 pixels is used as it is. The
-answer of a captcha reader is the text and the product of the probabilities of its characters.
+Digits may be bright on a dark background, like MNIST's, or dark on light paper: a picture whose border is brighter than
+half is inverted. There must be one digit, anywhere on the page; a picture of 28x28 pixels is used as it is. The answer
+of a captcha reader is the text and the product of the probabilities of its characters.
 """
 
 import json
@@ -48,18 +48,18 @@ def main(values: flags.FlagValues, paths: list[str]) -> None:
 
 
 def _bytes_signature(model: "Model") -> str:
-    """The name of the signature that takes encoded pictures and nothing else."""
+    """Returns the name of the signature whose only input is encoded pictures."""
     names = [name for name, specs in model.signatures.items() if list(specs) == ["image_bytes"]]
     if not names:
         raise UsageError(
-            f"{model.path} cannot be asked about pictures: none of its signatures "
-            f"({', '.join(model.signatures)}) takes image_bytes alone."
+            f"{model.path} cannot be run on pictures: none of its signatures "
+            f"({', '.join(model.signatures)}) takes image_bytes as its only input."
         )
     return next((name for name in _PREFERRED_SIGNATURES if name in names), names[0])
 
 
 def _as_line(path: str, answer: dict[str, Any]) -> str:
-    """Tab-separated: the path, the first string that the model says of the picture, then how sure it is."""
+    """Tab-separated: the path, the first string among the outputs, and the model's certainty."""
     texts = [_plain(value) for value in answer.values() if isinstance(value, bytes)]
     certainty = _certainty(answer)
     return "\t".join([path, *texts[:1], *([] if certainty is None else [f"{certainty:.4f}"])])
@@ -73,10 +73,10 @@ def _as_json(path: str, answer: dict[str, Any]) -> str:
 
 
 def _certainty(answer: dict[str, Any]) -> float | None:
-    """The largest number of the first output that says how sure the model is, or None."""
+    """The maximum of the first output that states the model's certainty, or None."""
     return next((float(np.max(answer[name])) for name in _CERTAINTIES if name in answer), None)
 
 
 def _plain(value: Any) -> Any:
-    """Arrays, NumPy's numbers and bytes to what JSON can hold."""
+    """Converts arrays, NumPy scalars and bytes to JSON types."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value.tolist()

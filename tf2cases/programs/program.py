@@ -27,7 +27,7 @@ _VERSION = f"tf2cases {__version__}"
 def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
     """Parses a command line, runs the program's `main` and exits.
 
-    The exit status is 0 after success; 2, with one sentence on standard error, for bad arguments or input (`UsageError`,
+    The exit status is 0 for success; 2, with one sentence on standard error, for bad arguments or input (`UsageError`,
     absl's flag errors, stray arguments); 1, with one sentence, for failures while running (`RunError`, a full disk);
     and 130 after Ctrl-C. With `--debug` the traceback is printed first.
 
@@ -79,7 +79,7 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
 
 
 def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:
-    """Returns the part that the first argument names; without one, or if it asks for help, lists the parts and exits."""
+    """The part that the first argument names; without one, or if it asks for help, lists the parts and exits."""
     parts = program.PARTS
     if arguments == ["--version"]:
         print(_VERSION, flush=True)

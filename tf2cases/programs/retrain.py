@@ -5,9 +5,9 @@
     python -m bin.classify_image --model=exports/transfer photo.jpg
 
 Each sub-folder of DATA_DIR is a class. A hash of its file name assigns each picture to training (80 %), validation or
-testing (10 % each), so a picture keeps its place when others are added. Features are computed once and cached in
-CACHE_DIR; an interrupted run, or one with more pictures, continues where the last one stopped. The program ends with
-the accuracies beside chance; WORKDIR/pictures has the confusion matrix and the test pictures that were misclassified.
+testing (10 % each), so a picture stays in its split when others are added. Features are computed once and cached in
+CACHE_DIR; a run that resumes, or has more pictures, computes only the missing ones. At the end the program prints the
+accuracies next to chance level; WORKDIR/pictures has the confusion matrix and the misclassified test pictures.
 """
 
 from tf2cases.configs import transfer

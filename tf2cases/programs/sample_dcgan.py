@@ -3,8 +3,8 @@
     python -m bin.sample_dcgan --model=exports/dcgan_celeba --count=100 --seed=7 --out=faces.png
     python -m bin.sample_dcgan --model=exports/dcgan_celeba --interpolate=7,8,40 --out=faces.gif
 
-The same seed gives the same latents, those of the montages made in training with that --seed. --interpolate moves from
-the pictures of the first seed to those of the second, in a straight line between their latents, in that many frames.
+A seed draws the same latents as the montages of a training run with that --seed. --interpolate=SEED1,SEED2,FRAMES moves
+from the pictures of the first seed to those of the second, along straight lines between their latents.
 """
 
 import os
@@ -25,7 +25,7 @@ _MOST_FRAMES = 1000
 def define(values: flags.FlagValues) -> None:
     count = "Number of pictures; default: 100, or 16 with --interpolate."
     exports.define_drawing(values, "File to write: .png, or .gif with --interpolate.", count)
-    flags.DEFINE_string("interpolate", None, "SEED1,SEED2,FRAMES of an animation.", flag_values=values)
+    flags.DEFINE_string("interpolate", None, "SEED1,SEED2,FRAMES: draw an animation.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:

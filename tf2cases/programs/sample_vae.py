@@ -18,9 +18,9 @@ REQUIRED = ("model", "out")
 
 
 def define(values: flags.FlagValues) -> None:
-    count = "Number of random pictures instead; default: 100 for other than two latent variables without --grid."
+    count = "Number of random pictures; default without --grid: 100, unless there are two latent variables."
     exports.define_drawing(values, "PNG file to write.", count)
-    grid = "Rows and columns of a grid; default: 20 for two latent variables without --count."
+    grid = "Rows and columns of a grid; default without --count: 20 if there are two latent variables."
     flags.DEFINE_integer("grid", None, grid, lower_bound=1, upper_bound=200, flag_values=values)
 
 

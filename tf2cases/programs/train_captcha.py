@@ -1,4 +1,4 @@
-"""Trains a network that reads captchas, generated ones or a folder of labelled ones, and exports it.
+"""Trains a network that reads captchas, generated or from a folder of labelled ones, and exports it.
 
 python -m bin.train_captcha
 python -m bin.train_captcha --charset=alnum --train_count=100000

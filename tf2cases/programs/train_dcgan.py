@@ -1,4 +1,4 @@
-"""Trains a DCGAN on digits or faces, draws a montage of the same 100 latents as it learns, and exports it.
+"""Trains a DCGAN on digits or faces, draws a montage of the same 100 latents during training, and exports it.
 
 python -m bin.train_dcgan --dataset=celeba
 python -m bin.train_dcgan --dataset=toy_faces --steps=2000

@@ -1,4 +1,4 @@
-"""Fits house prices by linear regression, with gradient descent written by hand, and exports the model.
+"""Fits house prices by linear regression with hand-written gradient descent, and exports the model.
 
 python -m bin.train_linear_regression
 python -m bin.train_linear_regression --csv=houses.csv --features=size,rooms --target=price

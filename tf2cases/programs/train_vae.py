@@ -1,4 +1,4 @@
-"""Trains a variational autoencoder on digits or clothes, shows its latent plane, and exports it.
+"""Trains a variational autoencoder on digits or clothes, draws its latent plane, and exports it.
 
 python -m bin.train_vae --dataset=mnist_sample --epochs=200
 python -m bin.train_vae --data_dir=data --recipe=best --iwae=100

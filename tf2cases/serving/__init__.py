@@ -1,1 +1,1 @@
-"""SavedModels: exporting them, checking them, asking them."""
+"""Exports, checks and runs SavedModels."""

@@ -1,4 +1,4 @@
-"""A trained model to a SavedModel that a server can pick up at any moment."""
+"""Exports a trained model as a SavedModel that a server can load at any moment."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from tf2cases.errors import RunError
 from tf2cases.serving import rules, verify
 from tf2cases.serving import warmup as warmup_file
 
-_UNFINISHED = "version"  # servers ignore names that are no numbers
+_UNFINISHED = "version"  # servers ignore names that are not numbers
 
 
 def export(
@@ -26,24 +26,24 @@ def export(
 ) -> str:
     """Writes the next version of a model, complete and checked, or nothing at all.
 
-    The SavedModel is made beside its place under a name that servers ignore, with warm-up records, flushed to the disk,
-    loaded in a fresh process and compared with the live model, and only then renamed to the next integer. It holds
-    the variables that the signatures use and nothing else: no optimizer slots, no training code.
+    The SavedModel is written with warm-up records under a temporary name that servers ignore, loaded in a fresh process
+    and compared with the live model; only then is it flushed to the disk and renamed to the next integer. It holds only
+    the variables that the signatures use: no optimizer slots, no training code.
 
     Args:
       signatures: {name: tf.function with an input_signature}, see `rules`; they may close over any variables.
       requests: {name: {input name: array [n, ...]}}, one valid request for each signature, n at least 2.
-      directory: the model's place, `exports/NAME`; its last part is the model's name. Made if missing.
-      warmup: whether to write warm-up records; needs tensorflow-serving-api, and says so if it is missing.
-      tolerance: the largest difference from the live model that is allowed, as a part of the largest value. A model
-        that computes in bfloat16 or ran on a GPU needs more than the default.
+      directory: the model's directory, `exports/NAME`; NAME is the model's name. Created if missing.
+      warmup: whether to write warm-up records; without tensorflow-serving-api, prints a note instead.
+      tolerance: the largest allowed difference from the live model, relative to the largest value. A model that
+        computes in bfloat16 or ran on a GPU needs more than the default.
 
     Returns:
       The version's directory.
 
     Raises:
       rules.RuleError: a signature cannot be served.
-      RunError: the disk is full, or the export does not answer as the live model does.
+      RunError: the disk is full, or the export's answers differ from the live model's.
     """
     directory = os.path.abspath(directory)
     try:
@@ -66,9 +66,9 @@ def export(
 
 
 def versions(directory: str) -> list[int]:
-    """The version numbers in a model's directory, in rising order; [] if there is none, or no such directory.
+    """The version numbers in a model's directory, in ascending order; [] if it has none or does not exist.
 
-    As TF Serving counts: names that are not integers are ignored, `0007` is 7.
+    As in TF Serving, names that are not integers are ignored, and `0007` is 7.
     """
     try:
         entries = list(os.scandir(directory))
@@ -95,7 +95,7 @@ def _live_answers(signatures, functions, requests):
             counts = {key: len(value) for key, value in inputs.items()}
             if rows is None and (min(counts.values()) < 2 or len(set(counts.values())) > 1):
                 raise RunError(
-                    f"the request for {name!r} has {counts} rows, but must have at least 2, equally many each."
+                    f"the request for {name!r} has {counts} rows, but must have at least 2, equally many per input."
                 )
             outputs = verify.call(function, inputs)
             rules.check_answer(name, outputs)
@@ -117,7 +117,7 @@ def _write_warmup(directory, model_name, answers):
     else:
         print(
             "The export has no warm-up records, because tensorflow-serving-api is missing: "
-            "pip install 'tf2cases[serving]' brings it, --no_warmup asks for none.",
+            "install it with pip install 'tf2cases[serving]', or pass --no_warmup.",
             file=sys.stderr,
         )
 
@@ -133,4 +133,4 @@ def _publish_as_next_version(temporary, directory):
             except OSError:
                 if not os.path.lexists(target):
                     raise
-        version += 1  # a file of that name, or another export was faster
+        version += 1  # the name is a file's, or another export took it first

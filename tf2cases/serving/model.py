@@ -1,4 +1,4 @@
-"""An exported model, opened to be asked."""
+"""Loads an exported model and calls its signatures."""
 
 import os
 import re
@@ -20,40 +20,41 @@ class Model:
     """
 
     def __init__(self, path: str):
-        """Opens a model.
+        """Loads a model.
 
         Args:
-          path: `exports/NAME`, whose newest version is taken, or the directory of one version.
+          path: `exports/NAME`, whose newest version is loaded, or the directory of one version.
 
         Raises:
-          UsageError: no such directory, no version in it, or not a SavedModel.
+          UsageError: there is no such directory, it has no version, or it is not a SavedModel.
         """
         self.path = _version_directory(path)
         try:
             self._loaded = tf.saved_model.load(self.path)
         except Exception as error:  # TensorFlow raises nearly anything for damaged files
-            raise UsageError(f"{self.path} is not a whole SavedModel ({_reason(error)}); export it again.") from error
+            reason = _reason(error)
+            raise UsageError(f"{self.path} is not a complete SavedModel ({reason}); export it again.") from error
         self.signatures = {
             name: function.structured_input_signature[1] for name, function in sorted(self._loaded.signatures.items())
         }
 
     def call(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
-        """Asks one signature.
+        """Calls a signature.
 
         Args:
           signature: its name.
-          **inputs: for each of its inputs, anything that becomes a tensor of its dtype and shape [n, ...].
+          **inputs: a value for each of its inputs, convertible to a tensor of the input's dtype and shape [n, ...].
 
         Returns:
           {output name: array [n, ...]}.
 
         Raises:
-          UsageError: no such signature, other inputs than it has, wrong shape or type, or what the model itself
-            refuses, such as a damaged picture.
+          UsageError: there is no such signature, an input has the wrong name, shape or type, or the model itself
+            rejects one, such as a damaged picture.
         """
         if signature not in self.signatures:
             raise UsageError(
-                f"{self.path} has no signature {signature!r}, but {', '.join(self.signatures) or 'none at all'}."
+                f"{self.path} has no signature {signature!r}, only {', '.join(self.signatures) or 'none at all'}."
             )
         specs = self.signatures[signature]
         if set(inputs) != set(specs):
@@ -68,14 +69,14 @@ class Model:
 
 def _version_directory(path):
     if not os.path.isdir(path):
-        raise UsageError(f"there is no directory {path}, but a model must be one, such as exports/mnist_cnn.")
+        raise UsageError(f"there is no directory {path}: a model must be a directory, such as exports/mnist_cnn.")
     if os.path.exists(os.path.join(path, "saved_model.pb")):
         return os.path.normpath(path)
     newest = max(versions(path), default=None)
     if newest is None:
         raise UsageError(
-            f"{path} has no version: it must hold a SavedModel in a directory named by an integer, such as {path}/1; "
-            "did you forget to export, or to name one model?"
+            f"{path} has no version: it must hold a SavedModel in a directory with an integer as name, such as "
+            f"{path}/1; did you forget to export, or to append the model's name?"
         )
     spellings = [name for name in os.listdir(path) if name.isdecimal() and int(name) == newest]
     found = os.path.join(path, min(spellings, key=len))
@@ -102,7 +103,7 @@ def _names(names):
 
 
 def _reason(error):
-    """The sentence in TensorFlow's message: the line before the names of nodes, without an assertion's wrapping."""
+    """The sentence in TensorFlow's message: the line before the node names, without the wrapping of an assertion."""
     lines = str(error).split("\n\t [[")[0].split("\n")
     line = next((line for line in reversed(lines) if line.strip()), type(error).__name__)
     line = re.sub(r"^({{.*?}} )+", "", line.strip())

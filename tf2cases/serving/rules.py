@@ -1,4 +1,4 @@
-"""What a signature must be like, so that every way of serving it works."""
+"""Rules that a signature must follow so that every way of serving it works."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _CLASSIFY_OUTPUTS = {"classes": tf.string, "scores": tf.float32}
 
 
 class RuleError(RunError):
-    """A signature breaks a rule of serving; the message names the rule."""
+    """A signature breaks a rule for serving; the message names the rule."""
 
 
 def check(signatures: Mapping[str, tf.types.experimental.ConcreteFunction]) -> None:
@@ -24,12 +24,12 @@ def check(signatures: Mapping[str, tf.types.experimental.ConcreteFunction]) -> N
       signatures: {name: tf.types.experimental.ConcreteFunction}.
 
     Raises:
-      RuleError: for the first rule that one of them breaks.
+      RuleError: a signature breaks a rule; only the first violation is reported.
     """
     if DEFAULT_SIGNATURE not in signatures:
         raise RuleError(
-            f"rule 'a default signature': there is {', '.join(signatures) or 'no signature'}, but one must be "
-            f"called {DEFAULT_SIGNATURE}, the one that is asked when a request names none."
+            f"rule 'a default signature': the signatures are [{', '.join(signatures)}], but one must be called "
+            f"{DEFAULT_SIGNATURE}, which answers requests that name none."
         )
     for name, function in signatures.items():
         inputs, outputs = input_specs(function), _outputs(name, function)
@@ -49,15 +49,15 @@ def check(signatures: Mapping[str, tf.types.experimental.ConcreteFunction]) -> N
 
 
 def check_answer(name: str, outputs: Mapping[str, np.ndarray]) -> None:
-    """Checks what a signature answered.
+    """Checks the outputs of a signature.
 
     Args:
-      name: the signature's.
+      name: the signature's name.
       outputs: {output name: array}.
 
     Raises:
-      RuleError: an output carries bytes that are no text, and its name does not end in `_bytes`. REST writes strings
-        as UTF-8, and as base64 only if the name ends so.
+      RuleError: an output contains bytes that are not UTF-8 text, and its name does not end in `_bytes`. REST encodes
+        strings as UTF-8, and as base64 only if the name has that ending.
     """
     for key, value in outputs.items():
         if value.dtype == object and not key.endswith("_bytes"):
@@ -75,7 +75,7 @@ def input_specs(function: tf.types.experimental.ConcreteFunction) -> dict[str, t
 
 def _outputs(name, function):
     outputs = function.structured_outputs
-    # A signature that was loaded has specs where a live one has tensors.
+    # A loaded signature has specs where a live one has tensors.
     plain = (tf.Tensor, tf.TensorSpec)
     if not isinstance(outputs, dict) or not all(isinstance(value, plain) for value in outputs.values()):
         _break(name, "flat outputs", f"it returns {outputs!r}, but must return a flat dictionary of tensors")
@@ -90,11 +90,11 @@ def _check_batch_dimension(name, kind, key, spec):
 
 def _check_output_dtype(name, key, spec):
     if (spec.dtype.is_floating or spec.dtype.is_complex) and spec.dtype != tf.float32:
-        _break(name, "float32 outputs", f"output {key!r} is {spec.dtype.name}; cast it, for REST knows no other")
+        _break(name, "float32 outputs", f"output {key!r} is {spec.dtype.name}; cast it, since REST supports no other")
 
 
 def _check_classify(inputs, outputs):
-    """What TF Serving's Classify call asks for."""
+    """Checks the inputs and outputs that TF Serving's Classify call requires."""
     if list(inputs) != ["inputs"] or inputs["inputs"].dtype != tf.string or inputs["inputs"].shape.rank != 1:
         _break("classify", "classify", "its only input must be 'inputs', serialized examples, string [None]")
     for key, value in outputs.items():
@@ -108,11 +108,11 @@ def _check_classify(inputs, outputs):
 
 
 def _check_not_compiled(name, function):
-    """Model servers run without XLA unless started specially, and then fail at every request."""
+    """Rejects compiled functions: by default, model servers run without XLA and fail at every request to one."""
     library = function.graph.as_graph_def().library.function
     attributes = [function.function_def.attr, *(inner.attr for inner in library)]
     if any(attr["_XlaMustCompile"].b for attr in attributes if "_XlaMustCompile" in attr):
-        _break(name, "no XLA", "a function in it has jit_compile=True; trace it for export without")
+        _break(name, "no XLA", "a function in it has jit_compile=True; trace it without that for export")
 
 
 def _break(name, rule, what):

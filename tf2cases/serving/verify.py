@@ -2,8 +2,8 @@
 
 usage: python -m tf2cases.serving.verify DIRECTORY EXPECTED.npz TOLERANCE
 
-EXPECTED.npz is written by `save`. Nothing printed and exit status 0: the export answers as the live model did.
-Otherwise one sentence on standard error and exit status 1.
+EXPECTED.npz is written by `save`. If the export's answers match, prints nothing and exits with status 0; otherwise
+prints one sentence on standard error and exits with status 1.
 """
 
 import os
@@ -18,10 +18,10 @@ from tensorflow.core.framework import tensor_pb2
 
 from tf2cases.errors import RunError
 
-# A signature's name, a request and what the live model answered.
+# A signature's name, a request and the live model's answer.
 Answer: TypeAlias = tuple[str, Mapping[str, Any], Mapping[str, np.ndarray]]
 
-_ROW_TOLERANCE = 10  # times the tolerance: kernels sum in another order for another batch size
+_ROW_TOLERANCE = 10  # times the tolerance: the order in which kernels sum depends on the batch size
 
 
 def save(path: str, answers: Sequence[Answer]) -> None:
@@ -35,14 +35,14 @@ def save(path: str, answers: Sequence[Answer]) -> None:
     for number, (signature, inputs, outputs) in enumerate(answers):
         for kind, values in (("in", inputs), ("out", outputs)):
             for key, value in values.items():
-                # Tensor protos keep strings that end in zero bytes, which NumPy's own would lose.
+                # Tensor protos keep zero bytes at the end of strings, which NumPy strips.
                 proto = tf.make_tensor_proto(value).SerializeToString()
                 arrays[f"{number}/{signature}/{kind}/{key}"] = np.frombuffer(proto, np.uint8)
     np.savez(path, **arrays)
 
 
 def in_fresh_process(directory: str, path: str, tolerance: float) -> None:
-    """Runs this module on an export and the answers written by `save`; costs about as long as importing TensorFlow.
+    """Runs this module on an export and the answers written by `save`; takes about as long as importing TensorFlow.
 
     Raises:
       RunError: the answers differ, or the export cannot be loaded.
@@ -55,24 +55,24 @@ def in_fresh_process(directory: str, path: str, tolerance: float) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise RunError(f"the export does not answer as the live model does: {lines[-1]}")
+        raise RunError(f"the export does not match the live model: {lines[-1]}")
 
 
 def compare(directory: str, path: str, tolerance: float) -> None:
-    """The comparison itself, in this process.
+    """Compares an export with the live model's answers, in this process.
 
-    Checks that every signature gives the live answers, that row i of a batch is answered as row i alone, and that
-    floating inputs of zeros and of ones give no NaN.
+    Checks that every signature returns the live answers, that a row in a batch gets the same answer as alone, and that
+    float inputs of zeros and of ones produce no NaN.
 
     Args:
       directory: the SavedModel.
       path: the answers written by `save`.
-      tolerance: the largest difference allowed, as a part of the largest value (or of 1, if that is larger).
+      tolerance: the largest allowed difference, relative to the largest value (or to 1, if that is larger).
 
     Raises:
-      RunError: names the signature, the output and the difference.
+      RunError: the answers differ; the message names the signature, the output and the difference.
     """
-    loaded = tf.saved_model.load(directory)  # kept: without it the signatures lose their variables
+    loaded = tf.saved_model.load(directory)  # keep a reference: without it the signatures lose their variables
     checked = set()
     for signature, inputs, expected in _load(path):
         function = loaded.signatures[signature]
@@ -94,7 +94,7 @@ def compare(directory: str, path: str, tolerance: float) -> None:
 
 
 def call(function: Callable, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """{output name: array} of a signature that is asked with {input name: array}."""
+    """Calls a signature with {input name: array}; returns {output name: array}."""
     outputs = function(**{key: tf.constant(value) for key, value in inputs.items()})
     return {key: value.numpy() for key, value in outputs.items()}
 
@@ -140,7 +140,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         compare(directory, path, float(tolerance))
     except Exception as error:
-        # The last line is what the exporting process shows.
+        # The exporting process shows the last line.
         print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
         return 1
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-PATH = "assets.extra/tf_serving_warmup_requests"  # where TF Serving looks; TFRecord, uncompressed, at most 1000
+PATH = "assets.extra/tf_serving_warmup_requests"  # where TF Serving looks; uncompressed TFRecord, at most 1000 records
 
 
 def available() -> bool:
@@ -20,7 +20,7 @@ def write(directory: str, model_name: str, requests: Sequence[tuple[str, Mapping
 
     Args:
       directory: a SavedModel.
-      model_name: the name under which it will be served.
+      model_name: the name under which it is served.
       requests: list of (signature name, {input name: array [n, ...]}).
     """
     from tensorflow_serving.apis import prediction_log_pb2
