@@ -101,7 +101,7 @@ def draw_shapes():
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory):
-    """Flags of the transfer case: drawn shapes, 18 pictures for training, 3 for validation and 3 for testing."""
+    """Flags of the case `retrain`: drawn shapes, 18 pictures for training, 3 for validation and 3 for testing."""
     place = tmp_path_factory.mktemp("shapes")
     _draw_shapes(place / "pictures", 6, 1)
     return {"data_dir": str(place / "pictures"), "cache_dir": str(place / "cache"), "weights": "random"}

@@ -10,6 +10,7 @@ TensorFlow is not imported here, but its errors are handled if it is loaded.
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -249,6 +250,15 @@ def reason(error: BaseException) -> str:
         return os.strerror(errno.ENOSPC)  # TensorFlow buries this under lines of context, or omits it
     lines = re.sub(r"{{.*?}}|\[Op:.*", "", message).strip().splitlines()
     return lines[-1].strip() if lines else type(error).__name__
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def sync(path: str | os.PathLike) -> None:

@@ -415,7 +415,7 @@ def test_a_discriminator_that_is_sure_of_everything_for_long_brings_a_warning():
 def test_scores_are_not_taken_for_probabilities(loss):
     case, long = make([12, 12, 1], loss=loss), gan_watch.SATURATED_REPORTS
     assert case.warning(history(8.0, -8.0, long)) == ""
-    assert "held-out pictures the score 8.000 and generated ones -8.000;" in case.conclude(
+    assert "mean score is 8.000 for held-out pictures and -8.000 for generated ones;" in case.conclude(
         None, {"d_real": 8.0, "d_fake": -8.0}
     )
     metrics = case.train_step(batch_of([12, 12, 1], rows=4))

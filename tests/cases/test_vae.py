@@ -15,8 +15,7 @@ from tf2cases.cases import VAE, vae
 from tf2cases.data import pipeline, sources
 from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
-from tf2cases.programs import case_programs
-from tf2cases.serving import verify
+from tf2cases.serving import export, verify
 from tf2cases.serving.model import Model
 
 INFO = {"image_shape": [28, 28, 1], "class_names": list("0123456789")}
@@ -399,7 +398,7 @@ def exported(request, tmp_path_factory):
     case = shake(make(latent_dim=3, binarize=request.param))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "in_fresh_process", lambda *args: None)
-        path = case_programs.export_case(case, str(tmp_path_factory.mktemp("exports")), warmup=False)
+        path = export.export_case(case, str(tmp_path_factory.mktemp("exports") / "model"), warmup=False)
     return case, Model(path)
 
 

@@ -8,8 +8,19 @@ import sys
 import pytest
 
 from tf2cases import configs, nn
-from tf2cases.cases import linear_regression, mnist
-from tf2cases.configs import dcgan, field, inception_v3, run
+from tf2cases.cases import MNIST, LinearRegression
+from tf2cases.configs import (
+    autoencoder,
+    captcha,
+    dcgan,
+    field,
+    inception_v3,
+    linear_regression,
+    mnist,
+    retrain,
+    run,
+    vae,
+)
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import Network, weights
 
@@ -62,7 +73,7 @@ def test_values_at_the_edge_are_accepted(name, value):
     assert getattr(Config(**{name: value}), name) == value
 
 
-@pytest.mark.parametrize("case_class", [linear_regression.LinearRegression, mnist.MNIST])
+@pytest.mark.parametrize("case_class", [LinearRegression, MNIST])
 def test_a_case_refuses_data_sets_it_cannot_learn(case_class):
     with pytest.raises(UsageError, match=r"^--dataset is 'celeba', but must be one of "):
         case_class.Config(dataset="celeba")
@@ -124,15 +135,38 @@ def test_the_original_recipe_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("dataset", "model", "name"),
+    ("module", "given", "name"),
     [
-        ("mnist", "cnn", "mnist_cnn"),
-        ("mnist_sample", "mlp", "mnist_mlp"),
-        ("fashion_mnist", "cnn", "fashion_mnist_cnn"),
+        (mnist, {}, "mnist_cnn"),
+        (mnist, {"dataset": "mnist_sample"}, "mnist_cnn_mnist_sample"),
+        (mnist, {"model": "mlp", "recipe": "best"}, "mnist_mlp_best"),
+        (mnist, {"dataset": "fashion_mnist", "recipe": "best"}, "mnist_cnn_fashion_mnist_best"),
+        (linear_regression, {}, "linear_regression"),
+        (linear_regression, {"csv": "a/flats in town.csv"}, "linear_regression_flats-in-town"),
+        (captcha, {}, "captcha"),
+        (captcha, {"charset": "alnum"}, "captcha_alnum"),
+        (captcha, {"charset": "/../*"}, "captcha"),
+        (captcha, {"data_dir": "my/captchas.tar"}, "captcha_captchas"),
+        (captcha, {"model": "original"}, "captcha_original"),
+        (autoencoder, {"recipe": "original"}, "autoencoder_original"),
+        (autoencoder, {"dataset": "folder", "data_dir": "/photos/"}, "autoencoder_folder_photos"),
+        (vae, {"dataset": "fashion_mnist"}, "vae_fashion_mnist"),
+        (dcgan, {}, "dcgan"),
+        (dcgan, {"dataset": "celeba", "data_dir": "downloads"}, "dcgan_celeba"),
+        (dcgan, {"dataset": "folder", "data_dir": "花"}, "dcgan_folder_花"),
+        (retrain, {"data_dir": "x/flowers.v2/"}, "retrain_flowers.v2"),
     ],
 )
-def test_a_run_is_called_after_its_data_and_model(dataset, model, name):
-    assert mnist.Config(dataset=dataset, model=model).name == name
+def test_a_runs_name_says_what_differs_from_the_defaults(module, given, name):
+    assert module.Config.resolve(given).name == name
+    assert module.Config.resolve(given).folder == f"runs/{name}"
+    assert module.Config.resolve({**given, "workdir": "w"}).folder == "w"
+
+
+def test_the_name_of_own_data_in_the_current_folder_is_that_folders(tmp_path, monkeypatch):
+    (tmp_path / "flowers").mkdir()
+    monkeypatch.chdir(tmp_path / "flowers")
+    assert retrain.Config.resolve({"data_dir": "."}).name == "retrain_flowers"
 
 
 NUMERIC = dict(
@@ -153,6 +187,7 @@ OTHERS = dict(
     workdir="x",
     export_dir="x",
     no_warmup=True,
+    publish_as="x",
     steps=3,
     epochs=9,
     strategy="single",

@@ -155,7 +155,7 @@ def save_run(folder, steps=2, **fields):
     place.close()
     case = MNIST(config, INFO)
     case.step.assign(steps)
-    checkpoints.save(os.path.join(folder, workdir.CHECKPOINTS), steps, case=case)
+    checkpoints.save(os.path.join(folder, workdir.CHECKPOINTS), steps, place.run, case=case)
 
 
 @pytest.fixture
@@ -173,12 +173,12 @@ def test_a_missing_classifier_is_trained_with_the_best_recipe_and_found_again(an
 
     monkeypatch.setattr(picture_features.training, "train", short)
     features = picture_features.digit_features("mnist_sample", "")
-    assert "Training the classifier of mnist_sample in runs/mnist_sample_cnn_best" in capsys.readouterr().out
+    assert "Training the classifier of mnist_sample in runs/mnist_cnn_mnist_sample_best" in capsys.readouterr().out
     (config,) = asked
     best = MNIST.Config.resolve(dict(dataset="mnist_sample", recipe="best", epochs=48))
     same = dict(workdir=config.workdir, data_dir=config.data_dir, export_dir="")
     assert config == dataclasses.replace(best, **same)
-    assert "in runs/mnist_sample_cnn_best at step 2 (accuracy " in features.name
+    assert "in runs/mnist_cnn_mnist_sample_best at step 2 (accuracy " in features.name
     picture_features.digit_features("mnist_sample", "")
     assert len(asked) == 1
 
@@ -187,11 +187,11 @@ def test_a_classifier_that_was_interrupted_is_trained_to_its_end(any_accuracy, m
     def stopped(case_class, config):
         raise InterruptedError(config.workdir)
 
-    save_run("runs/mnist_sample_cnn_best", steps=2, dataset="mnist_sample")
-    record = open("runs/mnist_sample_cnn_best/config.json").read()
-    open("runs/mnist_sample_cnn_best/config.json", "w").write(record.replace('"steps": 2', '"steps": 3'))
+    save_run("runs/mnist_cnn_mnist_sample_best", steps=2, dataset="mnist_sample")
+    record = open("runs/mnist_cnn_mnist_sample_best/config.json").read()
+    open("runs/mnist_cnn_mnist_sample_best/config.json", "w").write(record.replace('"steps": 2', '"steps": 3'))
     monkeypatch.setattr(picture_features.training, "train", stopped)
-    with pytest.raises(InterruptedError, match=r"runs/mnist_sample_cnn_best"):
+    with pytest.raises(InterruptedError, match=r"runs/mnist_cnn_mnist_sample_best"):
         picture_features.digit_features("mnist_sample", "")
 
 
@@ -204,11 +204,14 @@ def test_a_signal_while_the_classifier_is_trained_ends_the_program(monkeypatch):
 
 
 def test_the_sample_is_judged_by_the_classifier_of_all_digits_once_that_is_finished(any_accuracy):
-    assert picture_features.default_classifier("mnist_sample") == ("runs/mnist_sample_cnn_best", "mnist_sample")
+    assert picture_features.default_classifier("mnist_sample") == ("runs/mnist_cnn_mnist_sample_best", "mnist_sample")
     save_run("runs/mnist_cnn_best")
     assert picture_features.default_classifier("mnist_sample") == ("runs/mnist_cnn_best", "mnist")
     assert picture_features.default_classifier("mnist") == ("runs/mnist_cnn_best", "mnist")
-    assert picture_features.default_classifier("fashion_mnist") == ("runs/fashion_mnist_cnn_best", "fashion_mnist")
+    assert picture_features.default_classifier("fashion_mnist") == (
+        "runs/mnist_cnn_fashion_mnist_best",
+        "fashion_mnist",
+    )
     assert "in runs/mnist_cnn_best at step 2" in picture_features.digit_features("mnist_sample", "").name
 
 

@@ -9,7 +9,8 @@ from PIL import Image
 from program_call import exit_status
 
 from tf2cases.cases import DenoisingAutoencoder
-from tf2cases.programs import case_programs, denoise
+from tf2cases.programs import denoise
+from tf2cases.serving import export
 from tf2cases.serving.model import Model
 
 
@@ -21,7 +22,7 @@ def case():
 
 @pytest.fixture(scope="module")
 def model(case, tmp_path_factory):
-    return case_programs.export_case(case, str(tmp_path_factory.mktemp("exports")), warmup=False)
+    return export.export_case(case, str(tmp_path_factory.mktemp("exports") / "model"), warmup=False)
 
 
 call = functools.partial(exit_status, denoise)

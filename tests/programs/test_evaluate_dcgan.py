@@ -80,7 +80,7 @@ def save_run(case_class, config, info, noises):
         case.step.assign(step)
         if noise is not None:
             case.noise.assign(noise)
-        checkpoints.save(os.path.join(config.workdir, workdir.CHECKPOINTS), step, case=case)
+        checkpoints.save(os.path.join(config.workdir, workdir.CHECKPOINTS), step, place.run, case=case)
 
 
 @pytest.fixture
@@ -115,7 +115,9 @@ def lines(path):
 def test_one_checkpoint_of_digits(run, classifier, capsys):
     assert evaluated("--workdir=runs/gan", "--samples=200", "--classifier=w", "--step=20", "--seed=4") == 0
     out = capsys.readouterr().out
-    assert re.search(r"Features: the last hidden layer \(128 units\) of mnist_cnn in w at step 2 \(accuracy ", out)
+    assert re.search(
+        r"Features: the last hidden layer \(128 units\) of mnist_cnn_mnist_sample in w at step 2 \(accuracy ", out
+    )
     assert "; not comparable with published FID." in out
     assert re.search(
         r"Real against real, 200 training pictures against 300 held-out ones of mnist_sample: Frechet", out

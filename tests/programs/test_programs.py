@@ -85,7 +85,7 @@ def test_digits_are_trained_for_two_steps_and_go_on_to_four(capsys):
     assert record["config"]["steps"] == 4
     assert record["versions"]["tensorflow"]
     assert exit_status(evaluate, "--workdir=w", "--step=2") == 0
-    assert "mnist_mlp at step 2, mnist_sample" in capsys.readouterr().out
+    assert "mnist_mlp_mnist_sample at step 2, mnist_sample" in capsys.readouterr().out
 
 
 def test_help_lists_the_flags_with_defaults_and_ends_well(capsys):
@@ -238,7 +238,7 @@ def test_a_nan_in_training_ends_with_status_1_and_the_step(capsys):
 def test_a_run_under_two_replicas_is_exported_like_any_other(unchecked, capsys, two_replicas):
     flags = ("--dataset=mnist_sample", "--model=mlp", "--steps=2", "--strategy=mirrored", "--workdir=w")
     assert train_digits(*flags) == 0
-    assert os.path.exists("exports/mnist_mlp/1/saved_model.pb")
+    assert os.path.exists("exports/w/1/saved_model.pb")
 
 
 def test_predict_reads_a_written_digit(unchecked, capsys):
@@ -253,7 +253,7 @@ def test_predict_reads_a_written_digit(unchecked, capsys):
         page[60:116, 40:96] -= np.kron(source.test["images"][i, :, :, 0], np.ones([2, 2], np.uint8))
         viz.write_png(f"{i}.png", page)
     capsys.readouterr()
-    assert exit_status(predict, "--model=exports/mnist_mlp", *(f"{i}.png" for i in range(10))) == 0
+    assert exit_status(predict, "--model=exports/w", *(f"{i}.png" for i in range(10))) == 0
     lines = capsys.readouterr().out.splitlines()
     for i, line in enumerate(lines):
         name, label, probability = line.split("\t")
@@ -275,7 +275,7 @@ def test_captchas_are_made_learnt_and_another_folder_is_evaluated(capsys, unchec
     assert exit_status(evaluate, "--workdir=w", "--test_dir=made") == 0
     assert "of 30 (by chance 0.25)" in capsys.readouterr().out
     picture = next(name for name in sorted(os.listdir("made")) if re.match(r"[01]{2}-", name))
-    assert exit_status(predict, "--model=exports/captcha_reader", f"made/{picture}") == 0
+    assert exit_status(predict, "--model=exports/w", f"made/{picture}") == 0
     assert re.match(rf"made/{picture}\t[01]{{2}}\t\d", capsys.readouterr().out)
 
 
@@ -327,7 +327,7 @@ def test_a_workdir_of_another_case_is_refused_before_anything_is_drawn(capsys):
     assert train_houses("--epochs=1", "--export_dir=", "--workdir=w") == 0
     capsys.readouterr()
     assert exit_status(train_captcha, "--workdir=w", "--cache_dir=drawn") == 2
-    assert "it holds a run of the case 'linear_regression', not 'captcha_reader'" in sentence(capsys)
+    assert "it holds a run of the case 'linear_regression', not 'captcha'" in sentence(capsys)
     assert not os.path.exists("drawn")
 
 
@@ -373,3 +373,32 @@ def test_a_reader_of_the_help_who_has_had_enough_is_no_error(repo):
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=repo, timeout=60, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_experiment_is_exported_under_its_own_name_and_published_on_request(capsys, unchecked):
+    flags = ("--dataset=mnist_sample", "--model=mlp")
+    assert train_digits(*flags, "--epochs=1") == 0
+    assert train_digits(*flags, "--steps=2", "--workdir=runs/toy") == 0
+    assert sorted(os.listdir("exports")) == ["mnist_mlp_mnist_sample", "toy"]
+    assert os.listdir("exports/mnist_mlp_mnist_sample") == ["1"]
+    capsys.readouterr()
+    assert exit_status(export, "--workdir=runs/toy", "--publish_as=mnist_mlp_mnist_sample") == 0
+    good, toy = re.findall(r"^  (\S*exports/.*): (run .*)$", capsys.readouterr().out, re.MULTILINE)
+    assert good[0].endswith("exports/mnist_mlp_mnist_sample/1")
+    assert re.match(r"run mnist_mlp_mnist_sample, step 32, loss [\d.]+, accuracy [\d.]+$", good[1])
+    assert toy[0].endswith("exports/mnist_mlp_mnist_sample/2")
+    assert re.match(r"run toy, step 2, loss [\d.]+, accuracy [\d.]+$", toy[1])
+
+
+def test_a_finished_run_that_is_started_again_is_not_exported_again(capsys, unchecked):
+    for _ in range(2):
+        assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=2") == 0
+    assert "exports/mnist_mlp_mnist_sample/1 is this model already" in capsys.readouterr().out
+    assert os.listdir("exports/mnist_mlp_mnist_sample") == ["1"]
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", ".hidden", "a b"])
+def test_a_name_to_publish_that_is_none_is_refused_before_any_work(capsys, name):
+    for program, flag in ((train_mnist, "--dataset=mnist_sample"), (export, "--workdir=none")):
+        assert exit_status(program, flag, f"--publish_as={name}") == 2
+        assert f"--publish_as is {name!r}, but must be a name of letters, digits, '_', '-' and '.'." in sentence(capsys)

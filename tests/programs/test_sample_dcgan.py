@@ -10,7 +10,8 @@ from program_call import exit_status
 
 from tf2cases import viz
 from tf2cases.cases import DCGAN
-from tf2cases.programs import case_programs, sample_dcgan
+from tf2cases.programs import sample_dcgan
+from tf2cases.serving import export
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def case():
 
 @pytest.fixture(scope="module")
 def model(case, tmp_path_factory):
-    return case_programs.export_case(case, str(tmp_path_factory.mktemp("exports")), warmup=False)
+    return export.export_case(case, str(tmp_path_factory.mktemp("exports") / "model"), warmup=False)
 
 
 call = functools.partial(exit_status, sample_dcgan)

@@ -8,8 +8,8 @@ from PIL import Image
 from program_call import exit_status
 
 from tf2cases.cases import MNIST, VAE
-from tf2cases.programs import case_programs, sample_vae
-from tf2cases.serving import verify
+from tf2cases.programs import sample_vae
+from tf2cases.serving import export, verify
 
 INFO = {"image_shape": [28, 28, 1], "class_names": list("0123456789")}
 
@@ -22,11 +22,11 @@ def exports(tmp_path_factory):
         patch.setattr(verify, "in_fresh_process", lambda *args: None)
         for latent_dim in (2, 5):
             case = VAE(VAE.Config(latent_dim=latent_dim, steps=10, epochs=None), INFO)
-            place = folder / str(latent_dim)
-            case_programs.export_case(case, str(place), warmup=False)
-            made[latent_dim] = case, place / "vae"
+            place = folder / str(latent_dim) / "vae"
+            export.export_case(case, str(place), warmup=False)
+            made[latent_dim] = case, place
         digits = MNIST(MNIST.Config(model="mlp", steps=10, epochs=None), INFO)
-        case_programs.export_case(digits, str(folder), warmup=False)
+        export.export_case(digits, str(folder / "mnist_mlp"), warmup=False)
         made["mnist"] = digits, folder / "mnist_mlp"
     return made
 

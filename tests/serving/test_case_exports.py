@@ -12,8 +12,7 @@ from tf2cases import cases
 from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
-from tf2cases.programs import case_programs
-from tf2cases.serving import rules, warmup
+from tf2cases.serving import export, rules, warmup
 from tf2cases.serving.model import Model
 
 DIGITS = {"image_shape": [28, 28, 1], "class_names": list("0123456789")}
@@ -25,7 +24,7 @@ HOUSES = {
 }
 
 
-def transfer_info():
+def retrain_info():
     """Made when it is needed: the network takes seconds."""
     base = extractor.load("random", WEIGHTS_DIR)
     return {"class_names": ["cat", "dog", "newt"], "weights": base.identity}
@@ -36,12 +35,12 @@ EXPORTS = {
     "linear_regression": ("linear_regression", {}, HOUSES),
     "mnist_mlp": ("mnist", {"model": "mlp"}, DIGITS),
     "mnist_cnn": ("mnist", {"model": "cnn"}, DIGITS),
-    "denoising_autoencoder": ("denoising_autoencoder", {}, {"image_shape": [28, 28, 1]}),
-    "denoising_autoencoder_original": ("denoising_autoencoder", {"model": "original"}, {"image_shape": [32, 32, 3]}),
+    "autoencoder": ("autoencoder", {}, {"image_shape": [28, 28, 1]}),
+    "autoencoder_original": ("autoencoder", {"model": "original"}, {"image_shape": [32, 32, 3]}),
     "dcgan_celeba": ("dcgan", {"dataset": "celeba"}, {"image_shape": [32, 32, 3]}),
     "vae": ("vae", {}, {"image_shape": [28, 28, 1]}),
-    "captcha_reader": ("captcha_reader", {}, {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}),
-    "transfer": ("transfer", {"weights": "random"}, transfer_info),
+    "captcha": ("captcha", {}, {"image_shape": [60, 160, 1], "charset": "0123456789", "length": 4}),
+    "retrain": ("retrain", {"weights": "random"}, retrain_info),
 }
 
 
@@ -56,7 +55,7 @@ def exported(request, tmp_path_factory):
     case_class = cases.REGISTRY[name]
     case = case_class(case_class.Config(**fields, steps=10, epochs=None), info() if callable(info) else info)
     place = tmp_path_factory.mktemp(request.param)
-    path = case_programs.export_case(case, str(place), warmup=True)
+    path = export.export_case(case, str(place / request.param), warmup=True)
     assert path == os.path.join(place, request.param, "1")
     return case, path, Model(path)
 
@@ -85,7 +84,7 @@ def test_rules_2_to_7_and_10_hold_for_the_reloaded_signatures(exported):
 def test_a_classifier_answers_the_classify_call(exported):
     case, _, model = exported
     if "classify" not in model.signatures:
-        assert not isinstance(case, cases.MNIST | cases.Transfer)
+        assert not isinstance(case, cases.MNIST | cases.RetrainedInception)
         pytest.skip("the case does not offer the Classify API")
     request, names = case.requests()["classify"], case.info["class_names"]
     answer = model.call("classify", **request)

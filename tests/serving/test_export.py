@@ -140,7 +140,7 @@ def test_without_the_serving_api_export_says_so_and_goes_on(tmp_path, unchecked,
 
 def test_no_warmup_writes_none_and_says_nothing(tmp_path, unchecked, capsys):
     path = export(affine(tf.Variable(2.0)), ROWS, tmp_path, warmup=False)
-    assert not os.path.exists(os.path.join(path, "assets.extra"))
+    assert os.listdir(os.path.join(path, "assets.extra")) == ["tf2cases.json"]
     assert capsys.readouterr().err == ""
 
 
@@ -284,3 +284,17 @@ def test_the_verifier_says_what_it_could_not_load(tmp_path, capsys):
 
 def test_requests_are_several_rows():
     assert {len(value) for inputs in requests().values() for value in inputs.values()} == {3}
+
+
+def test_the_same_model_is_not_exported_twice(tmp_path, unchecked):
+    variable = tf.Variable(2.0)
+    facts = {"identity": "run 10"}
+    first = export(affine(variable), ROWS, tmp_path, facts=facts)
+    assert export(affine(variable), ROWS, tmp_path, facts=facts) == first
+    assert versions(tmp_path) == [1]
+    assert export(affine(variable), ROWS, tmp_path, facts=facts, warmup=False) == str(tmp_path / "2")
+    assert export(affine(variable), ROWS, tmp_path, facts={"identity": "run 11"}, warmup=False) == str(tmp_path / "3")
+    assert export(affine(variable), ROWS, tmp_path, warmup=False) == str(tmp_path / "4")  # of unknown origin
+    with open(tmp_path / "4" / "saved_model.pb", "ab") as file:
+        file.write(b"damage")
+    assert export(affine(variable), ROWS, tmp_path, facts=facts, warmup=False) == str(tmp_path / "5")

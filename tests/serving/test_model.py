@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tf2cases
 from tf2cases.errors import UsageError
+from tf2cases.serving import card
 from tf2cases.serving.model import Model
 
 
@@ -81,9 +83,10 @@ def test_a_version_that_is_no_saved_model_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["graph", "weights", "no weights"])
-def test_a_damaged_export_is_refused(exported, tmp_path, damage):
+def test_a_damaged_export_of_another_program_is_refused(exported, tmp_path, damage):
     copy = tmp_path / "1"
     shutil.copytree(exported[2], copy)
+    os.remove(copy / card.PATH)
     if damage == "graph":
         (copy / "saved_model.pb").write_bytes(b"\xff\xff not a proto")
     elif damage == "weights":
@@ -93,3 +96,40 @@ def test_a_damaged_export_is_refused(exported, tmp_path, damage):
     with pytest.raises(UsageError, match=r"is not a complete SavedModel .*; export it again") as caught:
         Model(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("flip", r"variables/variables\.data-00000-of-00001 has changed since the export"),
+        ("remove", r"variables/variables\.index is missing"),
+        ("add", r"assets\.extra/notes\.txt does not belong to it"),
+        ("card", r"assets\.extra/tf2cases\.json cannot be read"),
+        ("no checksums", r"assets\.extra/tf2cases\.json cannot be read \(it has no checksums\)"),
+    ],
+)
+def test_any_change_of_an_export_is_noticed_and_the_export_left_as_it_is(exported, tmp_path, damage, message):
+    copy = tmp_path / "1"
+    shutil.copytree(exported[2], copy)
+    if damage == "flip":
+        data = copy / "variables" / "variables.data-00000-of-00001"
+        content = bytearray(data.read_bytes())
+        content[len(content) // 2] ^= 1
+        data.write_bytes(content)
+    elif damage == "remove":
+        os.remove(copy / "variables" / "variables.index")
+    elif damage == "add":
+        (copy / "assets.extra" / "notes.txt").write_text("mine")
+    else:
+        (copy / card.PATH).write_text("{" if damage == "card" else "{}")
+    before = sorted(str(path) for path in copy.rglob("*"))
+    with pytest.raises(UsageError, match=rf"{copy} is damaged: {message}.*; export the model again\."):
+        Model(copy)
+    assert sorted(str(path) for path in copy.rglob("*")) == before
+
+
+def test_the_card_says_what_the_export_is(exported):
+    read = card.read(str(exported[2]))
+    assert set(read["sha256"]) >= {"saved_model.pb", "variables/variables.index"}
+    assert read["signatures"].keys() == Model(exported[2]).signatures.keys()
+    assert read["tf2cases"] == tf2cases.__version__

@@ -14,6 +14,8 @@ import tensorflow as tf
 from tf2cases.errors import RunError, UsageError
 from tf2cases.training import checkpoints
 
+RUN = "a run"
+
 
 def model(value=0.0, size=3):
     module = tf.Module()
@@ -23,12 +25,12 @@ def model(value=0.0, size=3):
 
 def save(directory, *steps, keep=None):
     for step in steps:
-        checkpoints.save(str(directory), step, keep, model=model(float(step)))
+        checkpoints.save(str(directory), step, RUN, keep, model=model(float(step)))
 
 
 def restore(directory, step=None):
     restored = model()
-    found = checkpoints.restore(str(directory), step, model=restored)
+    found = checkpoints.restore(str(directory), RUN, step, model=restored)
     return found, restored.weights.numpy().tolist()
 
 
@@ -89,7 +91,7 @@ def test_a_step_that_was_not_saved_is_refused_with_those_that_were(tmp_path):
 
 def test_saving_a_step_again_replaces_it(tmp_path):
     save(tmp_path, 3)
-    checkpoints.save(str(tmp_path), 3, model=model(8.0))
+    checkpoints.save(str(tmp_path), 3, RUN, model=model(8.0))
     assert restore(tmp_path) == (3, [8.0, 8.0, 8.0])
 
 
@@ -133,19 +135,19 @@ def test_when_none_can_be_read_that_is_an_error(tmp_path):
 def test_variables_that_do_not_match_are_an_error(tmp_path):
     save(tmp_path, 1)
     with pytest.raises(RunError, match=r"step_00000001 was saved by another version, or from another case \(.+\)\.$"):
-        checkpoints.restore(str(tmp_path), model=model(size=4))
+        checkpoints.restore(str(tmp_path), RUN, model=model(size=4))
     other = model()
     other.more = tf.Variable(0.0)
     with pytest.raises(RunError, match="was saved by another version, or from another case"):
-        checkpoints.restore(str(tmp_path), model=other)
+        checkpoints.restore(str(tmp_path), RUN, model=other)
 
 
 def test_a_part_of_what_was_saved_can_be_restored_when_that_is_wanted(tmp_path):
-    checkpoints.save(str(tmp_path), 4, model=model(4.0), progress=model(1.0))
+    checkpoints.save(str(tmp_path), 4, RUN, model=model(4.0), progress=model(1.0))
     with pytest.raises(RunError, match="was saved by another version, or from another case"):
         restore(tmp_path)
     part = model()
-    assert checkpoints.restore(str(tmp_path), partial=True, model=part) == 4
+    assert checkpoints.restore(str(tmp_path), RUN, partial=True, model=part) == 4
     assert part.weights.numpy().tolist() == [4.0, 4.0, 4.0]
 
 
@@ -153,7 +155,7 @@ def test_a_part_of_what_was_saved_can_be_restored_when_that_is_wanted(tmp_path):
 def test_a_run_goes_on_before_a_damaged_checkpoint_which_is_set_aside(tmp_path, keep):
     save(tmp_path, 10, 20, 30)
     damage(tmp_path, 30)
-    assert checkpoints.restore(str(tmp_path), set_aside=True, model=model()) == 20
+    assert checkpoints.restore(str(tmp_path), RUN, set_aside=True, model=model()) == 20
     assert sorted(os.listdir(tmp_path)) == ["damaged_step_00000030", "step_00000010", "step_00000020"]
     save(tmp_path, 25, keep=keep)
     assert checkpoints.steps(str(tmp_path)) == [20, 25][-keep:]
@@ -169,7 +171,7 @@ def test_only_damage_leads_back_to_an_older_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tf.train.Checkpoint, "read", no_memory)
     with pytest.raises(RunError, match=r"step_00000020 could not be read: OOM when allocating tensor\.$"):
-        checkpoints.restore(str(tmp_path), set_aside=True, model=model())
+        checkpoints.restore(str(tmp_path), RUN, set_aside=True, model=model())
     assert checkpoints.steps(str(tmp_path)) == [10, 20]
 
     def out_of_memory(*args):
@@ -177,7 +179,7 @@ def test_only_damage_leads_back_to_an_older_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tf.train.Checkpoint, "read", out_of_memory)
     with pytest.raises(MemoryError):
-        checkpoints.restore(str(tmp_path), set_aside=True, model=model())
+        checkpoints.restore(str(tmp_path), RUN, set_aside=True, model=model())
     assert checkpoints.steps(str(tmp_path)) == [10, 20]
 
 
@@ -232,10 +234,10 @@ from tf2cases.errors import RunError
 from tf2cases.training import checkpoints
 module = tf.Module()
 module.weights = tf.Variable(tf.ones([100000]))
-checkpoints.save(sys.argv[1], 1, model=module)
+checkpoints.save(sys.argv[1], 1, "a run", model=module)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))
 try:
-    checkpoints.save(sys.argv[1], 2, model=module)
+    checkpoints.save(sys.argv[1], 2, "a run", model=module)
 except RunError as error:
     print("RunError:", error)
 """
@@ -254,5 +256,5 @@ except RunError as error:
 
 def restore_ones(directory):
     restored = model(size=100000)
-    checkpoints.restore(str(directory), model=restored)
+    checkpoints.restore(str(directory), RUN, model=restored)
     return bool(tf.reduce_all(restored.weights == 1.0))

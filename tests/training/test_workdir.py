@@ -152,8 +152,8 @@ def test_overwrite_removes_what_a_run_writes_and_nothing_else(workdir):
     [
         (None, r"^--workdir is '.*', but there is no run in it \(.*config\.json is missing\)\.$"),
         ("{", r"^--workdir is '.*', but .*config\.json cannot be read: .*\.$"),
-        ("[]", r"^--workdir is '.*', but .*config\.json must contain case, config and info\.$"),
-        ('{"case": "mnist"}', r"^--workdir is '.*', but .*config\.json must contain case, config and info"),
+        ("[]", r"^--workdir is '.*', but .*config\.json must contain case, run, config and info\.$"),
+        ('{"case": "mnist"}', r"^--workdir is '.*', but .*config\.json must contain case, run, config and info"),
     ],
 )
 def test_a_missing_or_foreign_config_json_is_refused(tmp_path, content, message):
@@ -164,11 +164,11 @@ def test_a_missing_or_foreign_config_json_is_refused(tmp_path, content, message)
 
 
 def test_a_case_or_field_that_this_version_does_not_have_is_refused(workdir):
-    record = {"case": "weather", "config": {}, "info": {}}
+    record = {"case": "weather", "run": "r", "config": {}, "info": {}}
     files.write_text(workdir.file("config.json"), json.dumps(record))
     with pytest.raises(UsageError, match=r"^--workdir is '.*', but its case 'weather' is not one of linear_regression"):
         cases.restore(workdir.path)
-    record = {"case": "mnist", "config": {"colour": 1}, "info": {}}
+    record = {"case": "mnist", "run": "r", "config": {"colour": 1}, "info": {}}
     files.write_text(workdir.file("config.json"), json.dumps(record))
     with pytest.raises(UsageError, match=r"^config\.json has the field 'colour'"):
         cases.restore(workdir.path)

@@ -94,7 +94,10 @@ def test_a_pipe_which_cannot_be_read_twice(tmp_path):
         (bytes(range(1, 32)) * 20, r"is a binary file"),
         ("Müller aß fünf Äpfel für Zoë. ".encode("latin-1") * 20, r"neither UTF-8 \(from byte 1 on\) nor GB18030"),
         (CHINESE.encode()[:-2] + b" end", r"neither UTF-8 \(from byte [\d,]+ on\) nor GB18030"),
-        (b"word " * 50_000 + b"\xff", r"neither UTF-8 \(from byte 250,000 on\) nor GB18030: save it as UTF-8\. （从第"),
+        (
+            b"word " * 50_000 + b"\xff",
+            r"neither UTF-8 \(from byte 250,000 on\) nor GB18030: save it as UTF-8\. （从字节偏移",
+        ),
         (TRADITIONAL.encode("big5"), r"neither UTF-8 \(from byte 0 on\) nor GB18030"),
     ],
     ids=["empty", "blank", "mark", "utf16", "png", "control", "latin1", "cut", "late", "big5"],

@@ -55,10 +55,10 @@ _CAPTCHAS_INFO = {"image_shape": [60, 160, 1], "charset": "0123456789", "length"
 CASES = {
     "mnist_mlp": MeasuredCase("mnist", _DIGITS_INFO, {"model": "mlp"}, labels=()),
     "mnist_cnn": MeasuredCase("mnist", _DIGITS_INFO, {"model": "cnn"}, labels=()),
-    "captcha": MeasuredCase("captcha_reader", _CAPTCHAS_INFO, labels=(4,)),
+    "captcha": MeasuredCase("captcha", _CAPTCHAS_INFO, labels=(4,)),
     "vae": MeasuredCase("vae", _DIGITS_INFO),
-    "autoencoder": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "original"}),
-    "autoencoder_skip": MeasuredCase("denoising_autoencoder", _DIGITS_INFO, {"model": "skip"}),
+    "autoencoder": MeasuredCase("autoencoder", _DIGITS_INFO, {"model": "original"}),
+    "autoencoder_skip": MeasuredCase("autoencoder", _DIGITS_INFO, {"model": "skip"}),
     "dcgan_digits": MeasuredCase("dcgan", _DIGITS_INFO),
     "dcgan_faces": MeasuredCase("dcgan", {"image_shape": [64, 64, 3]}, {"dataset": "celeba"}),
 }

@@ -2,12 +2,12 @@
 
 import os
 
-from tf2cases.cases.captcha_reader import CaptchaReader
+from tf2cases.cases.autoencoder import DenoisingAutoencoder
+from tf2cases.cases.captcha import CaptchaReader
 from tf2cases.cases.dcgan import DCGAN
-from tf2cases.cases.denoising_autoencoder import DenoisingAutoencoder
 from tf2cases.cases.linear_regression import LinearRegression
 from tf2cases.cases.mnist import MNIST
-from tf2cases.cases.transfer import Transfer
+from tf2cases.cases.retrain import RetrainedInception
 from tf2cases.cases.vae import VAE
 from tf2cases.errors import UsageError
 from tf2cases.training import Case, checkpoints
@@ -16,7 +16,7 @@ from tf2cases.training import workdir as workdirs
 # Maps the name in `config.json` to the case. Conformance tests and `bin.export` iterate over it.
 REGISTRY = {
     case.Config.case: case
-    for case in (LinearRegression, MNIST, CaptchaReader, DenoisingAutoencoder, VAE, DCGAN, Transfer)
+    for case in (LinearRegression, MNIST, CaptchaReader, DenoisingAutoencoder, VAE, DCGAN, RetrainedInception)
 }
 
 
@@ -41,6 +41,6 @@ def restore(workdir: str, step: int | None = None) -> Case:
     case_class = REGISTRY[record["case"]]
     case = case_class(case_class.Config.from_record(record["config"]), record["info"])
     directory = os.path.join(workdir, workdirs.CHECKPOINTS)
-    if checkpoints.restore(directory, step, partial=True, case=case) is None:
+    if checkpoints.restore(directory, record["run"], step, partial=True, case=case) is None:
         raise UsageError(f"--workdir is {workdir!r}, but no checkpoint was saved there yet.")
     return case

@@ -56,8 +56,8 @@ class Config(OptimizerConfig):
             raise UsageError(f"--size is {self.size}, but must be a multiple of 16, or 4 more than a multiple of 8.")
 
     @property
-    def name(self) -> str:
-        return f"dcgan_{self.dataset}"
+    def own_data(self) -> str:
+        return self.data_dir if self.dataset == "folder" else ""
 
     @property
     def normalization(self) -> str:

@@ -25,3 +25,7 @@ class Config(RunConfig):
     target: str | None = field(None, "Target column by name or by number from 0; default: the last one.")
     header: str = field("auto", "Whether the first row of the CSV file holds names.", choices=("auto", "yes", "no"))
     learning_rate: float = field(0.01, "Learning rate of the gradient descent.", above=0)
+
+    @property
+    def own_data(self) -> str:
+        return self.csv or ""

@@ -18,6 +18,7 @@ class Config(OptimizerConfig):
     """The original settings: Adam with rate 0.001 and epsilon 1e-7, batches of 128, 5 epochs."""
 
     case = "mnist"
+    always_named = ("model",)
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
     epochs: float | None = free_field(5, "Length of the run in epochs.", above=0)
@@ -26,10 +27,6 @@ class Config(OptimizerConfig):
     augment: bool = field(False, "Shift, rotate, scale and shear the training digits at random.")
     dropout: bool = field(True, "Use the CNN's dropout layers.")
     ema: float = ema_field("Evaluate and export an exponential moving average of the weights")
-
-    @property
-    def name(self) -> str:
-        return f"{'fashion_mnist' if self.dataset == 'fashion_mnist' else 'mnist'}_{self.model}"
 
     @classmethod
     def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:

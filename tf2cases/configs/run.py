@@ -6,6 +6,8 @@ line in `config.json` and whether it may change when a run is resumed all follow
 
 import dataclasses
 import math
+import os
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -15,9 +17,17 @@ from tf2cases.errors import UsageError
 
 C = typing.TypeVar("C", bound="RunConfig")
 
+# Help of a flag that `bin.export` has, too.
+PUBLISH_AS_HELP = (
+    "Name of the export; prints the metrics of the version that it supersedes. Default: the workdir's name."
+)
+
 # The names in `nn.precision` and `nn.schedules`, repeated because TensorFlow is not imported here.
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
+
+
+_ARCHIVE = re.compile(r"\.(tar|tgz|zip|csv)$|\.tar\.\w+$", re.IGNORECASE)
 
 
 def field(
@@ -78,6 +88,7 @@ class RunConfig:
     data_dir: str = free_field("data", "Folder of the data sets; missing ones are downloaded to it.")
     workdir: str | None = free_field(None, "Folder of the run; a run found there is resumed. Default: runs/NAME.")
     export_dir: str = free_field("exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.")
+    publish_as: str | None = free_field(None, PUBLISH_AS_HELP)
     no_warmup: bool = free_field(False, "Leave TF Serving's warm-up requests out of the export.")
     steps: int | None = free_field(None, "Length of the run in steps (instead of --epochs).", minimum=1)
     epochs: float | None = free_field(None, "Length of the run in epochs.", above=0)
@@ -130,10 +141,34 @@ class RunConfig:
         """The number of newest checkpoints to keep; None: all."""
         return None if self.keep_checkpoints == "all" else int(self.keep_checkpoints)
 
+    # The fields whose values are part of the run's name where they differ from their defaults, in this order.
+    naming_fields: typing.ClassVar[tuple[str, ...]] = ("model", "dataset", "recipe")
+
+    # Those of them that are always part of the name.
+    always_named: typing.ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def own_data(self) -> str:
+        """The path of the user's own data, whose last part becomes part of the run's name; "" for known data sets."""
+        return ""
+
     @property
     def name(self) -> str:
-        """The name of the run, its default workdir and its export: the case's, plus the model's if it has several."""
-        return self.case
+        """CASE[_MODEL][_DATASET][_RECIPE][_OWN-DATA], such as mnist_mlp_best: what differs from the defaults."""
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        parts = [self.case]
+        for field_name in self.naming_fields:
+            value = getattr(self, field_name, None)
+            if value is not None and (field_name in self.always_named or value != defaults[field_name]):
+                parts.append(_name_part(str(value)))
+        if self.own_data:
+            parts.append(_name_part(_ARCHIVE.sub("", os.path.basename(os.path.abspath(self.own_data)))))
+        return "_".join(dict.fromkeys(filter(None, parts)))
+
+    @property
+    def folder(self) -> str:
+        """The run's folder: `workdir`, or runs/NAME."""
+        return self.workdir or os.path.join("runs", self.name)
 
     @classmethod
     def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,6 +231,11 @@ class OptimizerConfig(RunConfig):
                 f"--warmup_steps is {config.warmup_steps}, but must be less than the run's {config.steps} steps."
             )
         return config
+
+
+def _name_part(text: str) -> str:
+    """A value as a part of a file name: letters, digits, ".", "_" and "-", at most 40."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-._")[:40]
 
 
 def _check(declared, value):

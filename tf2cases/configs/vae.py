@@ -38,10 +38,6 @@ class Config(OptimizerConfig):
         0, "Steps between pictures of the manifold, which are combined into a GIF; 0: 50 pictures in total.", minimum=0
     )
 
-    @property
-    def name(self) -> str:
-        return "vae_fashion_mnist" if self.dataset == "fashion_mnist" else "vae"
-
     def with_examples(self, examples: int) -> Any:
         config: Any = super().with_examples(examples)
         return dataclasses.replace(config, sample_every=self.sample_every or max(1, config.steps // 50))

@@ -131,9 +131,10 @@ def measure_all(evaluation: Evaluation, case: Case, path: str) -> Iterator[dict[
       RunError: no checkpoint could be evaluated, or the disk is full.
     """
     directory, found = os.path.join(path, workdir.CHECKPOINTS), False
+    run = workdir.read_record(path)["run"]
     for step in checkpoints.steps(directory):
         try:
-            checkpoints.restore(directory, step, partial=True, case=case)
+            checkpoints.restore(directory, run, step, partial=True, case=case)
         except (RunError, UsageError) as error:
             print(f"the checkpoint of step {step} is skipped: {error}", file=sys.stderr)
             continue

@@ -155,7 +155,7 @@ def default_classifier(dataset: str) -> tuple[str, str]:
     Returns:
       The folder of its run, and the name of the data set that it is trained on.
     """
-    folders = {name: os.path.join("runs", f"{name}_cnn_best") for name in ("mnist", dataset)}
+    folders = {name: MNIST.Config(dataset=name, recipe="best").folder for name in ("mnist", dataset)}
     trained_on = "mnist" if dataset == "mnist_sample" and _is_finished(folders["mnist"]) else dataset
     return folders[trained_on], trained_on
 

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from absl import flags
 
 from tf2cases import quiet
 from tf2cases.configs import RunConfig
+from tf2cases.errors import UsageError
 from tf2cases.programs import config_flags
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def training_program(
 
 def _train(config_class: type[RunConfig], values: flags.FlagValues) -> int:
     config = config_class.resolve(config_flags.given(config_class, values))
+    if config.publish_as:
+        check_name(config.publish_as)
     quiet.import_tensorflow()
     from tf2cases import cases, training
 
@@ -42,7 +46,8 @@ def _train(config_class: type[RunConfig], values: flags.FlagValues) -> int:
         # Export the saved checkpoint, which has no variables of a distribution strategy.
         case = cases.restore(result.workdir)
         try:
-            exported = f", the export in {export_case(case, config.export_dir, not config.no_warmup)}"
+            options = config.export_dir, not config.no_warmup, config.publish_as
+            exported = f", the export in {export_run(case, result.workdir, *options)}"
         except KeyboardInterrupt as error:
             again = f"python -m bin.export --workdir={result.workdir}"
             raise KeyboardInterrupt(f"the run is complete; export it with `{again}`") from error
@@ -79,17 +84,61 @@ def define_export(values: flags.FlagValues, export_dir_help: str) -> None:
     flags.DEFINE_bool("no_warmup", False, "Leave TF Serving's warm-up requests out.", flag_values=values)
 
 
-def export_case(case: "Case", export_dir: str, warmup: bool) -> str:
-    """Exports a case as EXPORT_DIR/NAME/VERSION; returns that path.
+def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True, publish_as: str | None = None) -> str:
+    """Exports the case of a run as EXPORT_DIR/NAME/VERSION, where NAME is the name of its workdir.
+
+    Args:
+      case: from `restore`.
+      workdir: the run's folder.
+      export_dir, warmup: values of the flags.
+      publish_as: another NAME, or None. The metrics of the version that is superseded there are printed.
+
+    Returns:
+      The directory of the version; an existing one if it is the same model.
 
     Raises:
+      UsageError: `publish_as` is not a plain name.
       RunError: see `export.export`.
     """
-    import tensorflow as tf
+    from tf2cases.serving import card, export
+    from tf2cases.training import workdir as workdirs
 
-    from tf2cases.serving import export
+    run_name, step = os.path.basename(os.path.abspath(workdir)), int(case.step)
+    record = workdirs.read_record(workdir)
+    reports = [r["values"] for r in workdirs.read_metrics(workdir) if r["split"] == "eval" and r["step"] == step]
+    facts = {
+        "run": run_name,
+        "identity": f"{record['run']} {step}",
+        "step": step,
+        "metrics": reports[-1] if reports else {},
+        "config": record["config"],
+    }
+    directory = os.path.join(export_dir, check_name(publish_as) if publish_as else run_name)
+    before = export.newest_version(directory)
+    path = export.export_case(case, directory, facts=facts, warmup=warmup)
+    if before and os.path.samefile(before, path):
+        print(f"{path} is this model already; no further version is written.")
+    elif publish_as and before:
+        print(f"{path} supersedes {before}:")
+        for place in (before, path):
+            print(f"  {place}: {_described(card.read(place))}")
+    return path
 
-    directory = os.path.join(export_dir, case.config.name)
-    # The export is checked on the CPU; a GPU's results may differ, since TF32 has a mantissa of only ten bits.
-    tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance
-    return export.export(case.signatures(), case.requests(), directory, warmup=warmup, tolerance=tolerance)
+
+def check_name(name: str) -> str:
+    """The value of --publish_as.
+
+    Raises:
+      UsageError: it is not a name.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"--publish_as is {name!r}, but must be a name of letters, digits, '_', '-' and '.'.")
+    return name
+
+
+def _described(facts: dict | None) -> str:
+    """Run, step and metrics of an export, from its card."""
+    if not facts or "run" not in facts:
+        return "no model card"
+    metrics = ", ".join(f"{name} {value:.4g}" for name, value in facts["metrics"].items()) or "not evaluated"
+    return f"run {facts['run']}, step {facts['step']:,}, {metrics}"

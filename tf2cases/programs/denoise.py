@@ -1,6 +1,6 @@
 """Removes noise from a picture file with an exported autoencoder and writes the result as a PNG.
 
-    python -m bin.denoise --model=exports/denoising_autoencoder in.png out.png
+    python -m bin.denoise --model=exports/autoencoder in.png out.png
 
 The picture is resized to the model's size and, if the model was trained on grey pictures, converted to grey; the
 program reports both. It reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their

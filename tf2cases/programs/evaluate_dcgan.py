@@ -1,6 +1,6 @@
 """Measures the distance between the pictures of a DCGAN and real ones.
 
-    python -m bin.evaluate_dcgan --workdir=runs/dcgan_mnist --samples=10000
+    python -m bin.evaluate_dcgan --workdir=runs/dcgan --samples=10000
 
 Computes features of the generated and the held-out pictures, and prints the Frechet distance and the kernel distance
 (unbiased, with its standard error) between them. The floor is real against real: the distance between the same held-out
@@ -12,7 +12,7 @@ published FID.
 
 Each evaluation adds a line to distances.jsonl in the workdir. --every_checkpoint prints a table and draws the curve in
 pictures/distances.png. --keep_best copies the checkpoint with the smallest Frechet distance to the folder `best` in the
-workdir, as a run of its own: pass --workdir=runs/dcgan_mnist/best to bin.export or any other program.
+workdir, as a run of its own: pass --workdir=runs/dcgan/best to bin.export or any other program.
 """
 
 import dataclasses
@@ -39,8 +39,8 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("keep_best", False, best, flag_values=values)
     flags.DEFINE_string("features", "auto", f"Features to compare: one of {', '.join(FEATURES)}.", flag_values=values)
     classifier = (
-        "Workdir of the MNIST CNN that judges digits; default: runs/DATASET_cnn_best. With --features=inception: the "
-        "weights, as in classify_image; default: 2015."
+        "Workdir of the MNIST CNN that judges digits; default: that of train_mnist --recipe=best. With "
+        "--features=inception: the weights, as in classify_image; default: 2015."
     )
     flags.DEFINE_string("classifier", None, classifier, flag_values=values)
 

@@ -5,6 +5,7 @@ python -m bin.export --workdir=runs/mnist_cnn --export_dir=exports
 
 from absl import flags
 
+from tf2cases.configs.run import PUBLISH_AS_HELP
 from tf2cases.programs import case_programs
 
 REQUIRED = ("workdir",)
@@ -13,9 +14,12 @@ REQUIRED = ("workdir",)
 def define(values: flags.FlagValues) -> None:
     case_programs.define_workdir(values)
     case_programs.define_export(values, "Folder for exports; the next free version is used.")
+    flags.DEFINE_string("publish_as", None, PUBLISH_AS_HELP, flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
+    if values.publish_as:
+        case_programs.check_name(values.publish_as)
     case = case_programs.restore(values)
-    path = case_programs.export_case(case, values.export_dir, warmup=not values.no_warmup)
-    print(f"Done: {case.config.name} at step {int(case.step):,} is exported to {path}.")
+    path = case_programs.export_run(case, values.workdir, values.export_dir, not values.no_warmup, values.publish_as)
+    print(f"Done: {values.workdir} at step {int(case.step):,} is exported to {path}.")

@@ -22,5 +22,12 @@ def main(values: flags.FlagValues) -> None:
 
     directory = os.path.join(values.export_dir, "inception_v3")
     # Folded kernels are larger than trained ones, and the order of summing thousands of terms varies with the batch.
-    path = export.export(model.signatures(), model.requests(), directory, warmup=not values.no_warmup, tolerance=1e-4)
+    path = export.export(
+        model.signatures(),
+        model.requests(),
+        directory,
+        facts={"case": "inception_v3", "weights": values.weights},
+        warmup=not values.no_warmup,
+        tolerance=1e-4,
+    )
     print(f"Done: Inception-v3 with the weights {values.weights} is exported to {path}.")

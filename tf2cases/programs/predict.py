@@ -1,7 +1,7 @@
 """Runs an exported model on picture files.
 
     python -m bin.predict --model=exports/mnist_cnn digit.png
-    python -m bin.predict --model=exports/captcha_reader --json captchas/*.png
+    python -m bin.predict --model=exports/captcha --json captchas/*.png
 
 All pictures go through the model in one batch; one line is printed for each: the file, the answer and its probability.
 Reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their names.

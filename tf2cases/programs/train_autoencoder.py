@@ -6,7 +6,7 @@ python -m bin.train_autoencoder --dataset=folder --data_dir=photos --size=64
 python -m bin.train_autoencoder --recipe=original
 """
 
-from tf2cases.configs import denoising_autoencoder
+from tf2cases.configs import autoencoder
 from tf2cases.programs import case_programs
 
-define, main = case_programs.training_program(denoising_autoencoder.Config)
+define, main = case_programs.training_program(autoencoder.Config)

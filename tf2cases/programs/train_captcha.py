@@ -5,7 +5,7 @@ python -m bin.train_captcha --charset=alnum --train_count=100000
 python -m bin.train_captcha --model=original --loss=binary --data_dir=captchas.tar
 """
 
-from tf2cases.configs import captcha_reader
+from tf2cases.configs import captcha
 from tf2cases.programs import case_programs
 
-define, main = case_programs.training_program(captcha_reader.Config)
+define, main = case_programs.training_program(captcha.Config)

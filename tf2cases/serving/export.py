@@ -8,8 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
+import tf2cases
 from tf2cases import files
-from tf2cases.errors import RunError
+from tf2cases.errors import RunError, UsageError
+from tf2cases.serving import card as model_card
 from tf2cases.serving import rules, verify
 from tf2cases.serving import warmup as warmup_file
 
@@ -21,6 +23,7 @@ def export(
     requests: Mapping[str, Mapping[str, Any]],
     directory: str,
     *,
+    facts: Mapping[str, Any] | None = None,
     warmup: bool = True,
     tolerance: float = 1e-5,
 ) -> str:
@@ -34,12 +37,14 @@ def export(
       signatures: {name: tf.function with an input_signature}, see `rules`; they may close over any variables.
       requests: {name: {input name: array [n, ...]}}, one valid request for each signature, n at least 2.
       directory: the model's directory, `exports/NAME`; NAME is the model's name. Created if missing.
+      facts: what the model card says, see `card`. If it has the key "identity" and the newest version is of the same
+        identity, signatures and software, nothing is written.
       warmup: whether to write warm-up records; without tensorflow-serving-api, prints a note instead.
       tolerance: the largest allowed difference from the live model, relative to the largest value. A model that
         computes in bfloat16 or ran on a GPU needs more than the default.
 
     Returns:
-      The version's directory.
+      The directory of the version, which is an existing one if nothing was written.
 
     Raises:
       rules.RuleError: a signature cannot be served.
@@ -49,6 +54,10 @@ def export(
     try:
         functions = {name: function.get_concrete_function() for name, function in signatures.items()}
         rules.check(functions)
+        card = {**(facts or {}), **_software(functions, warmup)}
+        newest = newest_version(directory)
+        if newest and _is_same(newest, card):
+            return newest
         answers = _live_answers(signatures, functions, requests)
         files.sweep(directory, _UNFINISHED)
         with files.temporary_folder(directory, _UNFINISHED) as temporary:
@@ -59,6 +68,7 @@ def export(
                 expected = os.path.join(place, "expected.npz")
                 verify.save(expected, answers)
                 verify.in_fresh_process(temporary, expected, tolerance)
+            model_card.write(temporary, card)
             return _publish_as_next_version(temporary, directory)
     except (OSError, tf.errors.OpError) as error:
         what = getattr(error, "strerror", None) or str(error)
@@ -76,6 +86,54 @@ def versions(directory: str) -> list[int]:
         return []
     names = [entry.name for entry in entries if entry.is_dir()]
     return sorted({int(name) for name in names if name.isascii() and name.isdecimal()})
+
+
+def newest_version(directory: str) -> str | None:
+    """The directory of the newest version of a model, None if it has none."""
+    newest = max(versions(directory), default=None)
+    if newest is None:
+        return None
+    spellings = [name for name in os.listdir(directory) if name.isdecimal() and int(name) == newest]
+    return os.path.join(directory, min(spellings, key=len))
+
+
+def _software(functions, warmup):
+    """What the card says about the program: signatures, warm-up records, version."""
+    signatures = {
+        name: {key: f"{spec.dtype.name} {spec.shape}" for key, spec in rules.input_specs(function).items()}
+        for name, function in functions.items()
+    }
+    version = {"tf2cases": tf2cases.__version__, "tensorflow": tf.__version__}
+    return {"signatures": signatures, "warm_up": warmup and warmup_file.available(), **version}
+
+
+def _is_same(newest, card):
+    """Whether an undamaged version is of the same model and software as a card."""
+    try:
+        found = model_card.check(newest) or {}
+    except UsageError:
+        return False
+    keys = ("identity", "signatures", "warm_up", "tf2cases", "tensorflow")
+    return "identity" in card and all(found.get(key) == card[key] for key in keys)
+
+
+def export_case(case: Any, directory: str, *, facts: Mapping[str, Any] | None = None, warmup: bool = True) -> str:
+    """Writes the next version of a trained `training.Case`, see `export`.
+
+    Args:
+      case: the trained case, registered or not.
+      directory, facts, warmup: as in `export`.
+
+    Returns:
+      The directory of the version.
+
+    Raises:
+      As `export`.
+    """
+    # The export is checked on the CPU, and on a GPU the live case may compute with TF32 (10 bits of mantissa).
+    tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance
+    facts = {"case": case.config.case, **(facts or {})}
+    return export(case.signatures(), case.requests(), directory, facts=facts, warmup=warmup, tolerance=tolerance)
 
 
 def _live_answers(signatures, functions, requests):

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases.errors import UsageError
-from tf2cases.serving.export import versions
+from tf2cases.serving import card
+from tf2cases.serving.export import newest_version
 
 
 class Model:
@@ -17,6 +18,7 @@ class Model:
     Attributes:
       path: the version's directory.
       signatures: {signature name: {input name: tf.TensorSpec}}.
+      card: the model card (see `card`), or None.
     """
 
     def __init__(self, path: str):
@@ -26,9 +28,10 @@ class Model:
           path: `exports/NAME`, whose newest version is loaded, or the directory of one version.
 
         Raises:
-          UsageError: there is no such directory, it has no version, or it is not a SavedModel.
+          UsageError: no such directory, no version in it, not a SavedModel, or damaged (see `card.check`).
         """
         self.path = _version_directory(path)
+        self.card = card.check(self.path)
         try:
             self._loaded = tf.saved_model.load(self.path)
         except Exception as error:  # TensorFlow raises nearly anything for damaged files
@@ -72,14 +75,12 @@ def _version_directory(path):
         raise UsageError(f"there is no directory {path}: a model must be a directory, such as exports/mnist_cnn.")
     if os.path.exists(os.path.join(path, "saved_model.pb")):
         return os.path.normpath(path)
-    newest = max(versions(path), default=None)
-    if newest is None:
+    found = newest_version(path)
+    if found is None:
         raise UsageError(
             f"{path} has no version: it must hold a SavedModel in a directory with an integer as name, such as "
             f"{path}/1; did you forget to export, or to append the model's name?"
         )
-    spellings = [name for name in os.listdir(path) if name.isdecimal() and int(name) == newest]
-    found = os.path.join(path, min(spellings, key=len))
     if not os.path.exists(os.path.join(found, "saved_model.pb")):
         raise UsageError(f"{found} is not a SavedModel: saved_model.pb is missing.")
     return found

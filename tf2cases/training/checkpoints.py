@@ -1,5 +1,10 @@
-"""Atomic checkpoints: each is either complete or absent."""
+"""Atomic checkpoints: each is either complete or absent.
 
+A checkpoint is a folder with TensorFlow's files and `checkpoint.json`, which holds the identity of the run and a
+checksum of each file.
+"""
+
+import json
 import os
 import re
 from typing import Any
@@ -11,9 +16,14 @@ from tf2cases.errors import RunError, UsageError
 
 _NAME = re.compile(r"step_(\d+)$")
 _VARIABLES = "variables"  # prefix of the files in a checkpoint's folder
+_RECORD = "checkpoint.json"
 # TensorFlow's errors for files that are missing, truncated, or have wrong checksums. For some it raises a plain
 # OpError, whose other subclasses (e.g. out of memory) mean something else.
 _DAMAGE = (tf.errors.NotFoundError, tf.errors.OutOfRangeError, tf.errors.DataLossError, IndexError)
+
+
+class _Damaged(Exception):
+    """A checkpoint whose files are not what was saved; the message says why."""
 
 
 def steps(directory: str) -> list[int]:
@@ -28,12 +38,13 @@ def path_of(directory: str, step: int) -> str:
     return os.path.join(directory, f"step_{step:08d}")
 
 
-def save(directory: str, step: int, keep: int | None = None, **roots: Any) -> None:
+def save(directory: str, step: int, run: str, keep: int | None = None, **roots: Any) -> None:
     """Writes a checkpoint and removes the oldest ones.
 
     Args:
       directory: the run's checkpoint folder.
       step: names the checkpoint.
+      run: identity of the run.
       keep: number of newest checkpoints to keep; None keeps all.
       **roots: the trackable objects to save.
 
@@ -46,6 +57,8 @@ def save(directory: str, step: int, keep: int | None = None, **roots: Any) -> No
         final = path_of(directory, step)
         with files.temporary_folder(directory, os.path.basename(final)) as folder:
             tf.train.Checkpoint(**roots).write(os.path.join(folder, _VARIABLES))
+            checksums = {name: files.sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
+            files.write_json(os.path.join(folder, _RECORD), {"run": run, "step": step, "sha256": checksums})
             files.publish(folder, final, replace=True)
     except files.failures() as error:
         kept = steps(directory)
@@ -58,7 +71,7 @@ def save(directory: str, step: int, keep: int | None = None, **roots: Any) -> No
 
 
 def restore(
-    directory: str, step: int | None = None, partial: bool = False, set_aside: bool = False, **roots: Any
+    directory: str, run: str, step: int | None = None, partial: bool = False, set_aside: bool = False, **roots: Any
 ) -> int | None:
     """Restores the newest checkpoint, or that of `step`, into objects whose variables exist already.
 
@@ -66,6 +79,7 @@ def restore(
 
     Args:
       directory: the run's checkpoint folder.
+      run: identity of the run.
       step: None for the newest.
       partial: whether to restore only part of what was saved (e.g. a case without the run's progress).
       set_aside: whether to rename damaged checkpoints to `damaged_...`, so that the run can resume from an earlier one;
@@ -76,7 +90,7 @@ def restore(
       The step restored, or None if there is no checkpoint.
 
     Raises:
-      UsageError: there is no checkpoint of `step`.
+      UsageError: there is no checkpoint of `step`, or a checkpoint belongs to another run.
       RunError: a checkpoint was saved from different objects, or all checkpoints are damaged.
     """
     found = steps(directory)
@@ -87,6 +101,7 @@ def restore(
     for candidate in reversed(wanted):
         folder = path_of(directory, candidate)
         try:
+            _check(folder, run)
             status = tf.train.Checkpoint(**roots).read(os.path.join(folder, _VARIABLES))
             status.assert_existing_objects_matched()
             if partial:
@@ -94,6 +109,8 @@ def restore(
             else:
                 status.assert_consumed()
             return candidate
+        except _Damaged as error:
+            problem = str(error)
         except (AssertionError, ValueError) as error:
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise RunError(f"{folder} was saved by another version, or from another case ({why}).") from error
@@ -101,9 +118,36 @@ def restore(
             if not isinstance(error, _DAMAGE) and type(error) is not tf.errors.OpError:
                 raise RunError(f"{folder} could not be read: {files.reason(error)}.") from error
             problem = files.reason(error)
-            tf.get_logger().warning("the checkpoint of step %d is damaged: %s", candidate, problem)
-            if set_aside:
-                os.rename(folder, os.path.join(directory, f"damaged_{os.path.basename(folder)}"))
+        tf.get_logger().warning("the checkpoint of step %d is damaged: %s", candidate, problem)
+        if set_aside:
+            os.rename(folder, os.path.join(directory, f"damaged_{os.path.basename(folder)}"))
     if wanted:
         raise RunError(f"none of the checkpoints in {directory} can be read; error of the oldest: {problem}.")
     return None
+
+
+def _check(folder: str, run: str) -> None:
+    """Compares the identity and the checksums of a checkpoint.
+
+    Raises:
+      UsageError: it belongs to another run.
+      _Damaged: its record cannot be read, or a file is missing or changed.
+    """
+    try:
+        with open(os.path.join(folder, _RECORD), encoding="utf-8") as file:
+            record = json.load(file)
+        owner, checksums = record["run"], dict(record["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _Damaged(f"{_RECORD} cannot be read ({files.reason(error)})") from error
+    if owner != run:
+        raise UsageError(
+            f"{folder} belongs to another run than config.json beside it; use another --workdir, or --overwrite to "
+            "start over."
+        )
+    for name, checksum in checksums.items():
+        try:
+            found = files.sha256(os.path.join(folder, name))
+        except OSError as error:
+            raise _Damaged(f"{name} cannot be read ({files.reason(error)})") from error
+        if found != checksum:
+            raise _Damaged(f"the checksum of {name} does not match")

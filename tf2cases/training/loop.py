@@ -5,7 +5,6 @@
 
 import dataclasses
 import math
-import os
 import signal
 
 import tensorflow as tf
@@ -74,7 +73,7 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     clock, strategy = Clock(), distribution.make(config.strategy)
-    with Workdir(config.workdir or os.path.join("runs", config.name)) as workdir:
+    with Workdir(config.folder) as workdir:
         workdir.check(config)  # before loading the data, which may take minutes
         source = case_class.load(config)
         clock.loaded()
@@ -86,7 +85,8 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
             case = _make(case_class, config, source)
             progress = Progress(case.metric_names)
         workdir.claim(config, source)  # after the case has accepted the config: errors leave the folder unchanged
-        step = checkpoints.restore(workdir.file(CHECKPOINTS), set_aside=True, case=case, progress=progress) or 0
+        saved = workdir.file(CHECKPOINTS)
+        step = checkpoints.restore(saved, workdir.run, set_aside=True, case=case, progress=progress) or 0
         workdir.cut_back(step)
         batches = pipeline.Batches(source.train, config.batch_size, nn.random.fold(config.seed, "order"), case.shuffle)
         traced = TracedSteps(case, batches, progress, strategy)
@@ -224,7 +224,8 @@ class _Run:
     def save(self) -> None:
         config, directory = self.case.config, self.workdir.file(CHECKPOINTS)
         self.reporter.flush()  # so that no report before the checkpoint is missing after a crash
-        checkpoints.save(directory, self.step, config.checkpoints_kept, case=self.case, progress=self.progress)
+        roots = {"case": self.case, "progress": self.progress}
+        checkpoints.save(directory, self.step, self.workdir.run, config.checkpoints_kept, **roots)
         self.saved_step = self.step
 
     def conclude(self, stopped_by: int | None) -> Result:

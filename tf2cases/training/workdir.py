@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Collection
 
 import numpy as np
@@ -44,12 +45,15 @@ class Workdir:
     Args:
       path: the folder; created if missing.
 
+    Attributes:
+      run: the run's identity, a random text that stays the same when the run is resumed; set by `claim`.
+
     Raises:
       UsageError: another process is training there, or the folder cannot be created.
     """
 
     def __init__(self, path: str):
-        self.path = path
+        self.path, self.run = path, uuid.uuid4().hex
         try:
             os.makedirs(path, exist_ok=True)
             self._lock = open(os.path.join(path, ".lock"), "a+")
@@ -117,8 +121,10 @@ class Workdir:
                     f"--dataset={config.dataset} has changed since the run in --workdir={self.path} was started; "
                     f"{_ADVICE}."
                 )
+            self.run = record["run"]
         record = {
             "case": config.case,
+            "run": self.run,
             "config": dataclasses.asdict(config),
             **facts,
             "versions": {
@@ -208,8 +214,8 @@ def read_record(path: str) -> dict:
         raise UsageError(f"--workdir is {path!r}, but there is no run in it ({file} is missing).") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"--workdir is {path!r}, but {file} cannot be read: {error}.") from error
-    if not isinstance(record, dict) or not {"case", "config", "info"} <= record.keys():
-        raise UsageError(f"--workdir is {path!r}, but {file} must contain case, config and info.")
+    if not isinstance(record, dict) or not {"case", "run", "config", "info"} <= record.keys():
+        raise UsageError(f"--workdir is {path!r}, but {file} must contain case, run, config and info.")
     return record
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tf2cases.configs.captcha_reader import Config
+from tf2cases.configs.captcha import Config
 from tf2cases.data.captchas import folder, generated
 from tf2cases.data.captchas.text import Charset
 from tf2cases.data.source import Source, Split

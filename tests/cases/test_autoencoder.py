@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf2cases import training
-from tf2cases.cases import DenoisingAutoencoder, denoising_autoencoder
+from tf2cases.cases import DenoisingAutoencoder, autoencoder
 from tf2cases.data import pipeline, sources
 from tf2cases.errors import RunError, UsageError
 
@@ -100,14 +100,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
 
 def test_noise_is_normal_with_the_deviation_asked_for():
     grey = np.full([50, 28, 28, 1], 128, np.uint8)
-    noise = denoising_autoencoder.add_noise(grey, tf.constant([1, 2], tf.int64), 0.05).numpy() - 128 / 255
+    noise = autoencoder.add_noise(grey, tf.constant([1, 2], tf.int64), 0.05).numpy() - 128 / 255
     assert noise.mean() == pytest.approx(0, abs=0.001)
     assert noise.std() == pytest.approx(0.05, rel=0.02)
     assert (np.abs(noise) < 0.05).mean() == pytest.approx(0.6827, abs=0.01)
 
 
 def test_noisy_pictures_stay_in_range_and_a_black_pixel_stays_black_half_the_time():
-    noisy = denoising_autoencoder.add_noise(np.zeros([50, 28, 28, 1], np.uint8), tf.constant([1, 2], tf.int64), 0.5)
+    noisy = autoencoder.add_noise(np.zeros([50, 28, 28, 1], np.uint8), tf.constant([1, 2], tf.int64), 0.5)
     assert noisy.numpy().min() == 0
     assert noisy.numpy().max() <= 1
     assert (noisy.numpy() == 0).mean() == pytest.approx(0.5, abs=0.01)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf2cases import inception_v3, nn, training, viz
 from tf2cases.configs.inception_v3 import BLOCKS
-from tf2cases.configs.transfer import Config
+from tf2cases.configs.retrain import Config
 from tf2cases.data.pictures import classes
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
@@ -37,7 +37,7 @@ class LabelledPictures(Source):
     test_paths: tuple = ()
 
 
-class Transfer(training.Case):
+class RetrainedInception(training.Case):
     """The retrained classifier.
 
     Checkpoints do not include the frozen part of the network; it is loaded from `--weights` again.

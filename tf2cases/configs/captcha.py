@@ -14,7 +14,8 @@ _ORIGINAL = dict(epochs=10, learning_rate=0.001, schedule="constant")
 class Config(OptimizerConfig):
     """This project's settings; `--model=original` selects the original ones: batches of 100, Adam 0.001, 10 epochs."""
 
-    case = "captcha_reader"
+    case = "captcha"
+    naming_fields = ("model", "charset")
 
     dataset: str = field("captcha", "Data set to train on.", choices=("captcha",))
     data_dir: str = field(
@@ -60,8 +61,8 @@ class Config(OptimizerConfig):
     schedule: str = schedule_field("cosine")
 
     @property
-    def name(self) -> str:
-        return "captcha_reader" if self.model == "reader" else "captcha_original"
+    def own_data(self) -> str:
+        return self.data_dir
 
     @classmethod
     def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:

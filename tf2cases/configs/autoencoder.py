@@ -15,7 +15,7 @@ _ORIGINAL = dict(
 class Config(OptimizerConfig):
     """This project's settings; `--recipe=original` selects the original ones: Adadelta 1.0, fixed noise, 100 epochs."""
 
-    case = "denoising_autoencoder"
+    case = "autoencoder"
     recipes = {"original": _ORIGINAL}
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample", "folder"))
@@ -41,5 +41,5 @@ class Config(OptimizerConfig):
             raise UsageError(f"--size is {self.size}, but must be a multiple of 4: the network halves it twice.")
 
     @property
-    def name(self) -> str:
-        return self.case if self.model == "skip" else f"{self.case}_original"
+    def own_data(self) -> str:
+        return self.data_dir if self.dataset == "folder" else ""

@@ -13,7 +13,7 @@ from tf2cases.errors import UsageError
 class Config(OptimizerConfig):
     """The settings of TensorFlow's retrain.py: gradient descent with rate 0.01, batches of 100, 4,000 steps."""
 
-    case = "transfer"
+    case = "retrain"
 
     dataset: str = field("folder", "Data set to train on.", choices=("folder",))
     data_dir: str = free_field(
@@ -40,6 +40,10 @@ class Config(OptimizerConfig):
     top_k: int = free_field(5, "Number of top classes that the export returns.", minimum=1)
     eval_every: int = free_field(100, "Steps between evaluations; 0: once per epoch.", minimum=0)
     checkpoint_every: int = free_field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0)
+
+    @property
+    def own_data(self) -> str:
+        return self.data_dir
 
     @classmethod
     def resolve(cls, given: Mapping[str, Any]) -> "Config":

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
-from tf2cases.configs.denoising_autoencoder import Config
+from tf2cases.configs.autoencoder import Config
 from tf2cases.data import sources
 from tf2cases.data.pictures import encoded, graph
 from tf2cases.data.source import Source

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf2cases import cases, inception_v3, nn, training
-from tf2cases.cases import transfer
+from tf2cases.cases import retrain
 from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import extractor
@@ -23,7 +23,7 @@ HUGE = b"\x89PNG\r\n\x1a\n\0\0\0\r" + HEADER + zlib.crc32(HEADER).to_bytes(4, "b
 
 def train(place, shapes, **given):
     given = {"workdir": str(place / "run"), "log_every": 1, **shapes, **given}
-    return training.train(transfer.Transfer, transfer.Config.resolve(given))
+    return training.train(retrain.RetrainedInception, retrain.Config.resolve(given))
 
 
 def reports(result, split):
@@ -45,7 +45,7 @@ def counted(base, monkeypatch):
 
 
 def test_retrain_pys_numbers_are_the_defaults():
-    config = transfer.Config()
+    config = retrain.Config()
     assert (config.steps, config.batch_size, config.learning_rate) == (4000, 100, 0.01)
 
 
@@ -63,7 +63,7 @@ def test_shapes_are_learnt_with_random_weights_far_above_chance(tmp_path, draw_s
         in out
     )
     # The same in NumPy, from the features of the live model: softmax of features @ kernel + bias.
-    source = transfer.Transfer.load(result.config)
+    source = retrain.RetrainedInception.load(result.config)
     files = [open(path, "rb").read() for path in source.test_paths]
     logits = base.model.features(files) @ result.case.logits.kernel.numpy() + result.case.logits.bias.numpy()
     right = np.mean(logits.argmax(axis=1) == source.test["labels"])
@@ -91,7 +91,7 @@ def test_through_distortions_and_fine_tuning_the_loss_falls_and_the_export_has_t
     # Far enough from what it was that the frozen block would answer otherwise.
     case.logits.kernel.assign(nn.random.normal([2048, 3], [7, 7]) * 0.1)
     case._tuned()["mixed_10/conv/moving_mean"].assign_add(tf.fill([320], 0.5))
-    image = np.asarray(transfer.Transfer.load(result.config).test["images"][:2])
+    image = np.asarray(retrain.RetrainedInception.load(result.config).test["images"][:2])
     live = tf.nn.softmax(case._infer["images"](image)).numpy()
     served = case.signatures()["predict"](images=tf.constant(image, tf.float32) / 255)["probabilities"]
     np.testing.assert_allclose(served, live, rtol=0, atol=1e-4)
@@ -157,7 +157,7 @@ def flawed(tmp_path, shapes):
 
 
 def load(flags, **more):
-    return transfer.Transfer.load(transfer.Config(**flags, **more))
+    return retrain.RetrainedInception.load(retrain.Config(**flags, **more))
 
 
 @pytest.mark.parametrize(
@@ -192,18 +192,18 @@ def test_pictures_of_every_kind_and_name_are_taken(flawed, tmp_path):
 
 def test_a_missing_folder_and_changed_weights_are_named(shapes, base):
     with pytest.raises(UsageError, match="--data_dir is missing: it must be a folder"):
-        transfer.Transfer.load(transfer.Config())
+        retrain.RetrainedInception.load(retrain.Config())
     with pytest.raises(UsageError, match="--weights=random have changed since the run was started"):
-        transfer.Transfer(transfer.Config(weights="random"), {"class_names": ["a", "b"], "weights": "another"})
+        retrain.RetrainedInception(retrain.Config(weights="random"), {"class_names": ["a", "b"], "weights": "another"})
     with pytest.raises(UsageError, match="--fine_tune is 19, but must be at most 18"):
-        transfer.Config(fine_tune=19)
+        retrain.Config(fine_tune=19)
 
 
 def test_distortions_flip_crop_scale_and_brighten_as_much_as_they_say():
     y, x = np.mgrid[0:1:100j, 0:1:100j]
     image = np.stack([200 * x, 200 * y, np.full_like(x, 100)], -1).round().astype(np.uint8)
     seed = nn.random.at_step(5, 0)
-    drawn = transfer.distort(tf.constant(np.stack([image] * 400)), seed)
+    drawn = retrain.distort(tf.constant(np.stack([image] * 400)), seed)
     assert (drawn.dtype, drawn.shape) == (tf.uint8, [400, 100, 100, 3])
     drawn = drawn.numpy().astype(float)
     bright = drawn[..., 2].mean(axis=(1, 2)) / 100
@@ -214,6 +214,6 @@ def test_distortions_flip_crop_scale_and_brighten_as_much_as_they_say():
     for span in (np.abs(span_x), span_y):  # 1 / (1.1 * 1.1) to 1 / 1.1 of the side
         assert 0.80 < span.min() < 0.85 < 0.89 < span.max() < 0.93
     np.testing.assert_allclose(np.abs(span_x), span_y, atol=0.03)
-    np.testing.assert_array_equal(transfer.distort(tf.constant(np.stack([image] * 400)), seed), drawn)
-    white = transfer.distort(tf.fill([50, 8, 8, 3], tf.constant(255, tf.uint8)), seed).numpy()
+    np.testing.assert_array_equal(retrain.distort(tf.constant(np.stack([image] * 400)), seed), drawn)
+    white = retrain.distort(tf.fill([50, 8, 8, 3], tf.constant(255, tf.uint8)), seed).numpy()
     assert white.min() > 220  # saturated, not wrapped around

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf2cases import nn, training, viz
-from tf2cases.configs.captcha_reader import Config
+from tf2cases.configs.captcha import Config
 from tf2cases.data.captchas import source as captchas
 from tf2cases.data.captchas.text import Charset
 from tf2cases.data.pictures import encoded, graph
