@@ -20,25 +20,41 @@ REGISTRY = {
 }
 
 
-def restore(workdir: str, step: int | None = None) -> Case:
+def named(name: str) -> type[Case]:
+    """The class of a registered case.
+
+    Raises:
+      UsageError: there is none of this name.
+    """
+    if name not in REGISTRY:
+        raise UsageError(
+            f"the case {name!r} is not one of {', '.join(REGISTRY)}; name the class of another case with "
+            "--case=MODULE:CLASS."
+        )
+    return REGISTRY[name]
+
+
+def restore(workdir: str, step: int | None = None, case_class: type[Case] | None = None) -> Case:
     """Rebuilds the trained case of a run from its folder, without its data.
 
     Args:
       workdir: path of the run's folder.
       step: the step of the checkpoint; the newest by default.
+      case_class: the class of a case that is not registered; by default, the registered one that the run names.
 
     Returns:
       The case.
 
     Raises:
-      UsageError: there is no run, or no checkpoint.
+      UsageError: there is no run or no checkpoint, its case is not registered, or `case_class` is another case.
     """
     record = workdirs.read_record(workdir)
-    if record["case"] not in REGISTRY:
+    case_class = case_class or named(record["case"])
+    if case_class.Config.case != record["case"]:
         raise UsageError(
-            f"--workdir is {workdir!r}, but its case {record['case']!r} is not one of {', '.join(REGISTRY)}."
+            f"--case is {case_class.__name__}, whose name is {case_class.Config.case!r}, but the run in "
+            f"--workdir={workdir} is of the case {record['case']!r}."
         )
-    case_class = REGISTRY[record["case"]]
     case = case_class(case_class.Config.from_record(record["config"]), record["info"])
     directory = os.path.join(workdir, workdirs.CHECKPOINTS)
     if checkpoints.restore(directory, record["run"], step, partial=True, case=case) is None:

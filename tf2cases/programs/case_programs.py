@@ -1,8 +1,10 @@
 """Shared code of the programs that train, evaluate and export cases."""
 
 import functools
+import importlib
 import os
 import re
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,25 +20,27 @@ if TYPE_CHECKING:
 
 
 def training_program(
-    config_class: type[RunConfig],
+    config_class: type[RunConfig], case_class: "type[Case] | None" = None
 ) -> tuple[Callable[[flags.FlagValues], None], Callable[[flags.FlagValues], int]]:
     """Returns `define` and `main` of a program that trains a case and exports it; its flags are the config's fields.
 
     Args:
-      config_class: the config of a case in `cases.REGISTRY`.
+      config_class: the config of the case.
+      case_class: the case; by default the registered one that the config names.
     """
-    return functools.partial(config_flags.define, config_class), functools.partial(_train, config_class)
+    return functools.partial(config_flags.define, config_class), functools.partial(_train, config_class, case_class)
 
 
-def _train(config_class: type[RunConfig], values: flags.FlagValues) -> int:
+def _train(config_class: type[RunConfig], case_class: "type[Case] | None", values: flags.FlagValues) -> int:
     config = config_class.resolve(config_flags.given(config_class, values))
     if config.publish_as:
         check_name(config.publish_as)
     quiet.import_tensorflow()
     from tf2cases import cases, training
 
+    case_class = case_class or cases.named(config.case)
     try:
-        result = training.train(cases.REGISTRY[config.case], config)
+        result = training.train(case_class, config)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt("saved checkpoints are kept; run the same command again to resume") from error
     if result.stopped_by:
@@ -44,7 +48,7 @@ def _train(config_class: type[RunConfig], values: flags.FlagValues) -> int:
     exported = ""
     if config.export_dir:
         # Export the saved checkpoint, which has no variables of a distribution strategy.
-        case = cases.restore(result.workdir)
+        case = cases.restore(result.workdir, case_class=case_class)
         try:
             options = config.export_dir, not config.no_warmup, config.publish_as
             exported = f", the export in {export_run(case, result.workdir, *options)}"
@@ -56,21 +60,53 @@ def _train(config_class: type[RunConfig], values: flags.FlagValues) -> int:
 
 
 def define_workdir(values: flags.FlagValues) -> None:
-    """Defines the flags that select a trained run and one of its checkpoints."""
+    """Defines the flags that select a trained run, one of its checkpoints, and the class of its case."""
     flags.DEFINE_string("workdir", None, "Folder of the run, such as runs/mnist_cnn.", flag_values=values)
     flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
+    flags.DEFINE_string("case", None, "MODULE:CLASS of a run's case that is not registered.", flag_values=values)
+
+
+def imported_case(name: str) -> "type[Case]":
+    """Imports the class that --case names, from the current folder or the Python path.
+
+    Args:
+      name: MODULE:CLASS, such as `my_cases.prototypes:Prototypes`.
+
+    Raises:
+      UsageError: there is no such module or class, or it is not a `training.Case` with a `Config`.
+    """
+    module_name, _, class_name = name.partition(":")
+    if not re.fullmatch(r"\w+(\.\w+)*:\w+", name):
+        raise UsageError(f"--case is {name!r}, but must be MODULE:CLASS, such as my_cases.prototypes:Prototypes.")
+    quiet.import_tensorflow()
+    from tf2cases import training
+
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module exists, and imports another one that does not
+        raise UsageError(f"--case is {name!r}, but there is no module {error.name}.") from error
+    found = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, training.Case) and hasattr(found, "Config")):
+        raise UsageError(
+            f"--case is {name!r}, but {class_name} must be a training.Case with a Config in {module_name}."
+        )
+    return found
 
 
 def restore(values: flags.FlagValues) -> "Case":
-    """Restores the trained case that --workdir and --step select.
+    """Restores the trained case that --workdir, --step and --case select.
 
     Raises:
-      UsageError: see `cases.restore`.
+      UsageError: see `cases.restore` and `imported_case`.
     """
     quiet.import_tensorflow()
     from tf2cases import cases
 
-    return cases.restore(values.workdir, values.step)
+    return cases.restore(values.workdir, values.step, imported_case(values.case) if values.case else None)
 
 
 def define_data_dir(values: flags.FlagValues) -> None:

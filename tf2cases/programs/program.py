@@ -4,7 +4,8 @@ A program is a module. Its docstring is its help; `define(values)` defines its f
 `main(values)` does the work once they are parsed, and returns the exit status or None for 0. `REQUIRED` names the flags
 that must be given. A program with positional arguments sets `POSITIONAL` to their name in the help, and its `main`
 takes the list of them as its second argument. A program that consists of parts has none of these: `PARTS` maps names to
-programs, and the first argument selects one.
+programs, and the first argument selects one. Where the flags depend on the command line, `select(argv)` returns the
+program to run and its command line.
 
 TensorFlow is imported inside `main`, so that `--help` and flag errors do not wait for it.
 """
@@ -35,14 +36,19 @@ def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
       program: the program's module, see above.
       argv: the command line with the program's name first; `sys.argv` by default.
     """
-    argv = list(sys.argv if argv is None else argv)
-    name = os.path.splitext(os.path.basename(argv[0]))[0]
+    words = list(sys.argv if argv is None else argv)
+    name = os.path.splitext(os.path.basename(words[0]))[0]
     logging.set_verbosity(logging.WARNING)
     try:
         if hasattr(program, "PARTS"):
-            part = _selected(name, program, argv[1:2])
-            name, program, argv = f"{name} {part}", program.PARTS[part], argv[1:]
-        _run(name, program, argv)
+            part = _selected(name, program, words[1:2])
+            name, program, words = f"{name} {part}", program.PARTS[part], words[1:]
+        if hasattr(program, "select"):
+            try:
+                program, words = program.select(words)
+            except UsageError as error:
+                _fail(name, error, 2, "--debug" in words)
+        _run(name, program, words)
     except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
