@@ -1,0 +1,100 @@
+"""The README's commands and its Python code work as printed, in any order, twice, in one folder."""
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+from program_call import exit_status
+
+from tf2cases import viz
+from tf2cases.data import idx, mnist
+
+# Programs -> flags that make their runs short. A later flag overrides an earlier one.
+QUICK = {
+    "train_linear_regression": ["--epochs=20"],
+    "train_mnist": ["--steps=2", "--batch_size=8"],
+    "train_captcha": ["--steps=2", "--batch_size=8", "--train_count=20", "--test_count=10", "--workers=1"],
+    "train_autoencoder": ["--steps=2", "--batch_size=8"],
+    "train_vae": ["--steps=2", "--batch_size=8"],
+    "train_dcgan": ["--steps=2", "--batch_size=4", "--sample_every=2"],
+    "make_captchas": ["--count=30", "--workers=1", "--overwrite"],
+    "sample_vae": ["--grid=3"],
+    "make_wordcloud": ["--max_words=20"],
+}
+# Parts of commands that need published weights, an archive, or minutes.
+LEFT_OUT = ("celeba", "classify_image", "export_inception", "retrain", "benchmark", "toy_faces", "--help", "bin.train ")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the files that the README's commands name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tf2cases.serving.verify.in_fresh_process", lambda *_: None)
+    digits = mnist.load_sample().test
+    os.makedirs("DIR")
+    for name, count in (("train", 40), ("t10k", 20)):
+        idx.write(f"DIR/{name}-images-idx3-ubyte", digits["images"][:count, :, :, 0])
+        idx.write(f"DIR/{name}-labels-idx1-ubyte", digits["labels"][:count])
+    os.makedirs("photos")
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        Image.fromarray(rng.integers(0, 256, [70, 70, 3], np.uint8)).save(f"photos/{i}.jpg")
+    for name in ("digit.png", "noisy.png"):
+        viz.write_png(name, digits["images"][0])
+    viz.write_png("shape.png", np.kron(np.eye(2, dtype=np.uint8), np.full([80, 80], 255, np.uint8))[:, :, None])
+    shutil.copy(os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), "MyFont.otf")
+    with open("novel.txt", "w", encoding="utf-8") as file:
+        file.write("The whale swam and the sailor saw the whale under the moon. " * 30)
+    with open("小说.txt", "w", encoding="utf-8") as file:
+        file.write("花果山上的猴王带着众猴在水帘洞里喝酒。" * 30)
+    shutil.copy("shape.png", "图片.png")
+    with open("words.csv", "w", encoding="utf-8") as file:
+        file.write("whale,10\nmoon,5\n")
+    return tmp_path
+
+
+def commands(page):
+    """The commands of the README, in its order, without those in `LEFT_OUT`."""
+    found = re.findall(r"(?:^|`)(python -m bin\.[^`\n]+)", page, re.MULTILINE)
+    lines = dict.fromkeys(line.partition("  #")[0].strip() for line in found)
+    return [line for line in lines if not any(part in line for part in LEFT_OUT)]
+
+
+def run(command):
+    """Runs a command in its quick form and returns its exit status."""
+    _, _, program, *arguments = shlex.split(command)
+    name = program.removeprefix("bin.")
+    arguments = [argument for argument in arguments if not argument.startswith("--epochs")]
+    if name == "predict" and "captchas/*-*.png" in arguments:
+        arguments[-1:] = [f"captchas/{file}" for file in sorted(os.listdir("captchas")) if "-" in file][:3]
+    module = importlib.import_module(f"tf2cases.programs.{name}")
+    return exit_status(module, *arguments, *QUICK.get(name, []))
+
+
+def test_every_command_works_in_any_order_twice(folder, repo, capsys):
+    found = commands((repo / "README.md").read_text())
+    makers = [line for line in found if re.match(r"python -m bin\.(train|make)_", line)]
+    users = [line for line in found if line not in makers]
+    assert len(makers) >= 15
+    assert len(users) >= 6
+    # A captcha reader needs the captchas that another command makes.
+    makers.sort(key=lambda line: "make_captchas" not in line)
+    for line in [*makers, *users, makers[0], *reversed(makers[1:]), *reversed(users)]:
+        capsys.readouterr()
+        assert run(line) == 0, f"{line}\n{capsys.readouterr().err}"
+
+
+def test_the_python_code_works(folder, repo, capsys, monkeypatch):
+    page = (repo / "README.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block.replace('"epochs": 5', '"steps": 30'), "README.md", "exec"), {})
+    assert re.search(r"^\[\d \d \d\]$", capsys.readouterr().out, re.MULTILINE)
+    assert os.path.getsize("cloud.png") > 1000
