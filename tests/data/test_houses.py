@@ -142,7 +142,7 @@ def test_names_an_unreadable_file(tmp_path):
         houses.load(str(tmp_path))
 
 
-def test_default_belongs_to_the_checkout(monkeypatch):
-    monkeypatch.setattr(source, "__file__", "/nowhere/site-packages/tf2cases/data/source.py")
+def test_a_missing_default_is_named_with_its_place(monkeypatch):
+    monkeypatch.setattr(source.importlib.resources, "files", lambda name: f"/nowhere/{name}")
     with pytest.raises(UsageError, match=r"testdata/houses.csv is not at /nowhere"):
         houses.load()

@@ -211,10 +211,18 @@ def test_sample_is_shuffled():
     assert 300 < np.sum(labels[1:] == labels[:-1]) < 500
 
 
-def test_sample_belongs_to_the_checkout(monkeypatch):
-    monkeypatch.setattr(source, "__file__", "/nowhere/site-packages/tf2cases/data/source.py")
-    with pytest.raises(UsageError, match=r"testdata/mnist_sample is not at /nowhere.*part of the checkout"):
+def test_a_missing_sample_is_named_with_its_place(monkeypatch):
+    monkeypatch.setattr(source.importlib.resources, "files", lambda name: f"/nowhere/{name}")
+    with pytest.raises(UsageError, match=r"testdata/mnist_sample is not at /nowhere/tf2cases\.testdata/mnist_sample: "):
         mnist.load_sample()
+
+
+def test_a_checkout_that_is_not_installed_has_the_sample(monkeypatch):
+    def files(name):
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    monkeypatch.setattr(source.importlib.resources, "files", files)
+    assert source.testdata_path("mnist_sample") == str(REPO / "testdata" / "mnist_sample")
 
 
 def test_draw_takes_each_digit_as_often_and_no_picture_twice():

@@ -10,7 +10,7 @@ import pytest
 
 from tf2cases.programs import benchmark
 
-NOT_PROGRAMS = {"__init__", "case_programs", "config_flags", "exports", "inception_programs", "program"}
+NOT_PROGRAMS = {"__init__", "case_programs", "config_flags", "exports", "inception_programs", "program", "command"}
 MAKERS = {"make_masks", "make_mnist_sample"}  # of what is in testdata; they are no part of the package
 
 # Runs command lines as `python -m` does, one after the other, and says how each ended. TensorFlow is not there.
@@ -54,7 +54,7 @@ def answers(repo):
 
 def test_every_program_has_a_launcher(repo):
     programs = names_in(repo / "tf2cases" / "programs")
-    assert names_in(repo / "bin") == programs | MAKERS
+    assert names_in(repo / "bin") == programs | MAKERS | {"__main__"}
     launcher = (
         '"""Launcher of `tf2cases.programs.{0}`."""\n\nfrom tf2cases.programs import {1}, {2}\n\n'
         'if __name__ == "__main__":\n    program.run({0})\n'
@@ -64,11 +64,19 @@ def test_every_program_has_a_launcher(repo):
 
 
 def test_every_program_explains_itself_without_tensorflow(repo, answers):
-    names = sorted(names_in(repo / "bin") - {"benchmark"})
+    names = sorted(names_in(repo / "bin") - {"benchmark", "__main__"})
     for name, (status, out, err) in zip(names, answers([[name, "--help"] for name in names]), strict=True):
         assert (status, err) == (0, ""), name
         assert f"\nusage: python -m bin.{name} [flags]" in out
         assert "  --help: Show this help." in out
+
+
+def test_all_three_calls_for_help_are_answered_alike(repo, answers):
+    names = sorted(names_in(repo / "bin") - {"__main__"})
+    first, *others = ([[name, form] for name in names] for form in ("--help", "--helpshort", "--helpfull"))
+    expected = answers(first)
+    for commands in others:
+        assert answers(commands) == expected
 
 
 def test_every_benchmark_explains_itself_without_tensorflow(answers):
@@ -94,7 +102,11 @@ MISTAKES = {
     ("classify_image", "--weights=2016", "a.png"): r"classify_image: --weights is '2016', but must be one of 2015, ",
     ("classify_image", "--engine=graph", "--weights=keras", "a.png"): r"classify_image: --engine=graph runs the graph",
     ("denoise", "a.png"): r"denoise: --model is missing",
+    ("classify_image", "--model=none", "a.png"): r"classify_image: there is no directory none: a model must be",
     ("evaluate",): r"evaluate: --workdir is missing",
+    ("evaluate", "--workdir=none"): r"evaluate: --workdir is 'none', but there is no run in it",
+    ("evaluate_dcgan", "--workdir=none"): r"evaluate_dcgan: --workdir is 'none', but there is no run in it",
+    ("export", "--workdir=none"): r"export: --workdir is 'none', but there is no run in it",
     ("evaluate_dcgan", "--workdir=w", "--samples=2"): r"evaluate_dcgan: --samples is 2, but must be at least 3",
     ("evaluate_dcgan", "--workdir=w", "--features=vgg"): r"evaluate_dcgan: --features is 'vgg', but must be one of ",
     ("export", "--colour=red"): r"export: .*colour",
@@ -102,12 +114,18 @@ MISTAKES = {
     ("make_captchas", "--out=o", "--count=0"): r"make_captchas: --count is 0, but must be at least 1",
     ("predict", "--model=m"): r"predict: no picture is given",
     ("retrain",): r"retrain: --data_dir is missing: it must be a folder with a sub-folder of pictures per class",
+    ("retrain", "--data_dir=none"): r"retrain: --data_dir is 'none', but must be an existing file or folder",
     ("retrain", "--data_dir=d", "--weights=2016"): r"retrain: --weights is '2016', but must be one of 2015, keras, ",
     ("sample_dcgan", "--model=m", "--out=a.gif"): r"sample_dcgan: --out is 'a.gif', but must end in .png",
+    ("sample_dcgan", "--model=none", "--out=a.png"): r"sample_dcgan: there is no directory none: a model must be",
+    ("sample_vae", "--model=none", "--out=a.png"): r"sample_vae: there is no directory none: a model must be",
     ("sample_vae", "--model=m", "--out=a.png", "--grid=2", "--count=3"): r"sample_vae: --grid=2 and --count=3 were",
     ("train_autoencoder", "--noise=0"): r"train_autoencoder: --noise is 0.0, but must be greater than 0",
+    ("train_captcha", "--data_dir=none"): r"train_captcha: --data_dir is 'none', but must be an existing file or",
+    ("train_captcha", "--test_dir=none"): r"train_captcha: --test_dir is 'none', but must be an existing file or",
     ("train_captcha", "--loss=hinge"): r"train_captcha: --loss is 'hinge', but must be one of softmax, binary",
     ("train_dcgan", "--g_steps=0"): r"train_dcgan: --g_steps is 0, but must be at least 1",
+    ("train_linear_regression", "--csv=none.csv"): r"train_linear_regression: --csv is 'none.csv', but must be an",
     ("train_linear_regression", "stray"): r"train_linear_regression: unexpected argument 'stray'",
     ("train_mnist", "--steps=5", "--epochs=2"): r"train_mnist: --steps=5 and --epochs=2.0 were both given",
     ("train_vae", "--epochs=many"): r"train_vae: .*epochs.*many",

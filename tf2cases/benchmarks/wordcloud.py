@@ -16,7 +16,7 @@ import time
 from absl import flags
 
 from tf2cases.benchmarks import rounds
-from tf2cases.data.source import checkout_path
+from tf2cases.data.source import testdata_path
 from tf2cases.errors import RunError, UsageError
 from tf2cases.wordcloud import fonts
 
@@ -41,8 +41,8 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
-    text = values.text or checkout_path("garden_zh.txt")
-    mask = values.mask or checkout_path(os.path.join("masks", "teapot.png"))
+    text = values.text or testdata_path("garden_zh.txt")
+    mask = values.mask or testdata_path(os.path.join("masks", "teapot.png"))
     for name, path in (("text", text), ("mask", mask)):
         if not os.path.isfile(path):
             raise UsageError(f"--{name} is {path!r}, but there is no such file.")

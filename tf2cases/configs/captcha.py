@@ -22,8 +22,9 @@ class Config(OptimizerConfig):
         "",
         "Folder or .tar of training pictures named LABEL.png or LABEL-NUMBER.png; a tenth is held out for testing. "
         "Default: generate captchas.",
+        exists=True,
     )
-    test_dir: str | None = free_field(None, "Folder or .tar of other pictures to evaluate on.")
+    test_dir: str | None = free_field(None, "Folder or .tar of other pictures to evaluate on.", exists=True)
     test_part: str = free_field(
         "all",
         "Which pictures of --test_dir to use: all, or the tenth that --data_dir would hold out.",

@@ -39,6 +39,7 @@ def field(
     above: float | None = None,
     maximum: float | None = None,
     numeric: bool = True,
+    exists: bool = False,
 ) -> Any:
     """Declares one field of a config.
 
@@ -51,9 +52,10 @@ def field(
       maximum: the largest value accepted, or None.
       numeric: whether a different value would change the run's results. The other fields (intervals, paths) may change
         when a run is resumed.
+      exists: whether a value that is given must be the path of a file or folder, see `missing_path`.
     """
-    metadata = dict(help=help, choices=choices, minimum=minimum, above=above, maximum=maximum, numeric=numeric)
-    return dataclasses.field(default=default, metadata=metadata)
+    limits = dict(choices=choices, minimum=minimum, above=above, maximum=maximum)
+    return dataclasses.field(default=default, metadata=dict(help=help, numeric=numeric, exists=exists, **limits))
 
 
 def free_field(default: Any, help: str, **limits: Any) -> Any:
@@ -266,6 +268,15 @@ def field_types(config_class: type) -> dict[str, type]:
         return annotation
 
     return {f.name: base(hints[f.name]) for f in dataclasses.fields(config_class)}
+
+
+def missing_path(config: "RunConfig") -> str | None:
+    """The name of a field whose value must be the path of a file or folder but is not; None without one."""
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if f.metadata["exists"] and value and not os.path.exists(os.path.expanduser(value)):
+            return f.name
+    return None
 
 
 def differences(config: "RunConfig", other: "RunConfig") -> list[str]:

@@ -7,7 +7,7 @@ from csv import reader as csv_reader
 
 import numpy as np
 
-from tf2cases.data.source import Source, checkout_path
+from tf2cases.data.source import Source, testdata_path
 from tf2cases.errors import UsageError
 
 _Rows = list[tuple[int, list[str]]]  # [(line number, fields)]
@@ -36,7 +36,7 @@ def load(
     Raises:
       UsageError: the file is not valid, or not with these columns.
     """
-    path = csv or checkout_path("houses.csv")
+    path = csv or testdata_path("houses.csv")
     rows = _read(path)
     names, rows = _split_header(path, rows, header)
     target_column = _column(path, names, target, "target") if target else len(names) - 1

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from tf2cases.data import idx, tfds
-from tf2cases.data.source import Source, checkout_path
+from tf2cases.data.source import Source, testdata_path
 from tf2cases.errors import UsageError
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -54,7 +54,7 @@ def load_sample() -> Source:
     Raises:
       UsageError: testdata/ is missing or damaged.
     """
-    return load_idx(checkout_path("mnist_sample"), "mnist_sample")
+    return load_idx(testdata_path("mnist_sample"), "mnist_sample")
 
 
 def load_idx(folder: str, name: str = "mnist") -> Source:

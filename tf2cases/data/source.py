@@ -1,6 +1,7 @@
 """The common form of all data sets: splits of arrays, and the metadata that a model keeps."""
 
 import dataclasses
+import importlib.resources
 import os
 import zlib
 from collections.abc import Mapping
@@ -78,17 +79,17 @@ class Source:
         return Source(self.name, pictures, {"image_shape": self.info["image_shape"]})
 
 
-def checkout_path(name: str) -> str:
-    """The path of `testdata/NAME`, which is part of the checkout but not of the package.
+def testdata_path(name: str) -> str:
+    """The path of a file or folder of `testdata/`, which is installed as the package `tf2cases.testdata`.
 
     Raises:
-      UsageError: it does not exist, for example because only the package is installed.
+      UsageError: it does not exist.
     """
-    checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    path = os.path.join(checkout, "testdata", name)
+    try:
+        folder = str(importlib.resources.files("tf2cases.testdata"))
+    except ModuleNotFoundError:  # a checkout that is not installed
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "testdata")
+    path = os.path.normpath(os.path.join(folder, name))
     if not os.path.exists(path):
-        raise UsageError(
-            f"testdata/{name} is not at {path}: it is part of the checkout, not of the installed package, so run from "
-            "a checkout installed with `pip install -e .`, or pass your own data."
-        )
+        raise UsageError(f"testdata/{name} is not at {path}: install tf2cases again, or pass your own data.")
     return path

@@ -211,7 +211,7 @@ def digit_features(dataset: str, data_dir: str, classifier: str | None = None) -
     if accuracy < least:
         raise UsageError(
             f"{refused} its accuracy on the held-out pictures of {dataset} is {accuracy:.2%}, and must be at least "
-            f"{least:.0%}, which a run of bin.train_mnist with --recipe=best reaches."
+            f"{least:.0%}, which a run of train_mnist with --recipe=best reaches."
         )
     features.name += f" in {folder} at step {int(case.step):,} (accuracy {accuracy:.2%} on the held-out pictures)"
     return features

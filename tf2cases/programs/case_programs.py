@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf2cases import quiet
-from tf2cases.configs import RunConfig
+from tf2cases.configs import RunConfig, missing_path, record
 from tf2cases.errors import UsageError
 from tf2cases.programs import config_flags
 
@@ -35,6 +35,8 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
     config = config_class.resolve(config_flags.given(config_class, values))
     if config.publish_as:
         check_name(config.publish_as)
+    if missing := missing_path(config):
+        raise UsageError(f"--{missing} is {getattr(config, missing)!r}, but must be an existing file or folder.")
     quiet.import_tensorflow()
     from tf2cases import cases, training
 
@@ -103,6 +105,7 @@ def restore(values: flags.FlagValues) -> "Case":
     Raises:
       UsageError: see `cases.restore` and `imported_case`.
     """
+    record.read_record(values.workdir)  # a mistyped path is told before TensorFlow is imported
     quiet.import_tensorflow()
     from tf2cases import cases
 

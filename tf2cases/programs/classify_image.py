@@ -24,6 +24,7 @@ from tf2cases.data.pictures import files as picture_files
 from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports, inception_programs
+from tf2cases.serving import directories
 
 POSITIONAL = "PICTURE_OR_FOLDER..."
 
@@ -75,6 +76,8 @@ def _check(values: flags.FlagValues) -> None:
     """Refuses flags that contradict each other, before TensorFlow is imported."""
     if values.model and (values["weights"].present or values["engine"].present):
         raise UsageError("--model was given together with --weights or --engine, but must be given without them.")
+    if values.model:
+        directories.version_directory(values.model)
     check_weights(values.weights)
     if values.engine == "graph" and values.weights in WEIGHTS and values.weights != "2015":
         raise UsageError(

@@ -12,7 +12,7 @@ published FID.
 
 Each evaluation adds a line to distances.jsonl in the workdir. --every_checkpoint prints a table and draws the curve in
 pictures/distances.png. --keep_best copies the checkpoint with the smallest Frechet distance to the folder `best` in the
-workdir, as a run of its own: pass --workdir=runs/dcgan/best to bin.export or any other program.
+workdir, as a run of its own: pass --workdir=runs/dcgan/best to export or any other program.
 """
 
 import dataclasses

@@ -7,6 +7,7 @@ from absl import flags
 
 from tf2cases import quiet
 from tf2cases.errors import UsageError
+from tf2cases.serving import directories
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,7 @@ def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | 
     Raises:
       UsageError: there is no export, or a signature is missing; the message names it.
     """
+    directories.version_directory(path)  # a mistyped path is told before TensorFlow is imported
     quiet.import_tensorflow()
     from tf2cases.serving.model import Model
 

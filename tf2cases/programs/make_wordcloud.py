@@ -21,7 +21,7 @@ from typing import Any, TextIO
 from absl import flags
 
 from tf2cases import wordcloud
-from tf2cases.data.source import checkout_path
+from tf2cases.data.source import testdata_path
 from tf2cases.wordcloud import cloud as clouds
 from tf2cases.wordcloud import language, messages, tables
 
@@ -124,7 +124,7 @@ def _options(values: flags.FlagValues) -> wordcloud.Options:
         given["add_words"] = tuple(given["add_words"])
     # These presets include a mask, which --mask replaces.
     if values.preset in _PRESET_MASKS and "mask" not in given:
-        given["mask"] = checkout_path(os.path.join("masks", _PRESET_MASKS[values.preset]))
+        given["mask"] = testdata_path(os.path.join("masks", _PRESET_MASKS[values.preset]))
     return wordcloud.make_options(values.preset, **given)
 
 

@@ -4,12 +4,16 @@ A program is a module. Its docstring is its help; `define(values)` defines its f
 `main(values)` does the work once they are parsed, and returns the exit status or None for 0. `REQUIRED` names the flags
 that must be given. A program with positional arguments sets `POSITIONAL` to their name in the help, and its `main`
 takes the list of them as its second argument. A program that consists of parts has none of these: `PARTS` maps names to
-programs, and the first argument selects one. Where the flags depend on the command line, `select(argv)` returns the
-program to run and its command line.
+programs, and the first argument selects one. A part can be given by its module's dotted name; it is then imported only
+if it is selected. Where the flags depend on the command line, `select(argv)` returns the program to run and its command
+line.
 
 TensorFlow is imported inside `main`, so that `--help` and flag errors do not wait for it.
 """
 
+import ast
+import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -19,10 +23,11 @@ from typing import NoReturn
 
 from absl import flags, logging
 
-from tf2cases import __version__
+from tf2cases import __version__, quiet
 from tf2cases.errors import RunError, UsageError
 
 _VERSION = f"tf2cases {__version__}"
+_CALLS_FOR_HELP = ("help", "helpshort", "helpfull")  # absl's three
 
 
 def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
@@ -34,15 +39,15 @@ def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
 
     Args:
       program: the program's module, see above.
-      argv: the command line with the program's name first; `sys.argv` by default.
+      argv: the command line with the program's name first, "" if it has none; `sys.argv` by default.
     """
     words = list(sys.argv if argv is None else argv)
     name = os.path.splitext(os.path.basename(words[0]))[0]
     logging.set_verbosity(logging.WARNING)
     try:
-        if hasattr(program, "PARTS"):
+        while hasattr(program, "PARTS"):
             part = _selected(name, program, words[1:2])
-            name, program, words = f"{name} {part}", program.PARTS[part], words[1:]
+            name, program, words = f"{name} {part}".strip(), _imported(program.PARTS[part]), words[1:]
         if hasattr(program, "select"):
             try:
                 program, words = program.select(words)
@@ -51,18 +56,23 @@ def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
         _run(name, program, words)
     except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        _fail(name, "interrupted; nothing has been done yet.", 130)
 
 
 def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
     values = flags.FlagValues()
     program.define(values)
     flags.DEFINE_bool("debug", False, "Show the traceback of an error.", flag_values=values)
-    flags.DEFINE_bool("help", False, "Show this help.", short_name="h", flag_values=values)
+    for call in _CALLS_FOR_HELP:
+        short_name = "h" if call == "help" else None
+        flags.DEFINE_bool(call, False, "Show this help.", short_name=short_name, flag_values=values)
     flags.DEFINE_bool("version", False, "Show the version of tf2cases.", flag_values=values)
     positional = getattr(program, "POSITIONAL", None)
     try:
+        quiet.end_guard()
         rest = values(argv)[1:]
-        if values.help:
+        if any(values[call].value for call in _CALLS_FOR_HELP):
             print(_usage(name, program, positional, values), flush=True)
             sys.exit(0)
         if values.version:
@@ -90,20 +100,42 @@ def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:
     if arguments == ["--version"]:
         print(_VERSION, flush=True)
         sys.exit(0)
-    if not arguments or arguments[0].lstrip("-") in ("help", "h"):
+    if not arguments or arguments[0].lstrip("-") in (*_CALLS_FOR_HELP, "h"):
         width = max(map(len, parts))
-        lines = [f"  {part:{width}}  {_doc(module).splitlines()[0]}" for part, module in parts.items()]
-        print("\n".join([_doc(program), "", f"usage: python -m bin.{name} NAME [flags]", "", *lines]), flush=True)
+        lines = [f"  {part:{width}}  {_summary(module)}" for part, module in parts.items()]
+        usage = f"usage: python -m bin.{f'{name} NAME'.strip()} [flags]"
+        print(_as_called("\n".join([_doc(program), "", usage, "", *lines])), flush=True)
         sys.exit(0)
     if arguments[0] not in parts:
-        _fail(name, f"the first argument is {arguments[0]!r}, but must be one of {', '.join(parts)}.", 2)
+        _fail(name or "tf2cases", f"the first argument is {arguments[0]!r}, but must be one of {', '.join(parts)}.", 2)
     return arguments[0]
 
 
 def _usage(name: str, program: ModuleType, positional: str | None, values: flags.FlagValues) -> str:
     lines = [_doc(program), "", f"usage: python -m bin.{name} [flags] {positional or ''}".rstrip(), ""]
-    lines += [f"  --{flag}: {values[flag].help}" for flag in sorted(values) if len(flag) > 1]
-    return "\n".join(lines)
+    hidden = ("h", *_CALLS_FOR_HELP[1:])
+    lines += [f"  --{flag}: {values[flag].help}" for flag in sorted(values) if flag not in hidden]
+    return _as_called("\n".join(lines))
+
+
+def _imported(part: ModuleType | str) -> ModuleType:
+    return importlib.import_module(part) if isinstance(part, str) else part
+
+
+def _summary(part: ModuleType | str) -> str:
+    """The first line of a program's docstring; a program given by its dotted name is not imported."""
+    if not isinstance(part, str):
+        return _doc(part).splitlines()[0]
+    spec = importlib.util.find_spec(part)
+    assert spec
+    with open(str(spec.origin), encoding="utf-8") as file:
+        return (ast.get_docstring(ast.parse(file.read())) or "").splitlines()[0]
+
+
+def _as_called(text: str) -> str:
+    """A text with the commands in it written as this one was called: `tf2cases NAME` or `python -m bin.NAME`."""
+    installed = os.path.basename(sys.argv[0]) == "tf2cases"
+    return text.replace("python -m bin.", "tf2cases ") if installed else text
 
 
 def _doc(program: ModuleType) -> str:
@@ -114,5 +146,5 @@ def _fail(name: str, error: Exception | str, status: int, debug: bool = False) -
     if debug:
         traceback.print_exc()
     sys.stdout.flush()
-    print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+    print(_as_called(f"{name}: {' '.join(str(error).split())}"), file=sys.stderr)
     sys.exit(status)

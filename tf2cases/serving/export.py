@@ -14,6 +14,7 @@ from tf2cases.errors import RunError, UsageError
 from tf2cases.serving import card as model_card
 from tf2cases.serving import rules, verify
 from tf2cases.serving import warmup as warmup_file
+from tf2cases.serving.directories import newest_version, versions
 
 _UNFINISHED = "version"  # servers ignore names that are not numbers
 
@@ -73,28 +74,6 @@ def export(
     except (OSError, tf.errors.OpError) as error:
         what = getattr(error, "strerror", None) or str(error)
         raise RunError(f"the export to {directory} failed, and nothing was changed there: {what}") from error
-
-
-def versions(directory: str) -> list[int]:
-    """The version numbers in a model's directory, in ascending order; [] if it has none or does not exist.
-
-    As in TF Serving, names that are not integers are ignored, and `0007` is 7.
-    """
-    try:
-        entries = list(os.scandir(directory))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    names = [entry.name for entry in entries if entry.is_dir()]
-    return sorted({int(name) for name in names if name.isascii() and name.isdecimal()})
-
-
-def newest_version(directory: str) -> str | None:
-    """The directory of the newest version of a model, None if it has none."""
-    newest = max(versions(directory), default=None)
-    if newest is None:
-        return None
-    spellings = [name for name in os.listdir(directory) if name.isdecimal() and int(name) == newest]
-    return os.path.join(directory, min(spellings, key=len))
 
 
 def _software(functions, warmup):

@@ -1,6 +1,5 @@
 """Loads an exported model and calls its signatures."""
 
-import os
 import re
 from typing import Any
 
@@ -9,7 +8,7 @@ import tensorflow as tf
 
 from tf2cases.errors import UsageError
 from tf2cases.serving import card
-from tf2cases.serving.export import newest_version
+from tf2cases.serving.directories import version_directory
 
 
 class Model:
@@ -30,7 +29,7 @@ class Model:
         Raises:
           UsageError: no such directory, no version in it, not a SavedModel, or damaged (see `card.check`).
         """
-        self.path = _version_directory(path)
+        self.path = version_directory(path)
         self.card = card.check(self.path)
         try:
             self._loaded = tf.saved_model.load(self.path)
@@ -68,22 +67,6 @@ class Model:
         except tf.errors.InvalidArgumentError as error:
             raise UsageError(f"signature {signature!r} refused its input: {_reason(error)}.") from error
         return {key: value.numpy() for key, value in outputs.items()}
-
-
-def _version_directory(path):
-    if not os.path.isdir(path):
-        raise UsageError(f"there is no directory {path}: a model must be a directory, such as exports/mnist_cnn.")
-    if os.path.exists(os.path.join(path, "saved_model.pb")):
-        return os.path.normpath(path)
-    found = newest_version(path)
-    if found is None:
-        raise UsageError(
-            f"{path} has no version: it must hold a SavedModel in a directory with an integer as name, such as "
-            f"{path}/1; did you forget to export, or to append the model's name?"
-        )
-    if not os.path.exists(os.path.join(found, "saved_model.pb")):
-        raise UsageError(f"{found} is not a SavedModel: saved_model.pb is missing.")
-    return found
 
 
 def _tensor(signature, spec, key, value):

@@ -63,7 +63,7 @@ def conclusion(values: dict[str, float], loss: nn.adversarial.Loss) -> str:
     given = "probability of being real" if loss.has_probability else "score"
     return (
         f"The discriminator's mean {given} is {values['d_real']:.3f} for held-out pictures and "
-        f"{values['d_fake']:.3f} for generated ones; `python -m bin.evaluate_dcgan` measures the quality of the latter."
+        f"{values['d_fake']:.3f} for generated ones; the program evaluate_dcgan measures the quality of the latter."
     )
 
 

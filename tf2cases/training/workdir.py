@@ -16,18 +16,13 @@ import tensorflow as tf
 
 import tf2cases
 from tf2cases import configs, files
+from tf2cases.configs.record import CONFIG, read_record
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 from tf2cases.training import distribution
 
-# Files and folders that a run writes.
-CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = (
-    "config.json",
-    "metrics.jsonl",
-    "checkpoints",
-    "tensorboard",
-    "pictures",
-)
+# Files and folders that a run writes, besides CONFIG.
+METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = "metrics.jsonl", "checkpoints", "tensorboard", "pictures"
 # Added by the evaluation of single checkpoints: their scores, and a run that contains only the best one.
 SCORES, BEST = "distances.jsonl", "best"
 
@@ -198,25 +193,6 @@ def _cut_events(path: str, step: int) -> None:
     with files.replacing(path) as file, tf.io.TFRecordWriter(file.name) as writer:
         for record in kept:
             writer.write(record)
-
-
-def read_record(path: str) -> dict:
-    """Reads `config.json` from a run's folder.
-
-    Raises:
-      UsageError: there is no valid one.
-    """
-    file = os.path.join(path, CONFIG)
-    try:
-        with open(file, encoding="utf-8") as opened:
-            record = json.load(opened)
-    except FileNotFoundError as error:
-        raise UsageError(f"--workdir is {path!r}, but there is no run in it ({file} is missing).") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--workdir is {path!r}, but {file} cannot be read: {error}.") from error
-    if not isinstance(record, dict) or not {"case", "run", "config", "info"} <= record.keys():
-        raise UsageError(f"--workdir is {path!r}, but {file} must contain case, run, config and info.")
-    return record
 
 
 def read_metrics(path: str) -> list[dict]:

@@ -1,0 +1,1 @@
+"""Small inputs that are installed as the package `tf2cases.testdata`; README.md has their origins."""

@@ -1,0 +1,27 @@
+"""The record of a run, which its folder keeps. TensorFlow is not imported, so that a mistyped path is told at once."""
+
+import json
+import os
+
+from tf2cases.errors import UsageError
+
+CONFIG = "config.json"
+
+
+def read_record(path: str) -> dict:
+    """Reads `config.json` from a run's folder.
+
+    Raises:
+      UsageError: there is no valid one.
+    """
+    file = os.path.join(path, CONFIG)
+    try:
+        with open(file, encoding="utf-8") as opened:
+            record = json.load(opened)
+    except FileNotFoundError as error:
+        raise UsageError(f"--workdir is {path!r}, but there is no run in it ({file} is missing).") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--workdir is {path!r}, but {file} cannot be read: {error}.") from error
+    if not isinstance(record, dict) or not {"case", "run", "config", "info"} <= record.keys():
+        raise UsageError(f"--workdir is {path!r}, but {file} must contain case, run, config and info.")
+    return record

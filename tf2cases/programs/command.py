@@ -1,0 +1,23 @@
+"""Machine-learning cases in pure low-level TensorFlow 2: training, evaluation, export and use; and word clouds."""
+
+import pkgutil
+import sys
+
+from tf2cases import programs, quiet
+
+# Modules beside the programs that are not programs.
+_SHARED = {"case_programs", "command", "config_flags", "exports", "inception_programs", "program"}
+
+PARTS = {
+    module.name: f"{programs.__name__}.{module.name}"
+    for module in pkgutil.iter_modules(programs.__path__)
+    if module.name not in _SHARED
+}
+
+
+def main() -> None:
+    """The console command `tf2cases`: runs the program that the first argument names, or lists all."""
+    quiet.guard_start()
+    from tf2cases.programs import program
+
+    program.run(sys.modules[__name__], ["", *sys.argv[1:]])
