@@ -107,7 +107,7 @@ class LinearRegression(training.Case):
         )
 
     def curves(self, history: list[dict]) -> dict[str, np.ndarray]:
-        """Charts of the loss and the weights; the bias is left out, since on normalized columns it is rounding noise."""
+        """Charts of the loss and the weights, but not of the bias, which is rounding noise on normalized columns."""
         return {"curves": viz.training_curves(history, leave_out=["bias"])}
 
     def pictures(self, source: Source) -> dict[str, np.ndarray]:
