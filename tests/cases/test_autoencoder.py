@@ -7,7 +7,7 @@ import scipy.ndimage
 import tensorflow as tf
 from PIL import Image
 
-from tf2cases import training
+from tf2cases import training, viz
 from tf2cases.cases import DenoisingAutoencoder, autoencoder
 from tf2cases.data import pipeline, sources
 from tf2cases.errors import RunError, UsageError
@@ -225,3 +225,9 @@ def test_picture_files_are_resized_turned_grey_and_denoised_like_arrays(digits):
     expected = case.signatures()["serving_default"](images=tf.constant(images))["images"].numpy() * 255
     assert decoded.shape == (2, 28, 28, 1)
     assert np.abs(decoded - expected).max() < 3
+
+
+def test_the_curves_leave_out_the_metrics_of_the_noisy_pictures_which_are_constant():
+    denoised = [{"step": s, "split": "eval", "values": {"bce": 1 / s, "psnr": s}} for s in (10, 20)]
+    reported = [r | {"values": r["values"] | {"noisy_bce": 2.0, "noisy_psnr": 9.0}} for r in denoised]
+    np.testing.assert_array_equal(make().curves(reported)["curves"], viz.training_curves(denoised))

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf2cases import cases, training
+from tf2cases import cases, training, viz
 from tf2cases.cases import LinearRegression
 from tf2cases.data import sources
 
@@ -83,12 +83,20 @@ def test_the_closed_form_stands_beside_it(original, rows):
     exact = np.linalg.lstsq(x, y, rcond=None)[0]
     loss = np.sum((x @ exact - y) ** 2) / 94
     pattern = (
-        r"^Gradient descent: loss (\S+), y = (\S+)x1 \+ (\S+)x2 \+ \S+\n"
-        r"Closed form:      loss (\S+), y = (\S+)x1 \+ (\S+)x2 \+ \S+$"
+        r"^Gradient descent: loss (\S+), y = (\S+)x1 \+ (\S+)x2 [+-] \S+\n"
+        r"Closed form:      loss (\S+), y = (\S+)x1 (- \S+)x2 [+-] \S+$"
     )
-    found = [float(v) for v in re.search(pattern, original[1], re.MULTILINE).groups()]
+    found = [float(v.replace("- ", "-")) for v in re.search(pattern, original[1], re.MULTILINE).groups()]
     np.testing.assert_allclose(found[3:], [loss, exact[1], exact[2]], rtol=1e-4)
     np.testing.assert_allclose(found[:2], [0.132036, 0.8304], rtol=1e-3)
+
+
+def test_the_last_lines_subtract_a_negative_term_but_the_table_keeps_its_printed_form(original, tmp_path):
+    # The weights of the closed form are 0.8848 and -0.05318 (see the test above).
+    assert re.search(r"^Closed form: .* y = 0\.8848x1 - 0\.05318x2 [+-] \S+$", original[1], re.MULTILINE)
+    printed = train(tmp_path, epochs=600, learning_rate=0.3, eval_every=600, checkpoint_every=0)[1]
+    assert re.search(r"^Epoch 600 .* Model: y = 0\.8848x1 \+ -0\.05318x2 \+ \S+$", printed, re.MULTILINE)
+    assert re.search(r"^Gradient descent: .* y = 0\.8848x1 - 0\.05318x2 [+-] \S+$", printed, re.MULTILINE)
 
 
 def test_a_long_descent_arrives_at_the_closed_form(tmp_path, rows):
@@ -134,6 +142,32 @@ def test_pictures_of_the_data_before_and_after_and_of_the_loss(original):
         with Image.open(os.path.join(folder, name)) as picture:
             assert min(picture.size) >= 200
             assert len(picture.convert("L").getcolors(256)) > 5
+
+
+def test_the_planes_in_the_3d_pictures_are_the_model(original, rows, repo, monkeypatch):
+    planes = {}
+
+    def draw(x, y, z, labels, title, plane):
+        planes[title.split(",")[0]] = np.array(plane)
+        return np.zeros([2, 2, 3], np.uint8)
+
+    monkeypatch.setattr("tf2cases.viz.scatter_3d", draw)
+    case = original[0].case
+    case.pictures(sources.load("houses"))
+    table = np.loadtxt(repo / "testdata" / "houses.csv", delimiter=",", skiprows=1)
+    prices = case.signatures()["serving_default"](tf.constant(table[:, :2], tf.float32))["price"]
+    ones = np.ones([47, 1])
+    np.testing.assert_allclose(np.hstack([table[:, :2], ones]) @ planes["As measured"], prices, rtol=1e-5)
+    expected = (prices - table[:, 2].mean()) / table[:, 2].std(ddof=1)
+    np.testing.assert_allclose(np.hstack([rows[:, :2], ones]) @ planes["Normalized"], expected, atol=1e-5)
+
+
+def test_the_curves_leave_out_the_bias_whose_values_are_rounding_noise():
+    loss = [{"step": s, "split": "eval", "values": {"loss": 1 / s, "w1": s}} for s in (10, 20, 30)]
+    reported = [r | {"values": r["values"] | {"bias": 1e-9 * r["step"]}} for r in loss]
+    source = sources.load("houses")
+    case = LinearRegression(LinearRegression.Config().with_examples(47), source.info)
+    np.testing.assert_array_equal(case.curves(reported)["curves"], viz.training_curves(loss))
 
 
 def test_the_graph_in_tensorboard_has_the_original_scopes(original):

@@ -95,6 +95,30 @@ def test_a_run_that_goes_on_after_its_end_films_both_parts(runs, sampling):
     assert frames(runs.path / "run")[0] == [40, 60, 80, 90]
 
 
+def test_a_film_of_many_samples_has_twenty_evenly_spaced_ones_with_the_first_and_the_last(runs, sampling):
+    class Many(sampling):
+        def samples(self):
+            return {"shade": np.full([4, 6, 1], 2 * int(self.step), np.uint8)}
+
+    runs.train(Many, steps=77, sample_every=1)
+    # From 1 to 77 in 19 strides of 4.
+    assert frames(runs.path / "run")[0] == [2 * step for step in range(1, 78, 4)]
+
+
+def test_a_film_has_at_most_two_megabytes(runs, sampling):
+    class Noisy(sampling):
+        def samples(self):
+            shape = [300, 500, 3]
+            return {"shade": np.random.default_rng(int(self.step)).integers(0, 256, shape, np.uint8)}
+
+    runs.train(Noisy, steps=18, sample_every=1)
+    path = runs.path / "run" / "pictures" / "shades.gif"
+    assert 500_000 < os.path.getsize(path) <= 2_000_000
+    with Image.open(path) as film:
+        assert film.n_frames == 18
+        assert film.width / film.height == pytest.approx(5 / 3, abs=0.02)
+
+
 def test_without_a_cadence_there_is_one_sample_at_the_end(runs, sampling):
     runs.train(sampling, steps=6, sample_every=0)
     assert shades(runs.path / "run") == [6]

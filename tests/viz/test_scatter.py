@@ -40,6 +40,22 @@ def test_points_in_space_are_coloured_by_z():
     assert (np.abs(image.astype(int) - [253, 231, 37]) <= 3).all(axis=2).any()
 
 
+@pytest.mark.parametrize("slope", [6.0, -6.0])
+def test_a_plane_is_drawn_over_the_points_and_not_seen_edge_on(slope):
+    x, y = np.random.default_rng(0).uniform(0, 10, (2, 30))
+    z = slope * x - y + 5
+    image = _is_picture(scatter_3d(x, y, z, "xyz", "T", (slope, -1.0, 5.0)))
+    is_orange = (image[..., 0] > 200) & (image[..., 2] < image[..., 0] - 20.0)
+    assert is_orange.mean() > 0.05  # of the whole picture
+
+
+def test_another_plane_makes_another_picture():
+    points = [1, 2, 3], [1, 2, 1], [1, 2, 3]
+    pictures = [scatter_3d(*points, "xyz", "T", plane) for plane in (None, (1, 0, 0), (1, 0.2, 0))]
+    assert (pictures[0] != pictures[1]).any()
+    assert (pictures[1] != pictures[2]).any()
+
+
 def test_a_class_keeps_its_colour_whichever_others_are_there():
     points = np.random.default_rng(0).normal(size=(30, 2))
     # Points are drawn with opacity, so the pure colour is in the legend only: a class there, and absent.

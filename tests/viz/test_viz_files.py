@@ -98,6 +98,27 @@ def test_gif_of_equal_frames_lasts_as_long_as_they_would(tmp_path):
     assert sum(_durations(tmp_path / "a.gif")[0]) == 600
 
 
+@pytest.mark.parametrize("shape", [(120, 160), (120, 160, 3)])
+def test_gif_above_the_limit_gets_fewer_colours_and_then_smaller_frames(tmp_path, shape):
+    frames = RNG.integers(0, 256, (4, *shape), np.uint8)
+    write_gif(tmp_path / "whole.gif", frames, 10)
+    size = os.path.getsize(tmp_path / "whole.gif")
+    for limit in (size, size - 1, size // 10):
+        write_gif(tmp_path / "a.gif", frames, 10, limit)
+        assert limit / 2 < os.path.getsize(tmp_path / "a.gif") <= limit
+        with Image.open(tmp_path / "a.gif") as read:
+            assert read.n_frames == 4
+            assert (read.size == (160, 120)) == (limit > size // 2)
+            assert abs(read.width / read.height - 4 / 3) < 0.05
+            assert (len(read.convert("RGB").getcolors(2**16)) <= 64) == (limit < size)
+
+
+def test_gif_that_cannot_be_as_small_as_the_limit_is_written(tmp_path):
+    write_gif(tmp_path / "a.gif", RNG.integers(0, 256, (2, 9, 9), np.uint8), 10, 10)
+    with Image.open(tmp_path / "a.gif") as read:
+        assert read.n_frames == 2
+
+
 @pytest.mark.parametrize(
     ("image", "message"),
     [

@@ -141,6 +141,11 @@ class DenoisingAutoencoder(training.Case):
             f"cross-entropy {v['bce']:.4f} ({v['noisy_bce']:.3f})."
         )
 
+    def curves(self, history: list[dict]) -> dict[str, np.ndarray]:
+        """Charts of all metrics but those of the noisy pictures, which are constant; `conclude` prints them."""
+        noisy = {name for report in history for name in report["values"] if name.startswith("noisy_")}
+        return {"curves": viz.training_curves(history, leave_out=noisy)}
+
     def pictures(self, source: Source) -> dict[str, np.ndarray]:
         clean, noisy = source.test["images"][:10], source.test["noisy"][:10]
         denoised = self._denoised(noisy)

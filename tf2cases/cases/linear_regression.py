@@ -102,9 +102,13 @@ class LinearRegression(training.Case):
         exact = {"bias": bias} | {f"w{i}": w for i, w in enumerate(weights, 1)}
         loss = np.mean((x @ [[bias], *([w] for w in weights)] - y) ** 2) / 2
         return (
-            f"Gradient descent: loss {values['loss']:.6f}, {_equation(values)}\n"
-            f"Closed form:      loss {loss:.6f}, {_equation(exact)}"
+            f"Gradient descent: loss {values['loss']:.6f}, {_signed(_equation(values))}\n"
+            f"Closed form:      loss {loss:.6f}, {_signed(_equation(exact))}"
         )
+
+    def curves(self, history: list[dict]) -> dict[str, np.ndarray]:
+        """Charts of the loss and the weights, but not of the bias, which is rounding noise on normalized columns."""
+        return {"curves": viz.training_curves(history, leave_out=["bias"])}
 
     def pictures(self, source: Source) -> dict[str, np.ndarray]:
         features, price = source.train["features"], source.train["targets"]
@@ -119,8 +123,16 @@ class LinearRegression(training.Case):
         if len(names) >= 2:
             x, y = self._normalized(features, price)
             labels = (names[0], names[1], target)
-            drawn["scatter_3d"] = viz.scatter_3d(features[:, 0], features[:, 1], price, labels, "As measured")
-            drawn["scatter_3d_normalised"] = viz.scatter_3d(x[:, 1], x[:, 2], y[:, 0], labels, "Normalized")
+            # Further features are at their means, which are 0 when normalized.
+            bias, w1, w2 = self.weights.numpy()[:3, 0].tolist()
+            drawn["scatter_3d_normalised"] = viz.scatter_3d(
+                x[:, 1], x[:, 2], y[:, 0], labels, "Normalized, with the fitted plane", (w1, w2, bias)
+            )
+            a, b = self.std[-1] * np.array([w1, w2]) / self.std[:2]
+            c = self.mean[-1] + self.std[-1] * bias - a * self.mean[0] - b * self.mean[1]
+            drawn["scatter_3d"] = viz.scatter_3d(
+                features[:, 0], features[:, 1], price, labels, "As measured, with the fitted plane", (a, b, c)
+            )
         return drawn
 
     # Serving
@@ -143,6 +155,12 @@ class LinearRegression(training.Case):
 
 
 def _equation(values: dict[str, float]) -> str:
+    """The model as the original table prints it: a negative term is `+ -0.5x2`."""
     weights = [v for k, v in values.items() if k.startswith("w")]
     terms = ["%.4gx%d" % (w, i) for i, w in enumerate(weights, 1)]
     return "y = " + " + ".join([*terms, "%.4g" % values["bias"]])
+
+
+def _signed(equation: str) -> str:
+    """The equation with `- 0.5x2` instead of `+ -0.5x2`."""
+    return equation.replace("+ -", "- ")

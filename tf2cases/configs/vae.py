@@ -1,6 +1,7 @@
 """The options of the variational autoencoder."""
 
 import dataclasses
+import math
 from typing import Any
 
 from tf2cases.configs.run import OptimizerConfig, field, free_field, recipe_field
@@ -35,9 +36,9 @@ class Config(OptimizerConfig):
         0, "Also evaluate the importance-weighted bound with this many draws per example; 0: do not.", minimum=0
     )
     sample_every: int = free_field(
-        0, "Steps between pictures of the manifold, which are combined into a GIF; 0: 50 pictures in total.", minimum=0
+        0, "Steps between pictures of the manifold, which are combined into a GIF; 0: 20 pictures in total.", minimum=0
     )
 
     def with_examples(self, examples: int) -> Any:
         config: Any = super().with_examples(examples)
-        return dataclasses.replace(config, sample_every=self.sample_every or max(1, config.steps // 50))
+        return dataclasses.replace(config, sample_every=self.sample_every or math.ceil(config.steps / 20))

@@ -161,7 +161,7 @@ class Case(tf.Module):
         """Pictures that show the progress of training, from the same inputs each time: {name: uint8 [H, W, C]}.
 
         They are drawn every `config.sample_every` steps and at the end, and numbered by the step. At the end they are
-        combined into the animation `NAMEs.gif`.
+        combined into the animation `NAMEs.gif`; with more than 20 of them, into one of 20 that are evenly spaced.
         """
         return {}
 

@@ -18,6 +18,8 @@ from tf2cases.training import workdir as workdirs
 from tf2cases.training.case import Case
 from tf2cases.training.clock import Clock, duration
 
+_FILM_FRAMES, _FILM_BYTES = 20, 2_000_000  # the largest animation that a run leaves
+
 
 class Reporter:
     """Writes the reports of a run; a context manager. A full disk makes any method raise a RunError.
@@ -107,10 +109,16 @@ class Reporter:
                 tf.summary.image(name, image[None])
 
     def film(self, name: str, frames_per_second: float) -> None:
-        """Combines the numbered pictures of a name into an animation, `NAMEs.gif`."""
+        """Combines the numbered pictures of a name into an animation, `NAMEs.gif`.
+
+        It has at most 20 of them, evenly spaced from the first to the last, and at most 2 MB (see `viz.write_gif`).
+        """
         with self._writing():
-            frames = [viz.read_png(file) for _, file in self._workdir.numbered_pictures(name)]
-            viz.write_gif(self._workdir.file(workdirs.PICTURES, f"{name}s.gif"), frames, frames_per_second)
+            paths = [path for _, path in self._workdir.numbered_pictures(name)]
+            shown = np.rint(np.linspace(0, len(paths) - 1, min(len(paths), _FILM_FRAMES))).astype(int)
+            frames = [viz.read_png(paths[i]) for i in shown]
+            path = self._workdir.file(workdirs.PICTURES, f"{name}s.gif")
+            viz.write_gif(path, frames, frames_per_second, _FILM_BYTES)
 
     def projector(self, vectors: np.ndarray, labels: Sequence, pictures: np.ndarray) -> None:
         """Shows points in TensorBoard's projector (see `projector.write`)."""

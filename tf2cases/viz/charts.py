@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,22 +35,25 @@ def curves(series: Mapping[str, tuple], title: str) -> np.ndarray:
     return canvas.pixels(figure)
 
 
-def training_curves(history: Sequence[Mapping]) -> np.ndarray:
+def training_curves(history: Sequence[Mapping], leave_out: Collection[str] = ()) -> np.ndarray:
     """One panel for each metric, with every split that reports it: loss first, accuracy next, then the others.
 
     Args:
       history: records as in `metrics.jsonl`: {"step": int, "split": "train" or "eval", "values": {name: float}}.
         Other keys are ignored, and a value of None counts as not finite.
+      leave_out: names of metrics that get no panel.
 
     Returns:
       uint8 [H, W, 3]; up to three panels in a row.
 
     Raises:
-      ValueError: if no record has a value.
+      ValueError: if no record has a value to draw.
     """
     metrics: dict[str, dict[str, tuple[list, list]]] = {}  # {name: {split: (steps, values)}}
     for record in history:
         for name, value in record["values"].items():
+            if name in leave_out:
+                continue
             steps, values = metrics.setdefault(name, {}).setdefault(record["split"], ([], []))
             steps.append(record["step"])
             values.append(math.nan if value is None else float(value))

@@ -1,5 +1,6 @@
 """Reads and writes picture files; writing is atomic."""
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -33,7 +34,9 @@ def read_png(path: str | os.PathLike) -> np.ndarray:
     return imageio.imread(path, extension=".png", plugin="pillow")
 
 
-def write_gif(path: str | os.PathLike, frames: Sequence[ArrayLike], frames_per_second: float) -> None:
+def write_gif(
+    path: str | os.PathLike, frames: Sequence[ArrayLike], frames_per_second: float, max_bytes: int | None = None
+) -> None:
     """Writes an animated GIF that loops forever, replacing an existing one and creating missing folders.
 
     GIF durations are in hundredths of a second, so at 30 frames per second, for example, frames last 3 or 4 hundredths,
@@ -43,6 +46,8 @@ def write_gif(path: str | os.PathLike, frames: Sequence[ArrayLike], frames_per_s
       path: path of the file.
       frames: uint8 arrays of one shape, [H, W], [H, W, 1] or [H, W, 3]; colours are reduced to 256 for each frame.
       frames_per_second: above 0, at most 50 (viewers slow down faster animations).
+      max_bytes: largest size of the file, or None. A larger animation gets 64 colours for each frame and, if it is
+        still too large, smaller frames, down to a side of one pixel.
 
     Raises:
       ValueError: for no frames, a wrong dtype or shape, frames of different shapes, or a wrong rate.
@@ -64,7 +69,23 @@ def write_gif(path: str | os.PathLike, frames: Sequence[ArrayLike], frames_per_s
     milliseconds = (np.diff(ends) * 10).tolist()
     duration = milliseconds if len(made) > 1 else milliseconds[0]  # Pillow accepts no list for one frame
     options = dict(extension=".gif", plugin="pillow", is_batch=True, duration=duration, loop=0)
-    files.write_bytes(path, imageio.imwrite("<bytes>", np.stack(made), **options))
+    encoded, factor = imageio.imwrite("<bytes>", np.stack(made), **options), 1.0
+    while max_bytes is not None and len(encoded) > max_bytes and min(made[0].shape[:2]) * factor >= 1:
+        encoded = imageio.imwrite("<bytes>", np.stack([_reduced(frame, factor) for frame in made]), **options)
+        factor *= 0.95 * math.sqrt(max_bytes / len(encoded))
+    files.write_bytes(path, encoded)
+
+
+def _reduced(image: np.ndarray, factor: float) -> np.ndarray:
+    """Resizes a picture and reduces it to 64 colours or grey levels; no dithering, which would make a GIF larger."""
+    from PIL import Image
+
+    picture = Image.fromarray(image)
+    size = [max(1, round(side * factor)) for side in picture.size]
+    smaller = picture.resize(size, Image.Resampling.LANCZOS) if factor < 1 else picture
+    if picture.mode == "L":
+        return np.rint(np.rint(np.asarray(smaller) * (63 / 255)) * (255 / 63)).astype(np.uint8)
+    return np.asarray(smaller.quantize(64, dither=Image.Dither.NONE).convert("RGB"))
 
 
 def _pixels(name: str, image: ArrayLike, channels: tuple[int, ...]) -> np.ndarray:

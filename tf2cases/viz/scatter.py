@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 from tf2cases.viz import canvas
 
+_ELEVATION = 22  # degrees from which 3-D charts are seen
+
 
 def _same_length(**arrays: ArrayLike) -> list[np.ndarray]:
     """Checks the arrays and returns them as float64 [N], N >= 1."""
@@ -58,8 +60,15 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
-def scatter_3d(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: Sequence[str], title: str) -> np.ndarray:
-    """Points in 3-D, coloured by z.
+def scatter_3d(
+    x: ArrayLike,
+    y: ArrayLike,
+    z: ArrayLike,
+    labels: Sequence[str],
+    title: str,
+    plane: tuple[float, float, float] | None = None,
+) -> np.ndarray:
+    """Points in 3-D, coloured by z, and optionally a plane over their range, seen from the side that shows more of it.
 
     Args:
       x: numbers [N], N >= 1.
@@ -67,6 +76,7 @@ def scatter_3d(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: Sequence[str], 
       z: numbers [N].
       labels: names of the three axes.
       title: title of the chart.
+      plane: (a, b, c) of the plane z = a * x + b * y + c, or None.
 
     Returns:
       uint8 [H, W, 3].
@@ -80,6 +90,17 @@ def scatter_3d(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: Sequence[str], 
     figure = canvas.figure(6.4, 5.0, layout=None)
     axes = figure.add_axes((0.0, 0.02, 0.93, 0.94), projection="3d")
     axes.scatter(x, y, z, c=z, cmap="viridis", s=30, depthshade=False, linewidths=0)
+    azimuth = -58
+    if plane is not None:
+        grid_x, grid_y = np.meshgrid(np.linspace(x.min(), x.max(), 11), np.linspace(y.min(), y.max(), 11))
+        grid_z = plane[0] * grid_x + plane[1] * grid_y + plane[2]
+        axes.plot_surface(grid_x, grid_y, grid_z, color=canvas.LINES[1], alpha=0.2, linewidth=0, shade=False)
+        axes.plot_wireframe(grid_x, grid_y, grid_z, color=canvas.LINES[1], linewidth=0.6, alpha=0.7)
+        # The plane's normal, if each axis spans its data; a plane at a right angle to it would be seen edge-on.
+        normal = np.array([-plane[0] * np.ptp(x) / 4, -plane[1] * np.ptp(y) / 4, np.ptp(z) / 3])
+        azimuth = max((-58, -122), key=lambda angle: abs(normal @ _towards_viewer(angle)))
+    if azimuth == -122:  # the z axis is then on the left
+        axes.set_position((0.07, 0.02, 0.93, 0.94))
     figure.text(0.03, 0.95, canvas.plain(title), fontsize=11, color=canvas.INK, va="center")
     for axis, values, label in zip((axes.xaxis, axes.yaxis, axes.zaxis), (x, y, z), labels, strict=True):
         canvas.readable_ticks(axis, values)
@@ -90,8 +111,14 @@ def scatter_3d(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: Sequence[str], 
     axes.xaxis.labelpad = axes.yaxis.labelpad = 6
     axes.zaxis.set_tick_params(pad=6)
     axes.set_box_aspect((4, 4, 3), zoom=1.08)
-    axes.view_init(elev=22, azim=-58)
+    axes.view_init(elev=_ELEVATION, azim=azimuth)
     return canvas.pixels(figure)
+
+
+def _towards_viewer(azimuth: float) -> np.ndarray:
+    """The unit vector from the middle of the axes to the viewer; degrees."""
+    up, around = np.radians([_ELEVATION, azimuth])
+    return np.array([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
 
 
 def scatter_classes(
