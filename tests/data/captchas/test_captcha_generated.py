@@ -126,3 +126,55 @@ def test_a_full_disk_keeps_what_is_there(tmp_path, monkeypatch):
     assert os.path.getsize(folder / "train-seed0.u8") == 5 * _BYTES
     expected = load(tmp_path / "other", 20)["images"]
     np.testing.assert_array_equal(load(tmp_path, 20)["images"], expected)
+
+
+def flip(path, position):
+    """Changes one bit of a file, and not its size or times."""
+    times = os.stat(path)
+    with open(path, "r+b") as file:
+        file.seek(position)
+        (byte,) = file.read(1)
+        file.seek(position)
+        file.write(bytes([byte ^ 16]))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    ("name", "position", "why"),
+    [
+        ("train-seed0.u8", 0, "the checksum of captcha 0 does not match"),
+        ("train-seed0.u8", 4 * _BYTES - 1, "the checksum of captcha 3 does not match"),
+        ("train-seed0.crc32", 9, "the checksum of captcha 2 does not match"),
+        ("about.json", 30, "it does not say what the folder's name stands for"),
+    ],
+)
+def test_a_damaged_cache_is_set_aside_and_drawn_anew(tmp_path, capsys, name, position, why):
+    whole = load(tmp_path, 4)["images"].copy()
+    [folder] = tmp_path.iterdir()
+    about = (folder / "about.json").read_text(encoding="utf-8")
+    flip(folder / name, position)
+    capsys.readouterr()
+    np.testing.assert_array_equal(load(tmp_path, 4)["images"], whole)
+    named = name.replace("crc32", "u8")
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first == (
+        f"warning: {folder / named} is damaged ({why}); it is kept as {folder / f'damaged_{named}'}, and made anew."
+    )
+    assert (folder / f"damaged_{named}").exists()
+    assert (folder / "about.json").read_text(encoding="utf-8") == about
+    np.testing.assert_array_equal(load(tmp_path, 4)["images"], whole)
+    assert capsys.readouterr().out == ""
+
+
+def test_pictures_without_checksums_are_drawn_anew(tmp_path):
+    whole = load(tmp_path, 4)["images"].copy()
+    [folder] = tmp_path.iterdir()
+    os.remove(folder / "train-seed0.crc32")
+    flip(folder / "train-seed0.u8", 5)
+    np.testing.assert_array_equal(load(tmp_path, 4)["images"], whole)
+
+
+def test_a_cache_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"^--cache_dir is '.*file', but .* cannot be created or written to"):
+        load(tmp_path / "file", 1)

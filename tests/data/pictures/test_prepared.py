@@ -163,3 +163,34 @@ def test_refuses_a_place_that_is_a_file(tmp_path):
         UsageError, match=r"--cache_dir is '.*file', but .* cannot be created or written to \(Not a directory"
     ):
         prepared.load(str(tmp_path / "file"), "x", 1, make)
+
+
+@pytest.mark.parametrize("name", ["train.u8", "test.u8", prepared.MANIFEST])
+def test_any_flipped_byte_is_noticed_and_the_pictures_are_made_anew(tmp_path, capsys, name):
+    prepared.load(tmp_path, "x", 1, make)
+    path = folder_of(tmp_path) / name
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 1 if len(whole) < 100 else 23):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1
+        path.write_bytes(damaged)
+        np.testing.assert_array_equal(prepared.load(tmp_path, "x", 1, make).splits["train"], TRAIN)
+        assert (path.parent / f"damaged_{name}").read_bytes() == damaged
+        (line,) = capsys.readouterr().out.splitlines()
+        assert line.startswith(f"warning: {path} is damaged (")
+        assert line.endswith(f"; it is kept as {path.parent / f'damaged_{name}'}, and made anew.")
+        assert path.read_bytes() == whole
+    np.testing.assert_array_equal(prepared.load(tmp_path, "x", 1, not_again).splits["train"], TRAIN)
+
+
+def test_making_anew_leaves_pictures_in_use_alone(tmp_path):
+    used = prepared.load(tmp_path, "x", 1, make).splits["train"]
+    (folder_of(tmp_path) / "test.u8").write_bytes(bytes(12))
+
+    def other(writer):
+        writer.add("train", TRAIN + 1)
+        writer.add("test", TEST)
+        return {"image_shape": [3, 4]}
+
+    prepared.load(tmp_path, "x", 1, other)
+    np.testing.assert_array_equal(used, TRAIN)

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable
 from typing import IO
@@ -14,9 +13,17 @@ import numpy as np
 from tf2cases import files
 from tf2cases.errors import RunError, UsageError
 
-FORMAT = 1  # version of the file format; part of the folder's name
+FORMAT = 2  # version of the file format; part of the folder's name
 MANIFEST = "manifest.json"
 SPLITS = ("train", "test")
+
+
+class _Damaged(Exception):
+    """A file is not what was written; its attributes are the file's path and how that is known."""
+
+    def __init__(self, path: str, why: str):
+        super().__init__(path, why)
+        self.path, self.why = path, why
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,8 +62,9 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
     """Loads the pictures prepared under this name and key in CACHE_DIR/prepared/NAME-HASH, or prepares them.
 
     The folder has one file of raw pixels per split, and a manifest. The manifest is written last, so a killed process
-    leaves none, and the next process starts over. Processes that need the same pictures at the same time wait for the
-    first.
+    leaves none, and the next process starts over. It has a checksum of each file and of itself, which loading compares;
+    a damaged file is renamed to `damaged_...`, and all are made anew. Processes that need the same pictures at the same
+    time wait for the first.
 
     Args:
       cache_dir: folder; created if missing.
@@ -75,8 +83,11 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
     """
     key_text = json.dumps({"format": FORMAT, "key": key}, sort_keys=True)
     key_hash = hashlib.sha256(key_text.encode()).hexdigest()
-    folder = os.path.join(os.path.expanduser(cache_dir), "prepared", f"{name}-{key_hash[:12]}")
-    manifest = _read_manifest(folder, key_hash)
+    folder = os.path.join(cache_dir, "prepared", f"{name}-{key_hash[:12]}")
+    try:
+        manifest = _read_manifest(folder, key_hash)
+    except _Damaged:
+        manifest = None
     if manifest is None:
         try:
             os.makedirs(folder, exist_ok=True)
@@ -88,7 +99,10 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
             ) from error
         with lock:
             files.hold(lock, f"is preparing {folder}")
-            manifest = _read_manifest(folder, key_hash)  # another process may have written it meanwhile
+            try:
+                manifest = _read_manifest(folder, key_hash)  # another process may have written it meanwhile
+            except _Damaged as damage:
+                files.set_aside(damage.path, damage.why)
             if manifest is None:
                 manifest = _make(folder, key_hash, make)
     splits: dict[str, np.ndarray] = {}
@@ -104,8 +118,10 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
 def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
     path = os.path.join(folder, MANIFEST)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)  # of files that are damaged
+        # Other processes may use the old files, so they are removed rather than overwritten; the manifest first.
+        for old in (path, *(_array(folder, split) for split in SPLITS)):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(old)
         with contextlib.ExitStack() as stack:
             writer = Writer({split: stack.enter_context(open(_array(folder, split), "wb")) for split in SPLITS})
             facts = dict(make(writer))
@@ -116,10 +132,11 @@ def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
             "key_sha256": key_hash,
             "files": f"{', '.join(_array('', s) for s in SPLITS)}: uint8 [counts, *image_shape], without a header",
             "counts": writer.counts,
+            "crc32": {split: files.crc32(_array(folder, split)) for split in SPLITS},
             "image_shape": list(facts.pop("image_shape")),
             "facts": facts,
         }
-        files.write_json(path, manifest)
+        files.write_json(path, {**manifest, "sha256": _digest(manifest)})
     except BaseException as error:
         for split in SPLITS:  # incomplete files are useless, so free their space
             with contextlib.suppress(OSError):
@@ -133,15 +150,38 @@ def _make(folder: str, key_hash: str, make: Callable[[Writer], dict]) -> dict:
 
 
 def _read_manifest(folder: str, key_hash: str) -> dict | None:
-    """The manifest if all files are complete, else None."""
-    try:
-        with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="surrogateescape") as file:
-            manifest = json.load(file)
-        picture_bytes = math.prod(manifest["image_shape"])
-        whole = all(os.path.getsize(_array(folder, s)) == manifest["counts"][s] * picture_bytes for s in SPLITS)
-        return manifest if whole and manifest["key_sha256"] == key_hash else None
-    except (OSError, ValueError, KeyError, TypeError):
+    """The manifest, or None if the pictures were never completely prepared.
+
+    Raises:
+      _Damaged: the manifest or a file of pictures is damaged.
+    """
+    path = os.path.join(folder, MANIFEST)
+    if not os.path.exists(path):
         return None
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            manifest = json.load(file)
+        if manifest.pop("sha256") != _digest(manifest):
+            raise ValueError("its checksum does not match")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _Damaged(path, f"it is not what was written: {error}") from error
+    if manifest["key_sha256"] != key_hash:
+        return None
+    for split in SPLITS:
+        try:
+            intact = files.crc32(_array(folder, split)) == manifest["crc32"][split]
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _Damaged(_array(folder, split), f"it cannot be read: {files.reason(error)}") from error
+        if not intact:
+            raise _Damaged(_array(folder, split), "its checksum does not match")
+    return manifest
+
+
+def _digest(manifest: dict) -> str:
+    """The SHA-256 of a manifest without its own checksum."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _array(folder: str, split: str) -> str:
