@@ -70,8 +70,9 @@ def test_it_trains_resumes_and_exports(followed):
     assert "resuming from step" not in first
     assert "resuming from step 313" in second  # ten epochs of 4,000 digits in batches of 128
     for version in ("1", "2"):
-        assert (place / "exports" / "softmax_regression" / version / "saved_model.pb").is_file()
-    assert (place / "runs" / "softmax_regression" / "pictures" / "weights.png").is_file()
+        assert (place / "exports" / "softmax_regression_mnist_sample" / version / "saved_model.pb").is_file()
+    assert (place / "exports" / "digits" / "1" / "saved_model.pb").is_file()
+    assert (place / "runs" / "softmax_regression_mnist_sample" / "pictures" / "weights.png").is_file()
 
 
 def test_its_accuracy_is_about_what_the_page_says(followed):

@@ -13,11 +13,10 @@ from tf2cases.errors import UsageError
 from tf2cases.training import Case, checkpoints
 from tf2cases.training import workdir as workdirs
 
+_ALL = (LinearRegression, MNIST, CaptchaReader, DenoisingAutoencoder, VAE, DCGAN, RetrainedInception)
+
 # Maps the name in `config.json` to the case. Conformance tests and `bin.export` iterate over it.
-REGISTRY = {
-    case.Config.case: case
-    for case in (LinearRegression, MNIST, CaptchaReader, DenoisingAutoencoder, VAE, DCGAN, RetrainedInception)
-}
+REGISTRY = {case.Config.case: case for case in _ALL}
 
 
 def named(name: str) -> type[Case]:
