@@ -166,7 +166,7 @@ def test_a_missing_or_foreign_config_json_is_refused(tmp_path, content, message)
 def test_a_case_or_field_that_this_version_does_not_have_is_refused(workdir):
     record = {"case": "weather", "run": "r", "config": {}, "info": {}}
     files.write_text(workdir.file("config.json"), json.dumps(record))
-    with pytest.raises(UsageError, match=r"^--workdir is '.*', but its case 'weather' is not one of linear_regression"):
+    with pytest.raises(UsageError, match=r"^the case 'weather' is not one of linear_regression, .*--case=MODULE:CLASS"):
         cases.restore(workdir.path)
     record = {"case": "mnist", "run": "r", "config": {"colour": 1}, "info": {}}
     files.write_text(workdir.file("config.json"), json.dumps(record))
