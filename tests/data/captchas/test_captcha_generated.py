@@ -158,7 +158,7 @@ def test_a_damaged_cache_is_set_aside_and_drawn_anew(tmp_path, capsys, name, pos
     named = name.replace("crc32", "u8")
     first, *_ = capsys.readouterr().out.splitlines()
     assert first == (
-        f"warning: {folder / named} is damaged ({why}); it is kept as {folder / f'damaged_{named}'}, and made anew."
+        f"warning: {folder / named} is damaged ({why}); it is kept as {folder / f'damaged_{named}'} and written again."
     )
     assert (folder / f"damaged_{named}").exists()
     assert (folder / "about.json").read_text(encoding="utf-8") == about
@@ -178,3 +178,10 @@ def test_a_cache_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"^--cache_dir is '.*file', but .* cannot be created or written to"):
         load(tmp_path / "file", 1)
+
+
+def test_a_cache_folder_may_start_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    load("~/cache", 1)
+    assert os.listdir(tmp_path) == ["cache"]

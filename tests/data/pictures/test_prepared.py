@@ -178,7 +178,7 @@ def test_any_flipped_byte_is_noticed_and_the_pictures_are_made_anew(tmp_path, ca
         assert (path.parent / f"damaged_{name}").read_bytes() == damaged
         (line,) = capsys.readouterr().out.splitlines()
         assert line.startswith(f"warning: {path} is damaged (")
-        assert line.endswith(f"; it is kept as {path.parent / f'damaged_{name}'}, and made anew.")
+        assert line.endswith(f"; it is kept as {path.parent / f'damaged_{name}'} and written again.")
         assert path.read_bytes() == whole
     np.testing.assert_array_equal(prepared.load(tmp_path, "x", 1, not_again).splits["train"], TRAIN)
 
@@ -194,3 +194,10 @@ def test_making_anew_leaves_pictures_in_use_alone(tmp_path):
 
     prepared.load(tmp_path, "x", 1, other)
     np.testing.assert_array_equal(used, TRAIN)
+
+
+def test_a_cache_folder_may_start_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    prepared.load("~/cache", "x", 1, make)
+    assert os.listdir(tmp_path) == ["cache"]

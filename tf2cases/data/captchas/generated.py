@@ -93,7 +93,7 @@ def _folder(cache_dir: str, kind: Kind) -> str:
         "versions": drawing.versions(),
     }
     record = json.dumps(parameters, indent=2, sort_keys=True)
-    folder = os.path.join(cache_dir, f"captcha-{hashlib.sha256(record.encode()).hexdigest()[:12]}")
+    folder = os.path.join(os.path.expanduser(cache_dir), f"captcha-{hashlib.sha256(record.encode()).hexdigest()[:12]}")
     about = os.path.join(folder, "about.json")
     try:
         if os.path.exists(about) and files.crc32(about) != zlib.crc32(f"{record}\n".encode()):

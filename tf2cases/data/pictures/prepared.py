@@ -63,8 +63,8 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
 
     The folder has one file of raw pixels per split, and a manifest. The manifest is written last, so a killed process
     leaves none, and the next process starts over. It has a checksum of each file and of itself, which loading compares;
-    a damaged file is renamed to `damaged_...`, and all are made anew. Processes that need the same pictures at the same
-    time wait for the first.
+    a damaged file is renamed to `damaged_...`, and all files are written again. Processes that need the same pictures
+    at the same time wait for the first.
 
     Args:
       cache_dir: folder; created if missing.
@@ -83,7 +83,7 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
     """
     key_text = json.dumps({"format": FORMAT, "key": key}, sort_keys=True)
     key_hash = hashlib.sha256(key_text.encode()).hexdigest()
-    folder = os.path.join(cache_dir, "prepared", f"{name}-{key_hash[:12]}")
+    folder = os.path.join(os.path.expanduser(cache_dir), "prepared", f"{name}-{key_hash[:12]}")
     try:
         manifest = _read_manifest(folder, key_hash)
     except _Damaged:
