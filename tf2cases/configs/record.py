@@ -1,4 +1,4 @@
-"""The record of a run, which its folder keeps. TensorFlow is not imported, so that a mistyped path is told at once."""
+"""The record of a run in its folder. TensorFlow is not imported, so that a mistyped path is reported at once."""
 
 import json
 import os

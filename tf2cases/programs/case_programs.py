@@ -105,7 +105,7 @@ def restore(values: flags.FlagValues) -> "Case":
     Raises:
       UsageError: see `cases.restore` and `imported_case`.
     """
-    record.read_record(values.workdir)  # a mistyped path is told before TensorFlow is imported
+    record.read_record(values.workdir)  # reports a mistyped path before TensorFlow is imported
     quiet.import_tensorflow()
     from tf2cases import cases
 

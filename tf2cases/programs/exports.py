@@ -45,7 +45,7 @@ def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | 
     Raises:
       UsageError: there is no export, or a signature is missing; the message names it.
     """
-    directories.version_directory(path)  # a mistyped path is told before TensorFlow is imported
+    directories.version_directory(path)  # reports a mistyped path before TensorFlow is imported
     quiet.import_tensorflow()
     from tf2cases.serving.model import Model
 

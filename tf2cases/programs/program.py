@@ -60,6 +60,11 @@ def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
         _fail(name, "interrupted; nothing has been done yet.", 130)
 
 
+def asks_for_help(word: str) -> bool:
+    """Whether a word of a command line asks for help."""
+    return word.lstrip("-") in (*_CALLS_FOR_HELP, "h")
+
+
 def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
     values = flags.FlagValues()
     program.define(values)
@@ -100,7 +105,7 @@ def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:
     if arguments == ["--version"]:
         print(_VERSION, flush=True)
         sys.exit(0)
-    if not arguments or arguments[0].lstrip("-") in (*_CALLS_FOR_HELP, "h"):
+    if not arguments or asks_for_help(arguments[0]):
         width = max(map(len, parts))
         lines = [f"  {part:{width}}  {_summary(module)}" for part, module in parts.items()]
         usage = f"usage: python -m bin.{f'{name} NAME'.strip()} [flags]"

@@ -13,9 +13,7 @@ import types
 from absl import flags
 
 from tf2cases.errors import UsageError
-from tf2cases.programs import case_programs
-
-_CALLS_FOR_HELP = {"--help", "-h", "--helpshort", "--helpfull", "--version"}
+from tf2cases.programs import case_programs, program
 
 
 def define(values: flags.FlagValues) -> None:
@@ -23,26 +21,26 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> int:
-    """Never called: `select` returns this program for calls for help only."""
+    """Never called: `select` returns this program only to show its help or the version."""
     raise AssertionError(values.case)
 
 
 def select(argv: list[str]) -> tuple[types.ModuleType, list[str]]:
-    """The program that trains the class named by --case, and its command line; this program for calls for help.
+    """The program that trains the class named by --case, and its command line; this program to show help or version.
 
     Raises:
       UsageError: --case is missing, or see `case_programs.imported_case`.
     """
     case, rest = _extracted(argv)
-    if case is None and _CALLS_FOR_HELP & set(argv):
+    if case is None and any(program.asks_for_help(word) or word == "--version" for word in argv[1:]):
         return sys.modules[__name__], argv
     if case is None:
         raise UsageError("--case is missing: MODULE:CLASS of the case, such as my_cases.prototypes:Prototypes.")
     case_class = case_programs.imported_case(case)
-    program = types.ModuleType(__name__, case_class.__doc__)
+    trainer = types.ModuleType(__name__, case_class.__doc__)
     define, main = case_programs.training_program(case_class.Config, case_class)
-    vars(program).update(define=define, main=main)
-    return program, rest
+    vars(trainer).update(define=define, main=main)
+    return trainer, rest
 
 
 def _extracted(argv: list[str]) -> tuple[str | None, list[str]]:

@@ -1,4 +1,4 @@
-"""Where the versions of an exported model are. TensorFlow is not imported, so that a mistyped path is told at once."""
+"""The versions of an exported model. TensorFlow is not imported, so that a mistyped path is reported at once."""
 
 import os
 

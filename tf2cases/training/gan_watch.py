@@ -1,8 +1,8 @@
 """Monitoring of GAN training: charts of the metrics, and a warning when the discriminator has saturated.
 
 The metrics are those that `cases.dcgan` reports: the losses, the discriminator's mean belief (see
-`nn.adversarial.Loss.belief`) for real pictures (`d_real`) and for generated ones before and after the generator's
-updates (`d_fake_before`, `d_fake_after`), and the gradient norms.
+`nn.adversarial.Loss.belief`) for real pictures (`d_real`) and for generated ones in the discriminator's update
+(`d_fake_before`) and in the generator's last update (`d_fake_after`), and the gradient norms.
 """
 
 from collections.abc import Callable

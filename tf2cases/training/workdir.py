@@ -41,7 +41,7 @@ class Workdir:
       path: the folder; created if missing.
 
     Attributes:
-      run: the run's identity, a random text that stays the same when the run is resumed; set by `claim`.
+      run: the run's identity, a random text; `claim` replaces it by that of the run that is resumed.
 
     Raises:
       UsageError: another process is training there, or the folder cannot be created.
