@@ -376,7 +376,7 @@ def test_a_report_is_the_mean_over_the_steps_since_the_last_one(runs, toy):
 
 
 def test_reports_have_their_step_split_values_and_seconds(runs, toy):
-    runs.train(toy, steps=4)
+    runs.train(toy, steps=4, log_every=4)
     lines = [json.loads(line) for line in (runs.path / "run" / "metrics.jsonl").read_text().splitlines()]
     for line in lines:
         assert list(line) == ["step", "split", "values", "seconds"]
