@@ -119,6 +119,24 @@ def test_without_a_batch_size_a_step_takes_all_examples():
     assert (config.batch_size, config.steps) == (47, 500)
 
 
+@pytest.mark.parametrize(
+    ("config_class", "given", "every"),
+    [
+        (mnist.Config, {"steps": 10_000}, 100),
+        (mnist.Config, {"steps": 200}, 10),
+        (mnist.Config, {"steps": 30}, 2),
+        (mnist.Config, {"steps": 1}, 1),
+        (mnist.Config, {"epochs": 1, "batch_size": 10}, 5),  # 100 steps
+        (mnist.Config, {"steps": 30, "log_every": 100}, 100),
+        (dcgan.Config, {"steps": 10_000}, 20),
+        (dcgan.Config, {"steps": 100}, 5),
+        (linear_regression.Config, {"steps": 30}, 10),
+    ],
+)
+def test_a_short_run_reports_twenty_times_unless_told_otherwise(config_class, given, every):
+    assert config_class.resolve(given).with_examples(1000).log_every == every
+
+
 @pytest.mark.parametrize(("model", "epochs"), [("mlp", 40), ("cnn", 16)])
 def test_a_recipe_sets_defaults_and_a_given_flag_wins(model, epochs):
     best = mnist.Config.resolve({"recipe": "best", "model": model})

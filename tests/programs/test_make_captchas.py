@@ -31,7 +31,7 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path, capsys):
     _make(tmp_path / "c", count=60, seed=1)
     a, b, c = (_contents(tmp_path / name) for name in "abc")
     assert a == b
-    assert len(a) == 62  # with the manifest and the contact sheet
+    assert len(a) == 61  # with the manifest
     assert not {name for name in a if name[0].isdigit()} & set(c)
     assert "60 captchas in" in capsys.readouterr().out
 
@@ -71,7 +71,7 @@ def test_reads_back(tmp_path):
 @pytest.mark.parametrize("count", [1, 23])
 def test_contact_sheet(tmp_path, count):
     _make(tmp_path, count=count)
-    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+    with Image.open(f"{tmp_path}_contact_sheet.png") as sheet:
         # Rows of ceil(sqrt(20)) = 5 pictures of 160x60, or one.
         assert sheet.width >= 160 * min(count, 5)
         assert sheet.height >= 60 * min(count, 4)
@@ -91,7 +91,7 @@ def test_overwrite_removes_ours_only(tmp_path):
     _make(tmp_path, count=3, overwrite=True)
     contents = _contents(tmp_path)
     assert {name: contents.pop(name) for name in kept} == kept
-    assert len(contents) == 5
+    assert len(contents) == 4
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path):
@@ -99,16 +99,48 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
     (tmp_path / ".ab-00023.png.0123abcd.partial").write_bytes(b"half")
     (tmp_path / ".manifest.json.0123abcd.partial").write_bytes(b"half")
     _make(tmp_path, count=3, overwrite=True)
-    assert len(os.listdir(tmp_path)) == 5
+    assert len(os.listdir(tmp_path)) == 4
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".partial")]
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "contact_sheet.png"])
-def test_overwrite_refuses_files_of_others_in_its_way(tmp_path, name):
-    (tmp_path / name).write_bytes(b"{}")
-    with pytest.raises(UsageError, match=rf"has a file {name} that was not written by this program: expected another"):
+def test_overwrite_refuses_a_manifest_of_others(tmp_path):
+    (tmp_path / "manifest.json").write_bytes(b"{}")
+    with pytest.raises(
+        UsageError, match=r"has a file manifest.json that was not written by this program: expected ano"
+    ):
         _make(tmp_path, overwrite=True)
-    assert (tmp_path / name).read_bytes() == b"{}"
+    assert (tmp_path / "manifest.json").read_bytes() == b"{}"
+
+
+def test_every_picture_in_the_folder_is_a_captcha(tmp_path):
+    _make(tmp_path / "a", count=3)
+    assert len(list((tmp_path / "a").glob("*.png"))) == 3
+    assert all(folder.label_of(path.name).isdigit() for path in (tmp_path / "a").glob("*.png"))
+    assert sorted(os.listdir(tmp_path)) == ["a", "a_contact_sheet.png"]
+
+
+def test_a_slash_at_the_end_of_out_makes_no_difference(tmp_path):
+    _make(f"{tmp_path}/a/", count=1)
+    assert sorted(os.listdir(tmp_path)) == ["a", "a_contact_sheet.png"]
+
+
+def test_overwrite_removes_the_contact_sheet_that_an_older_version_left_in_the_folder(tmp_path):
+    _make(tmp_path, count=3)
+    (tmp_path / "contact_sheet.png").write_bytes(b"older")
+    _make(tmp_path, count=3, overwrite=True)
+    assert "contact_sheet.png" not in os.listdir(tmp_path)
+    assert len(os.listdir(tmp_path)) == 4
+
+
+def test_a_contact_sheet_beside_a_new_folder_is_replaced_only_with_overwrite(tmp_path):
+    sheet = tmp_path / "a_contact_sheet.png"
+    sheet.write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"would get the contact sheet .*a_contact_sheet.png, which exists; --ov"):
+        _make(tmp_path / "a", count=1)
+    assert sheet.read_bytes() == b"mine"
+    assert not (tmp_path / "a").exists()
+    _make(tmp_path / "a", count=1, overwrite=True)
+    assert sheet.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_out_is_a_file(tmp_path):
@@ -137,7 +169,7 @@ def test_a_full_disk_leaves_whole_files_and_says_so(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "manifest.json").read_text())["complete"] is False
     assert folder.read(str(tmp_path)).images.shape == (7, 60, 160, 1)
     _make(tmp_path, overwrite=True)
-    assert len(os.listdir(tmp_path)) == 25
+    assert len(os.listdir(tmp_path)) == 24
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,7 @@ BAD = {
     "color": (CHINESE, ("--color=plaid",), r"--color is 'plaid', but must be image, weight"),
     "number": (CHINESE, ("--max_words=many",), r"max_words"),
     "stray": (CHINESE, ("stray",), r"unexpected argument 'stray'"),
+    "keywords of English": ("tea in the garden", ("--preset=keywords",), r"--preset is 'keywords', .* is not Chinese"),
     "tfidf": ("tea in the garden", ("--weights=tfidf",), r"--weights is 'tfidf', which .* but .* is not Chinese"),
 }
 

@@ -37,6 +37,40 @@ def workdir(tmp_path):
     opened.close()
 
 
+@pytest.mark.parametrize("error", [UsageError, KeyboardInterrupt])
+def test_a_refused_start_leaves_none_of_the_folders_that_it_created(tmp_path, error):
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(error), Workdir(str(tmp_path / "runs" / "a" / "b")):
+        raise error("refused")
+    assert os.listdir(tmp_path) == ["runs"]
+    assert os.listdir(tmp_path / "runs") == []
+
+
+def test_a_refused_start_leaves_folders_that_were_there_or_hold_anything(tmp_path):
+    def refused(path, write):
+        with Workdir(str(path)) as opened:
+            write(opened)
+            raise UsageError("refused")
+
+    (tmp_path / "mine").mkdir()
+    for path, write in (
+        (tmp_path / "mine", lambda opened: None),
+        (tmp_path / "used", lambda opened: opened.claim(config(), source())),
+        (tmp_path / "runs" / "a", lambda opened: (tmp_path / "runs" / "b").mkdir()),
+    ):
+        with pytest.raises(UsageError, match="refused"):
+            refused(path, write)
+    assert sorted(os.listdir(tmp_path)) == ["mine", "runs", "used"]
+    assert "config.json" in os.listdir(tmp_path / "used")
+    assert os.listdir(tmp_path / "runs") == ["b"]
+
+
+def test_a_finished_start_keeps_its_folder(tmp_path):
+    with Workdir(str(tmp_path / "a")):
+        pass
+    assert os.listdir(tmp_path / "a") == [".lock"]
+
+
 def test_config_json_tells_what_was_run_with_what_on_what(workdir):
     workdir.claim(config(seed=3), source())
     record = workdirs.read_record(workdir.path)

@@ -51,6 +51,23 @@ def test_curves_go_up_where_the_values_do():
     assert np.corrcoef(x, y)[0, 1] < -0.99  # rows count downwards
 
 
+def test_a_single_point_is_large_and_has_its_value_above_it():
+    blue = [int(canvas.LINES[0][i : i + 2], 16) for i in (1, 3, 5)]
+
+    def rows_of(values):
+        """For each row of pixels below the legend, how many are blue."""
+        return (curves({"a": (range(1, len(values) + 1), values)}, "T")[60:] == blue).all(axis=2).sum(axis=1)
+
+    one, other = rows_of([0.25]), rows_of([0.75])
+    middle = int(one.argmax())  # the point is a disc in the middle
+    assert one[middle] >= 10
+    assert one[middle - 30 : middle - 8].sum() > 5
+    assert one[middle + 8 :].sum() == 0
+    np.testing.assert_array_equal(one[middle - 5 :], other[middle - 5 :])
+    assert (one[: middle - 8] != other[: middle - 8]).any()  # only the number differs
+    assert rows_of([np.nan, 0.25, np.nan]).max() >= 10
+
+
 def test_curves_leave_a_gap_where_a_value_is_not_finite():
     steps = np.arange(100)
     values = np.ones(100)
@@ -101,7 +118,7 @@ def test_training_curves_give_each_split_its_own_colour_in_any_order():
 def test_training_curves_take_a_missing_number():
     image = _is_picture(training_curves([_record(1, "train", loss=None), _record(2, "train", loss=1.0)]))
     whole = training_curves([_record(1, "train", loss=3.0), _record(2, "train", loss=1.0)])
-    assert 0 < _pixels_of(image, canvas.LINES[0]) < _pixels_of(whole, canvas.LINES[0]) / 4  # a point and no line
+    assert 0 < _pixels_of(image, canvas.LINES[0]) < _pixels_of(whole, canvas.LINES[0]) / 3  # a large point and no line
 
 
 @pytest.mark.parametrize("history", [[], [_record(1, "train")]])

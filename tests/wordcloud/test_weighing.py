@@ -75,6 +75,29 @@ def test_without_segmentation_words_are_what_stands_between_marks(chinese, weigh
     assert "青山" not in words.weights
 
 
+def test_a_preset_for_one_language_refuses_a_text_in_another(chinese, english, weigh):
+    languages = {name: preset["language"] for name, preset in wordcloud.PRESETS.items() if "language" in preset}
+    assert languages == {"english": "en", "chinese_raw": "zh", "chinese": "zh", "keywords": "zh"}
+    for preset, spoken in languages.items():
+        other, what = (english, "not Chinese") if spoken == "zh" else (chinese, "Chinese")
+        with pytest.raises(
+            UsageError,
+            match=rf"^--preset is '{preset}', which is for .*, but --text is '.*', which is {what}: expected another "
+            rf"preset, or --language={spoken}\. （预设 {preset} 用于.*，或加上 --language={spoken}。）$",
+        ):
+            weigh(other, preset=preset)
+        # A language that the user gives is used, whatever the text looks like.
+        assert weigh(other, preset=preset, language=spoken).language == spoken
+    for preset in ("mask", "mask_colors", "custom_color"):
+        assert weigh(english, preset=preset).language == "en"
+        assert weigh(chinese, preset=preset).language == "zh"
+
+
+def test_a_text_without_words_is_refused_for_that_and_not_for_its_language(weigh):
+    with pytest.raises(UsageError, match=r"none of its 3 words is left"):
+        weigh("1 2 3", preset="chinese_raw")
+
+
 def test_keywords_are_jiebas_own(chinese, weigh):
     words = weigh(chinese, preset="keywords", mask="unused.png")
     expected = jieba.analyse.extract_tags(chinese, topK=200, withWeight=True)

@@ -187,7 +187,8 @@ class VAE(training.Case):
 
     def describe(self, source: Source) -> str:
         network = self.network
-        return nn.summary([network.encoder, network.mean, network.log_variance, network.decoder])
+        encoder = [network.encoder, network.mean, network.log_variance]
+        return nn.summary({"encoder": encoder, "decoder": network.decoder})
 
     def conclude(self, source: Source, values: dict[str, float]) -> str:
         text = (

@@ -15,6 +15,7 @@ class Config(OptimizerConfig):
     """The original settings: batches of 100, Adam 0.0002 with beta1 0.5, 100 latents, D-G-G, 60,000 iterations."""
 
     case = "dcgan"
+    usual_log_every = 20
 
     dataset: str = field("mnist", "Data set to train on.", choices=DIGITS + FACES)
     size: int | None = field(
@@ -44,7 +45,9 @@ class Config(OptimizerConfig):
     )
     eval_every: int = free_field(0, "Steps between evaluations; 0: as often as montages.", minimum=0)
     checkpoint_every: int = free_field(0, "Steps between checkpoints; 0: as often as montages.", minimum=0)
-    log_every: int = free_field(20, "Steps between reports of the training metrics.", minimum=1)
+    log_every: int | None = free_field(
+        None, "Steps between reports of the training metrics; default: 20, or a twentieth of a shorter run.", minimum=1
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

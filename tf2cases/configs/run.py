@@ -107,7 +107,9 @@ class RunConfig:
         "Distribution strategy. auto: mirrored if there are several GPUs.",
         choices=("auto", "single", "mirrored", "multi_worker"),
     )
-    log_every: int = free_field(100, "Steps between reports of the training metrics.", minimum=1)
+    log_every: int | None = free_field(
+        None, "Steps between reports of the training metrics; default: 100, or a twentieth of a shorter run.", minimum=1
+    )
     eval_every: int = free_field(0, "Steps between evaluations; 0: once per epoch.", minimum=0)
     checkpoint_every: int = free_field(0, "Steps between checkpoints; 0: once per epoch.", minimum=0)
     keep_checkpoints: str = free_field("3", "Number of newest checkpoints to keep, or all.")
@@ -117,6 +119,9 @@ class RunConfig:
 
     # Steps between samples (see `training.Case.samples`); a case that draws samples declares it as a field.
     sample_every = 0
+
+    # The default of `log_every` for all but short runs.
+    usual_log_every = 100
 
     # The learning-rate schedule; a case with an optimizer declares it as a field.
     schedule = "constant"
@@ -209,12 +214,14 @@ class RunConfig:
         return cls(**values)
 
     def with_examples(self: C, examples: int) -> C:
-        """Returns the config with `steps` and `batch_size` computed for the number of training examples."""
+        """Returns the config with `steps`, `batch_size` and `log_every` computed for a number of examples."""
         batch_size = self.batch_size or examples
         steps = self.steps
         if self.epochs is not None:
             steps = max(1, math.ceil(round(self.epochs * examples / batch_size, 6)))
-        return dataclasses.replace(self, steps=steps, batch_size=batch_size)
+        # The curves of a short run are then more than a dot.
+        log_every = self.log_every or min(self.usual_log_every, math.ceil((steps or 1) / 20))
+        return dataclasses.replace(self, steps=steps, batch_size=batch_size, log_every=log_every)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Generates a folder of captchas: LABEL-NNNNN.png files, a manifest and a contact sheet.
+"""Generates a folder of captchas: LABEL-NNNNN.png files and a manifest. OUT_contact_sheet.png beside it shows some.
 
     python -m bin.make_captchas --out=data/captchas --count=5000 --charset=digits
 
@@ -14,7 +14,6 @@ from absl import flags
 from tf2cases import viz
 from tf2cases.data.captchas import generated, writer
 from tf2cases.data.captchas.folder import label_of
-from tf2cases.data.captchas.listing import CONTACT_SHEET
 from tf2cases.data.captchas.text import NAMED
 from tf2cases.errors import UsageError
 
@@ -33,7 +32,9 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("height", 60, "Height in pixels.", flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of all random choices.", flag_values=values)
     flags.DEFINE_integer("workers", 2, "Number of worker processes; does not change the captchas.", flag_values=values)
-    flags.DEFINE_bool("overwrite", False, "Replace existing captchas in --out.", flag_values=values)
+    flags.DEFINE_bool(
+        "overwrite", False, "Replace existing captchas in --out, and their contact sheet.", flag_values=values
+    )
 
 
 def main(values: flags.FlagValues) -> None:
@@ -52,8 +53,9 @@ def main(values: flags.FlagValues) -> None:
             f"all captchas in {out} are complete files; the manifest marks the set as incomplete"
         ) from error
     seconds = time.perf_counter() - started
+    writer.finish(out, kind, count)
     shown = paths[:_ON_SHEET]
     sheet = viz.labelled([imageio.imread(path) for path in shown], [label_of(path) for path in shown])
-    viz.write_png(os.path.join(out, CONTACT_SHEET), sheet)
-    writer.finish(out, kind, count)
+    viz.write_png(writer.contact_sheet(out), sheet)
     print(f"{count:,} captchas in {out}, drawn and written in {seconds:.1f} s: {count / seconds:,.0f} pictures/s.")
+    print(f"{os.path.relpath(writer.contact_sheet(out))} shows {len(shown)} of them.")

@@ -27,7 +27,7 @@ from tf2cases.wordcloud import language, messages, tables
 
 _PRESET_MASKS = {"mask": "teapot.png", "mask_colors": "tree.png", "custom_color": "tree.png", "keywords": "tree.png"}
 _SPOKEN = {"en": "English", "zh": "Chinese"}
-_CHOICES = tuple(field.name for field in dataclasses.fields(wordcloud.Options))
+_CHOICES = tuple(field.name for field in dataclasses.fields(wordcloud.Options) if field.name != "preset")
 
 
 def define(values: flags.FlagValues) -> None:

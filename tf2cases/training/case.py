@@ -133,9 +133,16 @@ class Case(tf.Module):
     # Optional: reports and pictures
 
     def describe(self, source: Source) -> str:
-        """The text printed at the start of a run; by default the table of the case's layers."""
+        """The text printed at the start of a run; by default a table for each of the case's networks.
+
+        Trainable variables that belong to no layer follow in a table of their own.
+        """
         del source
-        return nn.summary([part for part in vars(self).values() if isinstance(part, nn.Layer)])
+        networks = _networks(self, set())
+        averages = [part for part in self.submodules if isinstance(part, nn.ExponentialMovingAverage)]
+        parts: list[tf.Module] = [*networks, *averages]
+        listed = {v.ref() for part in parts for v in part.variables}
+        return nn.summary(networks, [v for v in self.trainable_variables if v.ref() not in listed])
 
     def progress_line(self, step: int, split: str, values: dict[str, float]) -> str | None:
         """The line printed for a report; "" for none, None for the default line of the loop."""
@@ -182,6 +189,17 @@ class Case(tf.Module):
         """
         del source
         return None
+
+
+def _networks(module: tf.Module, seen: set[int]) -> list[nn.Layer]:
+    """The outermost layers in a module, in the order of assignment; moving averages are copies and do not count."""
+    found: list[nn.Layer] = []
+    for part in vars(module).values():
+        if not isinstance(part, tf.Module) or isinstance(part, nn.ExponentialMovingAverage) or id(part) in seen:
+            continue
+        seen.add(id(part))
+        found += [part] if isinstance(part, nn.Layer) else _networks(part, seen)
+    return found
 
 
 def evaluate(case: Case, source: Source, batch_size: int = 500) -> dict[str, float]:

@@ -80,6 +80,7 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
         config = config.with_examples(source.examples)
         assert config.steps is not None
         assert config.batch_size is not None
+        assert config.log_every is not None
         distribution.check(config, strategy)
         with strategy.scope():
             case = _make(case_class, config, source)

@@ -38,7 +38,7 @@ class Workdir:
     """A run's folder, locked for this process until `close`; a context manager.
 
     Args:
-      path: the folder; created if missing.
+      path: the folder; created if missing, and removed again if the `with` block fails before anything is written.
 
     Attributes:
       run: the run's identity, a random text; `claim` replaces it by that of the run that is resumed.
@@ -48,7 +48,7 @@ class Workdir:
     """
 
     def __init__(self, path: str):
-        self.path, self.run = path, uuid.uuid4().hex
+        self.path, self.run, self._created = path, uuid.uuid4().hex, _missing_folders(path)
         try:
             os.makedirs(path, exist_ok=True)
             self._lock = open(os.path.join(path, ".lock"), "a+")
@@ -64,7 +64,12 @@ class Workdir:
     def __enter__(self) -> "Workdir":
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type | None, *exception: object) -> None:
+        with contextlib.suppress(OSError):  # for example, another run was started in a folder to be removed
+            if kind and self._created and os.listdir(self.path) == [".lock"]:
+                os.remove(self.file(".lock"))
+                for folder in self._created:
+                    os.rmdir(folder)
         self.close()
 
     def close(self) -> None:
@@ -181,6 +186,15 @@ class Workdir:
                 for name in names:
                     if "tfevents" in name and not name.startswith("."):
                         _cut_events(os.path.join(folder, name), step)
+
+
+def _missing_folders(path: str) -> list[str]:
+    """The folders that have to be created for `path` to exist, the innermost first."""
+    missing, folder = [], os.path.abspath(path)
+    while not os.path.exists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    return missing
 
 
 def _cut_events(path: str, step: int) -> None:

@@ -17,7 +17,7 @@ _SPLITS = {"train": 0, "eval": 1}  # the index of the split's colour, the same i
 
 
 def curves(series: Mapping[str, tuple], title: str) -> np.ndarray:
-    """A line for each series; those of 30 points or fewer have markers.
+    """A line for each series; those of 30 points or fewer have markers, and a single point has its value above it.
 
     Args:
       series: {name: (steps [n], values [n])}, n >= 1, in the order of the legend. Values that are not finite leave
@@ -89,7 +89,12 @@ def _draw_curves(axes: "Axes", series: Mapping[str, tuple], title: str, width: f
         index = _SPLITS[name] if name in _SPLITS else next(free)
         colour, dash = canvas.LINES[index % len(canvas.LINES)], "-" if index < len(canvas.LINES) else "--"
         marker = canvas.MARKERS[index % len(canvas.MARKERS)] if len(steps) <= 30 else None
-        handles += axes.plot(steps, values, color=colour, linestyle=dash, linewidth=1.6, marker=marker, markersize=4)
+        only = np.flatnonzero(np.isfinite(values)) if np.isfinite(values).sum() == 1 else ()
+        style = dict(color=colour, linestyle=dash, linewidth=1.6, marker=marker, markersize=8 if len(only) else 4)
+        handles += axes.plot(steps, values, **style)
+        for i in only:
+            place = dict(xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9, color=colour)
+            axes.annotate(f"{values[i]:.4g}", (steps[i], values[i]), **place)
     canvas.dress(axes, title, "step")
     canvas.readable_ticks(axes.xaxis, np.concatenate([np.asarray(s) for s, _ in series.values()]))
     # The legend is above the chart if title and names fit side by side (ten letters per inch), else beside it.

@@ -41,6 +41,7 @@ class Options:
       max_font_size: of the heaviest word, in pixels; None derives it from the picture.
       prefer_horizontal: share of the words that are tried horizontally first.
       seed: of positions, directions and random colours.
+      preset: the preset that chose `language`, or None; a text in another language is refused. `make_options` sets it.
 
     Raises:
       UsageError: a value is out of its range, or two contradict each other.
@@ -68,6 +69,7 @@ class Options:
     max_font_size: int | None = None
     prefer_horizontal: float = 0.9
     seed: int = 0
+    preset: str | None = None
 
     def __post_init__(self) -> None:
         _one_of("language", self.language, LANGUAGES)
@@ -127,7 +129,8 @@ def make_options(preset: str | None = None, **given: Any) -> Options:
     made: dict[str, Any] = {**PRESETS.get(preset or "", {})}
     if given.get("mask"):
         made = {name: value for name, value in made.items() if name not in ("width", "height")}
-    return Options(**{**made, **given})
+    chose_language = "language" in made and "language" not in given
+    return Options(**{**made, **given}, preset=preset if chose_language else None)
 
 
 def _one_of(name, value, accepted):

@@ -44,8 +44,11 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
       progress: called with the bytes read since the last call.
 
     Raises:
-      UsageError: no words are left, a list or dictionary is not valid, or the method does not suit the text.
+      UsageError: no words are left, a list or dictionary is not valid, or the preset or the method does not suit the
+        text.
     """
+    if options.preset:
+        _check_preset(text, options.preset, options.language)
     spoken = language.detect(text.sample()) if options.language == "auto" else options.language
     chinese = spoken == "zh"
     if options.weights != "count":
@@ -168,6 +171,23 @@ def _extractor(default, cut, stop):
 
 def _is_word(word) -> bool:
     return bool(_WORD.fullmatch(word)) and not word.isdigit()
+
+
+def _check_preset(text, preset, wanted):
+    sample = text.sample()
+    if language.detect(sample) == wanted or not any(map(str.isalpha, sample)):
+        return
+    if wanted == "zh":
+        raise bilingual_error(
+            f"--preset is {preset!r}, which is for Chinese, but {text.name}, which is not Chinese: expected another "
+            "preset, or --language=zh.",
+            f"（预设 {preset} 用于中文，而该文本不是中文，请换用其他预设，或加上 --language=zh。）",
+        )
+    raise bilingual_error(
+        f"--preset is {preset!r}, which is for languages with spaces between words, but {text.name}, which is Chinese: "
+        f"expected another preset, or --language={wanted}.",
+        f"（预设 {preset} 用于词间有空格的语言，而该文本是中文，请换用其他预设，或加上 --language={wanted}。）",
+    )
 
 
 def _check_method(text, method, chinese):

@@ -190,6 +190,19 @@ def test_unreadable_members_are_left_out(folder, tmp_path):
     assert len(load(tmp_path / "a.zip", max_bad_images=1).train["images"])
 
 
+def test_says_once_that_it_prepares_even_if_colours_make_it_start_over(tmp_path, capsys):
+    path = tmp_path / "set"
+    path.mkdir()
+    for i in range(COUNT):
+        mode, colour = ("RGB", (255, 0, 0)) if i == COUNT - 1 else ("L", 90)
+        Image.new(mode, (10, 10), colour).save(path / f"{i:03d}.png")
+    assert load(path, channels=None).info["image_shape"][2] == 3
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == f"Preparing {COUNT} pictures from {path}."
+    assert second.startswith("Prepared in ")
+    assert third.startswith(f"{COUNT} pictures from {path}: ")
+
+
 def test_says_how_many_there_are(folder, capsys):
     loaded = load(folder)
     train, test = len(loaded.train["images"]), len(loaded.test["images"])

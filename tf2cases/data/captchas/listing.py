@@ -13,7 +13,7 @@ from tf2cases.data.captchas import manifest
 from tf2cases.data.pictures.folder import check_bytes, is_picture, read_file, walk
 from tf2cases.errors import UsageError
 
-CONTACT_SHEET = "contact_sheet.png"  # in a folder of captchas, but not one of them
+CONTACT_SHEET = "contact_sheet.png"  # in a folder that an older version made, but not a captcha
 
 # [(name, a function that returns the file's bytes or raises OSError)], and the manifest.
 Listing = tuple[list[tuple[str, Callable[[], bytes]]], dict]

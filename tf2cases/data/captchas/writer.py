@@ -14,30 +14,42 @@ from tf2cases.data.captchas.workers import Workers
 from tf2cases.errors import RunError, UsageError
 
 
+def contact_sheet(folder: str) -> str:
+    """The path of a folder's contact sheet: beside it, so that FOLDER/*.png are captchas only."""
+    return f"{os.path.abspath(folder)}_{CONTACT_SHEET}"
+
+
 def prepare(folder: str, overwrite: bool) -> None:
     """Creates the folder if missing, and checks that it is empty.
 
     Args:
       folder: the folder.
-      overwrite: whether to remove the captchas, manifest and contact sheet of an earlier run; other files stay.
+      overwrite: whether to remove the captchas and manifest of an earlier run, and an older version's contact sheet in
+        the folder; other files stay.
 
     Raises:
-      UsageError: it is a file; it has files and `overwrite` is False; or it has a manifest or contact sheet that an
-        earlier run did not write.
+      UsageError: it is a file; `overwrite` is False, and it has files or there is a contact sheet beside it; or it has
+        a manifest that an earlier run did not write.
     """
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise UsageError(f"--out={folder} is a file, but must be a folder.")
-    os.makedirs(folder, exist_ok=True)
-    files.sweep(folder)
-    names = os.listdir(folder)
-    if not names:
-        return
-    if not overwrite:
+    names: list[str] = []
+    if os.path.isdir(folder):
+        files.sweep(folder)
+        names = os.listdir(folder)
+    if names and not overwrite:
         raise UsageError(
             f"--out={folder} has {len(names)} files, but must be empty or new; --overwrite replaces the captchas of an "
             "earlier run."
         )
-    for name in _ours(folder, names):
+    sheet = contact_sheet(folder)
+    if os.path.exists(sheet) and not overwrite:
+        raise UsageError(
+            f"--out={folder} would get the contact sheet {os.path.relpath(sheet)}, which exists; --overwrite replaces "
+            "it."
+        )
+    os.makedirs(folder, exist_ok=True)
+    for name in _ours(folder, names) if names else []:
         os.remove(os.path.join(folder, name))
 
 
@@ -49,11 +61,11 @@ def _ours(folder: str, names: list[str]) -> list[str]:
         with open(path, "rb") as file:
             made = manifest.parse(file.read(), path)
     if not made:
-        for name in (manifest.NAME, CONTACT_SHEET):
-            if name in names:
-                raise UsageError(
-                    f"--out={folder} has a file {name} that was not written by this program: expected another folder."
-                )
+        if manifest.NAME in names:
+            raise UsageError(
+                f"--out={folder} has a file {manifest.NAME} that was not written by this program: expected another "
+                "folder."
+            )
         return []
     captcha = re.compile(rf"[{re.escape(made['charset'])}]{{{made['length']}}}-\d{{5,}}\.png")
     # The manifest comes last, so that after an interruption the next run still recognises these files.

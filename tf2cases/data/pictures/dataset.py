@@ -154,7 +154,7 @@ def _make(writer, pictures, size, channels, crop, again=False):
     if len(bad) == count:
         raise UsageError(f"{pictures.path} has no readable picture among {count:,}: {_named(bad)}.")
     seconds = time.perf_counter() - started
-    print(f"Prepared {count:,} pictures in {seconds:.1f} s, {count / seconds:,.0f} pictures/s.", flush=True)
+    print(f"Prepared in {seconds:.1f} s: {count / seconds:,.0f} pictures/s.", flush=True)
     shape = [size, size, channels or 1]
     return {"image_shape": shape, "source": os.path.abspath(pictures.path), "crop": crop, "bad": bad}
 
