@@ -13,6 +13,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from tf2cases.configs import path_flags
 from tf2cases.errors import UsageError
 
 C = typing.TypeVar("C", bound="RunConfig")
@@ -39,6 +40,7 @@ def field(
     above: float | None = None,
     maximum: float | None = None,
     numeric: bool = True,
+    path: str | None = None,
 ) -> Any:
     """Declares one field of a config.
 
@@ -51,8 +53,11 @@ def field(
       maximum: the largest value accepted, or None.
       numeric: whether a different value would change the run's results. The other fields (intervals, paths) may change
         when a run is resumed.
+      path: what the path is used for (see `path_flags`) if the value is one, else None.
     """
-    metadata = dict(help=help, choices=choices, minimum=minimum, above=above, maximum=maximum, numeric=numeric)
+    metadata = dict(
+        help=help, choices=choices, minimum=minimum, above=above, maximum=maximum, numeric=numeric, path=path
+    )
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -85,9 +90,15 @@ class RunConfig:
     """
 
     dataset: str = field("", "Data set to train on.")
-    data_dir: str = free_field("data", "Folder of the data sets; missing ones are downloaded to it.")
-    workdir: str | None = free_field(None, "Folder of the run; a run found there is resumed. Default: runs/NAME.")
-    export_dir: str = free_field("exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.")
+    data_dir: str = free_field(
+        "data", "Folder of the data sets; missing ones are downloaded to it.", path=path_flags.OTHER
+    )
+    workdir: str | None = free_field(
+        None, "Folder of the run; a run found there is resumed. Default: runs/NAME.", path=path_flags.FOLDER
+    )
+    export_dir: str = free_field(
+        "exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.", path=path_flags.FOLDER
+    )
     publish_as: str | None = free_field(None, PUBLISH_AS_HELP)
     no_warmup: bool = free_field(False, "Leave TF Serving's warm-up requests out of the export.")
     steps: int | None = free_field(None, "Length of the run in steps (instead of --epochs).", minimum=1)

@@ -2,9 +2,11 @@
 
 A program is a module. Its docstring is its help; `define(values)` defines its flags in an `absl.flags.FlagValues`;
 `main(values)` does the work once they are parsed, and returns the exit status or None for 0. `REQUIRED` names the flags
-that must be given. A program with positional arguments sets `POSITIONAL` to their name in the help, and its `main`
-takes the list of them as its second argument. A program that consists of parts has none of these: `PARTS` maps names to
-programs, and the first argument selects one.
+that must be given. A program with positional arguments, which are paths, sets `POSITIONAL` to their name in the help,
+and its `main` takes the list of them as its second argument. A program that consists of parts has none of these:
+`PARTS` maps names to programs, and the first argument selects one.
+
+Flags that are paths are defined with `path_flags.define` and checked before `main` runs.
 
 TensorFlow is imported inside `main`, so that `--help` and flag errors do not wait for it.
 """
@@ -19,6 +21,7 @@ from typing import NoReturn
 from absl import flags, logging
 
 from tf2cases import __version__
+from tf2cases.configs import path_flags
 from tf2cases.errors import RunError, UsageError
 
 _VERSION = f"tf2cases {__version__}"
@@ -38,6 +41,9 @@ def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
     argv = list(sys.argv if argv is None else argv)
     name = os.path.splitext(os.path.basename(argv[0]))[0]
     logging.set_verbosity(logging.WARNING)
+    for stream in sys.stdout, sys.stderr:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names of files may contain any bytes
     try:
         if hasattr(program, "PARTS"):
             part = _selected(name, program, argv[1:2])
@@ -67,7 +73,8 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
         for flag in getattr(program, "REQUIRED", ()):
             if values[flag].value is None:
                 raise UsageError(f"--{flag} is missing: {values[flag].help}")
-        sys.exit(program.main(values, rest) if positional else program.main(values))
+        path_flags.check_all(values)
+        sys.exit(program.main(values, path_flags.positional(rest)) if positional else program.main(values))
     except BrokenPipeError:
         raise
     except (flags.Error, UsageError) as error:
