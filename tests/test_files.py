@@ -330,3 +330,31 @@ def test_tensorflow_is_neither_needed_nor_loaded():
     assert tf.errors.OpError in files.failures()
     with contextlib.suppress(*files.failures()):
         raise tf.errors.DataLossError(None, None, "x")
+
+
+# Names that TensorFlow does not read as they are
+
+
+@pytest.mark.parametrize("name", ["plain", "a[1]", "[", "]", "a\\b", "\\", "*", "?", "本 ä", os.fsdecode(b"caf\xe9")])
+def test_a_checkpoint_is_read_in_a_folder_and_with_a_prefix_of_any_name(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with files.literal(tmp_path / name) as place:
+        tf.train.Checkpoint(x=tf.Variable(5.0)).write(os.path.join(place, "v"))
+    assert left(tmp_path / name) == ["v.data-00000-of-00001", "v.index"]
+    with files.literal(tmp_path / name / "v") as prefix:
+        assert tf.train.load_checkpoint(prefix).get_tensor("x/.ATTRIBUTES/VARIABLE_VALUE") == 5
+    for end in ("index", "data-00000-of-00001"):
+        os.rename(tmp_path / name / f"v.{end}", tmp_path / f"p{name}.{end}")
+    with files.literal(tmp_path / f"p{name}") as prefix:
+        assert tf.train.load_checkpoint(prefix).get_tensor("x/.ATTRIBUTES/VARIABLE_VALUE") == 5
+    assert (prefix == str(tmp_path / f"p{name}")) == (name in ("plain", "本 ä"))
+    assert not os.path.exists(prefix)  # the link, not what it led to
+    assert left(tmp_path / name) == []
+
+
+def test_literal_names_do_not_need_an_ordinary_temporary_folder(tmp_path, monkeypatch):
+    (tmp_path / "[").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "["))
+    with files.literal(tmp_path / "[") as place:
+        assert "[" not in place
+        assert os.path.samefile(place, tmp_path / "[")

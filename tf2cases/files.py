@@ -17,6 +17,7 @@ import re
 import shutil
 import stat
 import sys
+import tempfile
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ from typing import IO, Any
 from tf2cases.errors import RunError
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
+# Characters that TensorFlow takes for a pattern of file names, and bytes that are not UTF-8, which it refuses.
+_NOT_LITERAL = re.compile(r"[\[\]\\*?\ud800-\udfff]")
 
 # Atomic writes of files
 
@@ -280,6 +283,31 @@ def set_aside(path: str, why: str) -> None:
     aside = os.path.join(os.path.dirname(path), f"damaged_{os.path.basename(path)}")
     os.replace(path, aside)
     print(f"warning: {path} is damaged ({why}); it is kept as {aside} and written again.", flush=True)
+
+
+@contextlib.contextmanager
+def literal(path: str | os.PathLike) -> Iterator[str]:
+    """Yields another name of a path, which TensorFlow reads as it is, in the `with` block.
+
+    TensorFlow takes the prefix of a checkpoint, also of that in a SavedModel, for a pattern of file names, and refuses
+    names that are not UTF-8. If the path has such characters, the yielded one leads to it by a temporary symbolic link.
+
+    Args:
+      path: of a folder, or the common prefix of a checkpoint's files, without the dot after it.
+    """
+    path = os.fspath(path)
+    if not _NOT_LITERAL.search(path):
+        yield path
+        return
+    folder, name = os.path.split(os.path.abspath(path))
+    places = (tempfile.gettempdir(), "/tmp", "/var/tmp")
+    place = next((place for place in places if not _NOT_LITERAL.search(place)), None)
+    with tempfile.TemporaryDirectory(dir=place) as temporary:
+        link = os.path.join(temporary, "link")
+        for entry in os.listdir(folder):
+            if entry == name or entry.startswith(f"{name}."):
+                os.symlink(os.path.join(folder, entry), link + entry[len(name) :])
+        yield link
 
 
 def sync(path: str | os.PathLike) -> None:

@@ -69,8 +69,8 @@ def test_a_large_colour_picture_is_resized_and_made_grey_and_said_so(model, tmp_
     [
         (["in.png"], "1 files were given, but must be 2: the noisy picture and the PNG to write."),
         (["missing.png", "out.png"], "missing.png: cannot be read"),
-        (["in.png", "nowhere/out.png"], "nowhere/out.png cannot be written, but must be a file in an existing"),
-        (["in.png", "."], " cannot be written, but must be a file in an existing folder."),
+        (["in.png", "nowhere/out.png"], "nowhere does not exist; it must be a file in an existing folder."),
+        (["in.png", "."], "OUT is '.', but must be a file, not a folder."),
     ],
 )
 def test_wrong_files_are_refused(arguments, message, model, picture, tmp_path, capsys, monkeypatch):

@@ -115,7 +115,7 @@ MISTAKES = {
     ("predict", "--model=m"): r"predict: no picture is given",
     ("retrain",): r"retrain: --data_dir is missing: it must be a folder with a sub-folder of pictures per class",
     ("retrain", "--data_dir=none"): r"retrain: --data_dir is 'none', but must be an existing file or folder",
-    ("retrain", "--data_dir=d", "--weights=2016"): r"retrain: --weights is '2016', but must be one of 2015, keras, ",
+    ("retrain", "--data_dir=.", "--weights=2016"): r"retrain: --weights is '2016', but must be one of 2015, keras, ",
     ("sample_dcgan", "--model=m", "--out=a.gif"): r"sample_dcgan: --out is 'a.gif', but must end in .png",
     ("sample_dcgan", "--model=none", "--out=a.png"): r"sample_dcgan: there is no directory none: a model must be",
     ("sample_vae", "--model=none", "--out=a.png"): r"sample_vae: there is no directory none: a model must be",

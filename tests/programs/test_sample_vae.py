@@ -40,11 +40,11 @@ def pixels(path):
 
 def test_a_grid_is_the_manifold_of_the_live_model(exports, tmp_path, capsys):
     case, model = exports[2]
-    assert call(f"--model={model}", "--grid=3", f"--out={tmp_path}/new/grid.png") == 0
-    assert capsys.readouterr().out == f"{tmp_path}/new/grid.png: 9 pictures.\n"
+    assert call(f"--model={model}", "--grid=3", f"--out={tmp_path}/grid.png") == 0
+    assert capsys.readouterr().out == f"{tmp_path}/grid.png: 9 pictures.\n"
     z = [[-4, 4], [0, 4], [4, 4], [-4, 0], [0, 0], [4, 0], [-4, -4], [0, -4], [4, -4]]  # row by row from the top
     cells = 255 * case._generate(np.float32(z)).numpy().reshape(3, 3, 28, 28)
-    np.testing.assert_allclose(pixels(tmp_path / "new/grid.png"), cells.swapaxes(1, 2).reshape(84, 84), atol=0.52)
+    np.testing.assert_allclose(pixels(tmp_path / "grid.png"), cells.swapaxes(1, 2).reshape(84, 84), atol=0.52)
 
 
 def test_by_default_two_latents_give_a_grid_and_others_random_pictures(exports, tmp_path, capsys):

@@ -23,6 +23,7 @@ from absl import flags
 
 from tf2cases import files, quiet
 from tf2cases.benchmarks import rounds, steps
+from tf2cases.configs import path_flags
 
 # The most important first.
 CASES = ("dcgan_faces", "dcgan_digits", "mnist_cnn", "mnist_mlp", "captcha", "vae", "autoencoder", "autoencoder_skip")
@@ -73,7 +74,7 @@ class Row:
 
 def define(values: flags.FlagValues) -> None:
     flags.DEFINE_float("minutes", 8.0, "Start no row after this many minutes.", lower_bound=0, flag_values=values)
-    flags.DEFINE_string("out", None, "File to append the rows to, one JSON object per line.", flag_values=values)
+    path_flags.define("out", None, "File to append the rows to, one JSON object per line.", path_flags.FILE, values)
     flags.DEFINE_float("seconds", 2.0, "Seconds per row, after warm-up.", lower_bound=0.01, flag_values=values)
     steps.define_cases(values, CASES)
     flags.DEFINE_bool("small", False, "Use tiny sizes, to try the program without a card.", flag_values=values)

@@ -16,6 +16,7 @@ import time
 from absl import flags
 
 from tf2cases.benchmarks import rounds
+from tf2cases.configs import path_flags
 from tf2cases.data.source import testdata_path
 from tf2cases.errors import RunError, UsageError
 from tf2cases.wordcloud import fonts
@@ -35,8 +36,8 @@ _COLUMNS = [("s", ".1f"), ("s of CPU time", ".1f"), ("MiB at most", ".0f")]
 
 
 def define(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("text", None, "Chinese text in UTF-8.", flag_values=values)
-    flags.DEFINE_string("mask", None, "Mask, grey or coloured, white outside.", flag_values=values)
+    path_flags.define("text", None, "Chinese text in UTF-8.", path_flags.OTHER, values)
+    path_flags.define("mask", None, "Mask, grey or coloured, white outside.", path_flags.OTHER, values)
     rounds.define_rounds(values, 5)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tf2cases.configs import path_flags
 from tf2cases.configs.run import OptimizerConfig, field, free_field, recipe_field, schedule_field
 from tf2cases.errors import UsageError
 
@@ -22,7 +23,7 @@ class Config(OptimizerConfig):
     size: int = field(
         28, "Side of the pictures in pixels; pictures of a folder are cropped and resized to it.", minimum=12
     )
-    cache_dir: str = free_field("data", "Cache folder for the resized pictures of a folder.")
+    cache_dir: str = free_field("data", "Cache folder for the resized pictures of a folder.", path=path_flags.CACHE)
     max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0)
     epochs: float | None = free_field(20, "Length of the run in epochs.", above=0)
     model: str = field("skip", "Network.", choices=("skip", "original"))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from tf2cases.configs import path_flags
 from tf2cases.configs.run import OptimizerConfig, field, free_field, schedule_field
 
 # Defaults that `--model=original` changes to the original settings; flags override them.
@@ -22,9 +23,9 @@ class Config(OptimizerConfig):
         "",
         "Folder or .tar of training pictures named LABEL.png or LABEL-NUMBER.png; a tenth is held out for testing. "
         "Default: generate captchas.",
-        exists=True,
+        path=path_flags.READ,
     )
-    test_dir: str | None = free_field(None, "Folder or .tar of other pictures to evaluate on.", exists=True)
+    test_dir: str | None = free_field(None, "Folder or .tar of other pictures to evaluate on.", path=path_flags.READ)
     test_part: str = free_field(
         "all",
         "Which pictures of --test_dir to use: all, or the tenth that --data_dir would hold out.",
@@ -34,7 +35,7 @@ class Config(OptimizerConfig):
         None, "Captchas to generate for training; default: 50000, or none with --data_dir.", minimum=0
     )
     test_count: int = field(2000, "Captchas to generate for testing.", minimum=1)
-    cache_dir: str = free_field("data", "Cache folder for generated captchas.")
+    cache_dir: str = free_field("data", "Cache folder for generated captchas.", path=path_flags.CACHE)
     workers: int | None = free_field(None, "Processes that generate captchas; default: one per processor.", minimum=1)
     charset: str | None = field(
         None,

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from tf2cases.configs import path_flags
 from tf2cases.configs.run import OptimizerConfig, ema_field, field, free_field
 from tf2cases.errors import UsageError
 
@@ -25,7 +26,7 @@ class Config(OptimizerConfig):
         minimum=12,
     )
     crop: str = field("none", "Side in pixels of the centred square to crop before resizing; none: the largest.")
-    cache_dir: str = free_field("data", "Cache folder for resized pictures.")
+    cache_dir: str = free_field("data", "Cache folder for resized pictures.", path=path_flags.CACHE)
     max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0)
     steps: int | None = free_field(60000, "Length of the run in steps (instead of --epochs).", minimum=1)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)

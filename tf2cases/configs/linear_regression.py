@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tf2cases.configs import path_flags
 from tf2cases.configs.run import RunConfig, field, free_field
 
 
@@ -18,7 +19,7 @@ class Config(RunConfig):
     log_every: int | None = free_field(10, "Steps between reports of the training loss.", minimum=1)
     eval_every: int = free_field(10, "Steps between evaluations, which print the model.", minimum=0)
     checkpoint_every: int = free_field(100, "Steps between checkpoints; 0: once per epoch.", minimum=0)
-    csv: str | None = field(None, "CSV file to use instead of the embedded 47 houses.", exists=True)
+    csv: str | None = field(None, "CSV file to use instead of the embedded 47 houses.", path=path_flags.READ)
     features: str | None = field(
         None, "Feature columns by name or by number from 0, separated by commas; default: all columns but the target."
     )

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tf2cases.configs import inception_v3
+from tf2cases.configs import inception_v3, path_flags
 from tf2cases.configs.run import OptimizerConfig, field, free_field
 from tf2cases.errors import UsageError
 
@@ -17,11 +17,11 @@ class Config(OptimizerConfig):
 
     dataset: str = field("folder", "Data set to train on.", choices=("folder",))
     data_dir: str = free_field(
-        "", "Folder with one sub-folder of pictures per class; the sub-folders name the classes.", exists=True
+        "", "Folder with one sub-folder of pictures per class; the sub-folders name the classes.", path=path_flags.READ
     )
-    weights: str = field("2015", inception_v3.WEIGHTS_HELP)
-    weights_dir: str = free_field(inception_v3.WEIGHTS_DIR, inception_v3.WEIGHTS_DIR_HELP)
-    cache_dir: str = free_field("data", "Cache folder for features.")
+    weights: str = field("2015", inception_v3.WEIGHTS_HELP, path=path_flags.OTHER)
+    weights_dir: str = free_field(inception_v3.WEIGHTS_DIR, inception_v3.WEIGHTS_DIR_HELP, path=path_flags.CACHE)
+    cache_dir: str = free_field("data", "Cache folder for features.", path=path_flags.CACHE)
     max_bad_images: int = field(0, "Maximum number of unreadable files to skip.", minimum=0)
     steps: int | None = free_field(4000, "Length of the run in steps (instead of --epochs).", minimum=1)
     batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)

@@ -13,6 +13,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from tf2cases.configs import path_flags
 from tf2cases.errors import UsageError
 
 C = typing.TypeVar("C", bound="RunConfig")
@@ -39,7 +40,7 @@ def field(
     above: float | None = None,
     maximum: float | None = None,
     numeric: bool = True,
-    exists: bool = False,
+    path: str | None = None,
 ) -> Any:
     """Declares one field of a config.
 
@@ -52,10 +53,12 @@ def field(
       maximum: the largest value accepted, or None.
       numeric: whether a different value would change the run's results. The other fields (intervals, paths) may change
         when a run is resumed.
-      exists: whether a value that is given must be the path of a file or folder, see `missing_path`.
+      path: what the path is used for (see `path_flags`) if the value is one, else None.
     """
-    limits = dict(choices=choices, minimum=minimum, above=above, maximum=maximum)
-    return dataclasses.field(default=default, metadata=dict(help=help, numeric=numeric, exists=exists, **limits))
+    metadata = dict(
+        help=help, choices=choices, minimum=minimum, above=above, maximum=maximum, numeric=numeric, path=path
+    )
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def free_field(default: Any, help: str, **limits: Any) -> Any:
@@ -87,9 +90,15 @@ class RunConfig:
     """
 
     dataset: str = field("", "Data set to train on.")
-    data_dir: str = free_field("data", "Folder of the data sets; missing ones are downloaded to it.")
-    workdir: str | None = free_field(None, "Folder of the run; a run found there is resumed. Default: runs/NAME.")
-    export_dir: str = free_field("exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.")
+    data_dir: str = free_field(
+        "data", "Folder of the data sets; missing ones are downloaded to it.", path=path_flags.OTHER
+    )
+    workdir: str | None = free_field(
+        None, "Folder of the run; a run found there is resumed. Default: runs/NAME.", path=path_flags.FOLDER
+    )
+    export_dir: str = free_field(
+        "exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.", path=path_flags.FOLDER
+    )
     publish_as: str | None = free_field(None, PUBLISH_AS_HELP)
     no_warmup: bool = free_field(False, "Leave TF Serving's warm-up requests out of the export.")
     steps: int | None = free_field(None, "Length of the run in steps (instead of --epochs).", minimum=1)
@@ -275,15 +284,6 @@ def field_types(config_class: type) -> dict[str, type]:
         return annotation
 
     return {f.name: base(hints[f.name]) for f in dataclasses.fields(config_class)}
-
-
-def missing_path(config: "RunConfig") -> str | None:
-    """The name of a field whose value must be the path of a file or folder but is not; None without one."""
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if f.metadata["exists"] and value and not os.path.exists(os.path.expanduser(value)):
-            return f.name
-    return None
 
 
 def differences(config: "RunConfig", other: "RunConfig") -> list[str]:

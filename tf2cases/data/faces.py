@@ -64,7 +64,6 @@ def find(name: str, data_dir: str) -> dataset.Collection:
       UsageError: nothing was found and the network cannot be reached.
       RunError: the download failed.
     """
-    data_dir = os.path.expanduser(data_dir)
     if data_dir and os.path.isfile(data_dir):
         return dataset.collection(data_dir)
     inside = [os.path.join(data_dir, name), data_dir] if data_dir else []

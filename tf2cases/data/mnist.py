@@ -35,7 +35,6 @@ def load(name: str, data_dir: str = "") -> Source:
       UsageError: the set found is not valid, or none was found and the network cannot be reached.
       RunError: the download failed.
     """
-    data_dir = os.path.expanduser(data_dir)
     if data_dir and os.path.exists(data_dir) and not os.path.isdir(data_dir):
         raise UsageError(f"--data_dir={data_dir} is a file: expected a folder.")
     folders = [os.path.join(data_dir, name), os.path.join(data_dir, name.replace("_", "-")), data_dir]

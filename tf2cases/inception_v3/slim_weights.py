@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3.network import ConvUnit
 
@@ -51,8 +52,9 @@ def read(path: str, units: Mapping[str, ConvUnit]) -> tuple[dict[str, np.ndarray
     """
     path = path.removesuffix(".index")
     try:
-        reader = tf.train.load_checkpoint(path)
-        tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+        with files.literal(path) as literal:
+            reader = tf.train.load_checkpoint(literal)
+            tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise UsageError(
             f"{path} is not a complete checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf2cases import quiet
-from tf2cases.configs import RunConfig, missing_path, record
+from tf2cases.configs import RunConfig, path_flags, record
 from tf2cases.errors import UsageError
 from tf2cases.programs import config_flags
 
@@ -35,8 +35,9 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
     config = config_class.resolve(config_flags.given(config_class, values))
     if config.publish_as:
         check_name(config.publish_as)
-    if missing := missing_path(config):
-        raise UsageError(f"--{missing} is {getattr(config, missing)!r}, but must be an existing file or folder.")
+    path_flags.check("workdir", config.folder, path_flags.FOLDER)
+    if config.export_dir:
+        check_export(config.export_dir, config.folder, config.publish_as)
     quiet.import_tensorflow()
     from tf2cases import cases, training
 
@@ -63,7 +64,7 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
 
 def define_workdir(values: flags.FlagValues) -> None:
     """Defines the flags that select a trained run, one of its checkpoints, and the class of its case."""
-    flags.DEFINE_string("workdir", None, "Folder of the run, such as runs/mnist_cnn.", flag_values=values)
+    path_flags.define("workdir", None, "Folder of the run, such as runs/mnist_cnn.", path_flags.OTHER, values)
     flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
     flags.DEFINE_string("case", None, "MODULE:CLASS of a run's case that is not registered.", flag_values=values)
 
@@ -114,13 +115,23 @@ def restore(values: flags.FlagValues) -> "Case":
 
 def define_data_dir(values: flags.FlagValues) -> None:
     """Defines --data_dir for a program that works on a trained run."""
-    flags.DEFINE_string("data_dir", None, "Folder of the data set; default: as in training.", flag_values=values)
+    path_flags.define("data_dir", None, "Folder of the data set; default: as in training.", path_flags.OTHER, values)
 
 
 def define_export(values: flags.FlagValues, export_dir_help: str) -> None:
     """Defines the flags of a program that exports a model."""
-    flags.DEFINE_string("export_dir", "exports", export_dir_help, flag_values=values)
+    path_flags.define("export_dir", "exports", export_dir_help, path_flags.FOLDER, values)
     flags.DEFINE_bool("no_warmup", False, "Leave TF Serving's warm-up requests out.", flag_values=values)
+
+
+def check_export(export_dir: str, workdir: str, publish_as: str | None) -> None:
+    """Checks whether `export_run` can write to its folder.
+
+    Raises:
+      UsageError: see `path_flags.check`.
+    """
+    name = publish_as or os.path.basename(os.path.abspath(workdir))
+    path_flags.check("export_dir", os.path.join(export_dir, name), path_flags.FOLDER)
 
 
 def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True, publish_as: str | None = None) -> str:

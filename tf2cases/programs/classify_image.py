@@ -19,7 +19,8 @@ import numpy as np
 from absl import flags
 
 from tf2cases import files, quiet
-from tf2cases.configs.inception_v3 import WEIGHTS, check_weights
+from tf2cases.configs import path_flags
+from tf2cases.configs.inception_v3 import WEIGHTS
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import UsageError
@@ -41,7 +42,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("top_k", 5, "Number of classes to print.", lower_bound=1, flag_values=values)
     flags.DEFINE_bool("json", False, "Print one JSON object per picture.", flag_values=values)
     features = "Write the 2,048 features of each picture to this .npy file, float32."
-    flags.DEFINE_string("features", None, features, flag_values=values)
+    path_flags.define("features", None, features, path_flags.FILE, values)
     flags.DEFINE_integer("batch_size", 16, "Pictures per batch.", lower_bound=1, flag_values=values)
 
 
@@ -78,7 +79,7 @@ def _check(values: flags.FlagValues) -> None:
         raise UsageError("--model was given together with --weights or --engine, but must be given without them.")
     if values.model:
         directories.version_directory(values.model)
-    check_weights(values.weights)
+    inception_programs.check_sources(values)
     if values.engine == "graph" and values.weights in WEIGHTS and values.weights != "2015":
         raise UsageError(
             f"--engine=graph runs the graph of 2015, but --weights is {values.weights!r}; it must be 2015, or a path."

@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from tf2cases.configs import RunConfig, field_types
+from tf2cases.configs import RunConfig, field_types, path_flags
 
 
 def define(config_class: type[RunConfig], flag_values: flags.FlagValues) -> None:
@@ -22,6 +22,9 @@ def define(config_class: type[RunConfig], flag_values: flags.FlagValues) -> None
             text += f" One of: {', '.join(map(str, f.metadata['choices']))}."
         if f.default not in (None, ""):
             text += f" Default: {f.default}."
+        if f.metadata["path"]:
+            path_flags.define(f.name, None, text, f.metadata["path"], flag_values)
+            continue
         maker = makers.get(kinds[f.name], flags.DEFINE_string)
         maker(f.name, None, text, flag_values=flag_values)
 

@@ -8,13 +8,13 @@ names. Digits should look like MNIST's: bright on a dark background.
 """
 
 import io
-import os
 from collections.abc import Iterator
 
 import numpy as np
 from absl import flags
 
 from tf2cases import files
+from tf2cases.configs import path_flags
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports
@@ -29,9 +29,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
     if len(arguments) != 2:
         raise UsageError(f"{len(arguments)} files were given, but must be 2: the noisy picture and the PNG to write.")
     source, target = arguments
-    folder = os.path.dirname(os.path.abspath(target))
-    if os.path.isdir(target) or not os.path.isdir(folder):
-        raise UsageError(f"{target} cannot be written, but must be a file in an existing folder.")
+    path_flags.check("OUT", target, path_flags.FILE)
     data = picture_files.read(source)
     needed = {"denoise_bytes": ["image_bytes"], "serving_default": ["images"]}
     model = exports.load(values.model, "a denoising autoencoder", needed)

@@ -7,6 +7,7 @@ import dataclasses
 
 from absl import flags
 
+from tf2cases.configs import path_flags
 from tf2cases.errors import UsageError
 from tf2cases.programs import case_programs
 
@@ -16,9 +17,8 @@ REQUIRED = ("workdir",)
 def define(values: flags.FlagValues) -> None:
     case_programs.define_workdir(values)
     case_programs.define_data_dir(values)
-    flags.DEFINE_string(
-        "test_dir", None, "Folder of other pictures to evaluate on, for cases with this option.", flag_values=values
-    )
+    test_dir = "Folder of other pictures to evaluate on, for cases with this option."
+    path_flags.define("test_dir", None, test_dir, path_flags.OTHER, values)
     flags.DEFINE_integer("batch_size", 500, "Examples per batch.", lower_bound=1, flag_values=values)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from absl import flags
 
+from tf2cases.configs import path_flags
 from tf2cases.configs.evaluation import FEATURES, LEAST_PICTURES, SURE
 from tf2cases.errors import UsageError
 from tf2cases.programs import case_programs
@@ -42,7 +43,7 @@ def define(values: flags.FlagValues) -> None:
         "Workdir of the MNIST CNN that judges digits; default: that of train_mnist --recipe=best. With "
         "--features=inception: the weights, as in classify_image; default: 2015."
     )
-    flags.DEFINE_string("classifier", None, classifier, flag_values=values)
+    path_flags.define("classifier", None, classifier, path_flags.OTHER, values)
 
 
 def main(values: flags.FlagValues) -> None:
@@ -54,6 +55,9 @@ def main(values: flags.FlagValues) -> None:
         raise UsageError(f"--features is {values.features!r}, but must be one of {', '.join(FEATURES)}.")
     if every and values.step is not None:
         raise UsageError(f"--step is {values.step}, but must not be given with --every_checkpoint or --keep_best.")
+    path_flags.check("workdir", path, path_flags.FOLDER)
+    if values.classifier and values.features != "inception":
+        path_flags.check("classifier", values.classifier, path_flags.READ)
     case = case_programs.restore(values)
     from tf2cases.evaluation import gan, picture_features
 

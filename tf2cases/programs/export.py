@@ -20,6 +20,7 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> None:
     if values.publish_as:
         case_programs.check_name(values.publish_as)
+    case_programs.check_export(values.export_dir, values.workdir, values.publish_as)
     case = case_programs.restore(values)
     path = case_programs.export_run(case, values.workdir, values.export_dir, not values.no_warmup, values.publish_as)
     print(f"Done: {values.workdir} at step {int(case.step):,} is exported to {path}.")

@@ -7,6 +7,7 @@ import os
 
 from absl import flags
 
+from tf2cases.configs import path_flags
 from tf2cases.programs import case_programs, inception_programs
 
 
@@ -17,10 +18,11 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> None:
+    directory = os.path.join(values.export_dir, "inception_v3")
+    path_flags.check("export_dir", directory, path_flags.FOLDER)
     model = inception_programs.load_model(values)
     from tf2cases.serving import export
 
-    directory = os.path.join(values.export_dir, "inception_v3")
     # Folded kernels are larger than trained ones, and the order of summing thousands of terms varies with the batch.
     path = export.export(
         model.signatures(),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf2cases import quiet
+from tf2cases.configs import path_flags
 from tf2cases.errors import UsageError
 from tf2cases.serving import directories
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def define_model(values: flags.FlagValues) -> None:
     """Defines --model, the exported model that a program runs."""
     text = "Exported model: exports/NAME, whose newest version is used, or the directory of one version."
-    flags.DEFINE_string("model", None, text, flag_values=values)
+    path_flags.define("model", None, text, path_flags.OTHER, values)
 
 
 def define_drawing(values: flags.FlagValues, out: str, count: str) -> None:
@@ -29,7 +30,7 @@ def define_drawing(values: flags.FlagValues, out: str, count: str) -> None:
       out, count: help texts of --out and --count.
     """
     define_model(values)
-    flags.DEFINE_string("out", None, out, flag_values=values)
+    path_flags.define("out", None, out, path_flags.FILE, values)
     flags.DEFINE_integer("count", None, count, lower_bound=1, upper_bound=10_000, flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of the latents.", lower_bound=0, flag_values=values)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf2cases import quiet
+from tf2cases.configs import path_flags
 from tf2cases.configs.inception_v3 import WEIGHTS_DIR, WEIGHTS_DIR_HELP, WEIGHTS_HELP, check_weights
 
 if TYPE_CHECKING:
@@ -18,13 +19,24 @@ _SHOWN = 6  # names of unused tensors that are printed
 
 def define_weights(values: flags.FlagValues) -> None:
     """Defines the flags that select weights and class names."""
-    flags.DEFINE_string("weights", "2015", WEIGHTS_HELP, flag_values=values)
-    flags.DEFINE_string("weights_dir", WEIGHTS_DIR, WEIGHTS_DIR_HELP, flag_values=values)
+    path_flags.define("weights", "2015", WEIGHTS_HELP, path_flags.OTHER, values)
+    path_flags.define("weights_dir", WEIGHTS_DIR, WEIGHTS_DIR_HELP, path_flags.CACHE, values)
     text = (
         "File with the names of the classes: the label map of 2015 (.pbtxt, next to its human label map) or a "
         "class index (.json); or `numbers`. Default: a file next to the weights or in --weights_dir."
     )
-    flags.DEFINE_string("labels", None, text, flag_values=values)
+    path_flags.define("labels", None, text, path_flags.OTHER, values)
+
+
+def check_sources(values: flags.FlagValues) -> None:
+    """Checks the flags that select weights and class names, before anything is loaded.
+
+    Raises:
+      UsageError: they name neither known weights or class names, nor a file.
+    """
+    check_weights(values.weights)
+    if values.labels not in (None, "numbers"):
+        path_flags.check("labels", values.labels, path_flags.READ)
 
 
 def load_model(values: flags.FlagValues) -> "InceptionV3":
@@ -33,7 +45,7 @@ def load_model(values: flags.FlagValues) -> "InceptionV3":
     Raises:
       UsageError, RunError: see `weights.load` and `class_names`.
     """
-    check_weights(values.weights)
+    check_sources(values)
     quiet.import_tensorflow()
     from tf2cases import inception_v3
 

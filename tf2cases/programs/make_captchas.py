@@ -12,6 +12,7 @@ import imageio.v3 as imageio
 from absl import flags
 
 from tf2cases import viz
+from tf2cases.configs import path_flags
 from tf2cases.data.captchas import generated, writer
 from tf2cases.data.captchas.folder import label_of
 from tf2cases.data.captchas.text import NAMED
@@ -24,7 +25,7 @@ _ON_SHEET = 20
 
 def define(values: flags.FlagValues) -> None:
     charsets = ", ".join(NAMED)
-    flags.DEFINE_string("out", None, "Folder for the captchas.", flag_values=values)
+    path_flags.define("out", None, "Folder for the captchas.", path_flags.FOLDER, values)
     flags.DEFINE_integer("count", 5000, "Number of captchas.", flag_values=values)
     flags.DEFINE_string("charset", "digits", f"{charsets}, or the characters themselves.", flag_values=values)
     flags.DEFINE_integer("length", 4, "Characters per captcha.", flag_values=values)

@@ -21,9 +21,10 @@ from typing import Any, TextIO
 from absl import flags
 
 from tf2cases import wordcloud
+from tf2cases.configs import path_flags
 from tf2cases.data.source import testdata_path
 from tf2cases.wordcloud import cloud as clouds
-from tf2cases.wordcloud import language, messages, tables
+from tf2cases.wordcloud import fonts, language, masks, messages, tables
 
 _PRESET_MASKS = {"mask": "teapot.png", "mask_colors": "tree.png", "custom_color": "tree.png", "keywords": "tree.png"}
 _SPOKEN = {"en": "English", "zh": "Chinese"}
@@ -34,25 +35,28 @@ def define(values: flags.FlagValues) -> None:
     def text(name: str, help_: str, default: str | None = None) -> None:
         flags.DEFINE_string(name, default, help_, flag_values=values)
 
+    def path(name: str, help_: str, default: str | None = None) -> None:
+        path_flags.define(name, default, help_, path_flags.OTHER, values)
+
     def number(name: str, help_: str) -> None:
         flags.DEFINE_integer(name, None, help_, flag_values=values)
 
     def choice(name: str, help_: str) -> None:
         flags.DEFINE_bool(name, None, help_, flag_values=values)
 
-    text("text", "Text file, UTF-8 or GB18030; - for standard input. 文本文件，- 表示标准输入。")
-    text("out", "Picture to write, .png or .svg. 输出图片。", "cloud.png")
+    path("text", "Text file, UTF-8 or GB18030; - for standard input. 文本文件，- 表示标准输入。")
+    path("out", "Picture to write, .png or .svg. 输出图片。", "cloud.png")
     text("preset", f"One of {', '.join(wordcloud.PRESETS)}; default: settings that suit the text's language. 预设。")
-    text(
+    path(
         "frequencies",
         "CSV table of word,weight: written if --text is given (- prints it), else read and drawn. "
         "词频表：有文本时写出，否则读入。",
     )
     text("language", "auto, en (any language with spaces between words) or zh. 语言。")
     choice("segment", "Segment the text into words with jieba; default: only Chinese. 是否分词。")
-    text("user_dict", "A jieba dictionary of your own. 自定义词典。")
+    path("user_dict", "A jieba dictionary of your own. 自定义词典。")
     flags.DEFINE_list("add_words", None, "Words that jieba must not split: one,two. 补充词语。", flag_values=values)
-    text("stopwords", "File of additional stop words, one per line. 停用词文件。")
+    path("stopwords", "File of additional stop words, one per line. 停用词文件。")
     choice(
         "own_stopwords",
         "Also apply the built-in stop words; default: not in the presets english and keywords. 是否使用自带停用词。",
@@ -61,7 +65,7 @@ def define(values: flags.FlagValues) -> None:
     choice("collocations", "Count words that often occur in pairs as one; default: not for Chinese. 词组。")
     text("weights", "count, tfidf or textrank. 权重：次数、TF-IDF 或 TextRank。")
     number("max_words", "Maximum number of words; those with the largest weights are drawn. 词数。")
-    text("mask", "Picture whose shape is filled with words; white or transparent is outside. 蒙版，白色或透明处不画。")
+    path("mask", "Picture whose shape is filled with words; white or transparent is outside. 蒙版，白色或透明处不画。")
     number("width", "Width in pixels without a mask; default 800 for Chinese, else 400. 宽。")
     number("height", "Height in pixels without a mask; default 600 for Chinese, else 200. 高。")
     text(
@@ -75,7 +79,7 @@ def define(values: flags.FlagValues) -> None:
     )
     number("outline", "Width of the outline around the mask; default 0 (none). 蒙版轮廓线宽。")
     text("outline_color", "Colour of the outline; default black. 轮廓线颜色。")
-    text("font", "Font file; default: a font that has all characters. 字体文件。")
+    path("font", "Font file; default: a font that has all characters. 字体文件。")
     number("min_font_size", "Smallest font in pixels; default 4. 最小字号。")
     number("max_font_size", "Largest font in pixels. 最大字号。")
     flags.DEFINE_float(
@@ -86,8 +90,6 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     started = time.perf_counter()
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # do not fail on a terminal that cannot show Chinese
     table, from_text = values.frequencies, values.text is not None
     if table is None and not from_text:
         raise messages.bilingual_error(
@@ -101,6 +103,9 @@ def main(values: flags.FlagValues) -> None:
         clouds.check_target("frequencies", table, (".csv",))
     options = _options(values)
     notes = sys.stderr if printed else sys.stdout
+    mask = masks.read(options.mask) if options.mask else None
+    if options.font:
+        fonts.find("", options.font)
     words = _read(values, options, notes) if from_text else _taken(table, options)
     if printed:
         if hasattr(sys.stdout, "reconfigure"):
@@ -108,7 +113,7 @@ def main(values: flags.FlagValues) -> None:
         print(tables.as_text(words.weights), end="")
     if written:
         wordcloud.write_table(table, words.weights)
-    made = wordcloud.draw(words, options)
+    made = wordcloud.draw(words, options, mask)
     made.save(values.out)
     took = time.perf_counter() - started
     size, drawn, font = f"{made.width} x {made.height}", len(made.words), os.path.basename(made.font)

@@ -2,11 +2,13 @@
 
 A program is a module. Its docstring is its help; `define(values)` defines its flags in an `absl.flags.FlagValues`;
 `main(values)` does the work once they are parsed, and returns the exit status or None for 0. `REQUIRED` names the flags
-that must be given. A program with positional arguments sets `POSITIONAL` to their name in the help, and its `main`
-takes the list of them as its second argument. A program that consists of parts has none of these: `PARTS` maps names to
-programs, and the first argument selects one. A part can be given by its module's dotted name; it is then imported only
-if it is selected. Where the flags depend on the command line, `select(argv)` returns the program to run and its command
-line.
+that must be given. A program with positional arguments, which are paths, sets `POSITIONAL` to their name in the help,
+and its `main` takes the list of them as its second argument. A program that consists of parts has none of these:
+`PARTS` maps names to programs, and the first argument selects one. A part can be given by its module's dotted name; it
+is then imported only if it is selected. Where the flags depend on the command line, `select(argv)` returns the program
+to run and its command line.
+
+Flags that are paths are defined with `path_flags.define` and checked before `main` runs.
 
 TensorFlow is imported inside `main`, so that `--help` and flag errors do not wait for it.
 """
@@ -24,6 +26,7 @@ from typing import NoReturn
 from absl import flags, logging
 
 from tf2cases import __version__, quiet
+from tf2cases.configs import path_flags
 from tf2cases.errors import RunError, UsageError
 
 _VERSION = f"tf2cases {__version__}"
@@ -44,6 +47,9 @@ def run(program: ModuleType, argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv if argv is None else argv)
     name = os.path.splitext(os.path.basename(words[0]))[0]
     logging.set_verbosity(logging.WARNING)
+    for stream in sys.stdout, sys.stderr:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names of files may contain any bytes
     try:
         while hasattr(program, "PARTS"):
             part = _selected(name, program, words[1:2])
@@ -88,7 +94,8 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
         for flag in getattr(program, "REQUIRED", ()):
             if values[flag].value is None:
                 raise UsageError(f"--{flag} is missing: {values[flag].help}")
-        sys.exit(program.main(values, rest) if positional else program.main(values))
+        path_flags.check_all(values)
+        sys.exit(program.main(values, path_flags.positional(rest)) if positional else program.main(values))
     except BrokenPipeError:
         raise
     except (flags.Error, UsageError) as error:

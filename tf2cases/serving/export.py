@@ -145,7 +145,8 @@ def _save(functions, directory):
     module = tf.Module()
     variables = {id(v): v for function in functions.values() for v in function.graph.variables}
     module.served_variables = list(variables.values())
-    tf.saved_model.save(module, directory, signatures=functions)
+    with files.literal(directory) as place:
+        tf.saved_model.save(module, place, signatures=functions)
 
 
 def _write_warmup(directory, model_name, answers):

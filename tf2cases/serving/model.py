@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 from tf2cases.serving import card
 from tf2cases.serving.directories import version_directory
@@ -32,7 +33,8 @@ class Model:
         self.path = version_directory(path)
         self.card = card.check(self.path)
         try:
-            self._loaded = tf.saved_model.load(self.path)
+            with files.literal(self.path) as place:
+                self._loaded = tf.saved_model.load(place)
         except Exception as error:  # TensorFlow raises nearly anything for damaged files
             reason = _reason(error)
             raise UsageError(f"{self.path} is not a complete SavedModel ({reason}); export it again.") from error

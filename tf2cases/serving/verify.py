@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
+from tf2cases import files
 from tf2cases.errors import RunError
 
 # A signature's name, a request and the live model's answer.
@@ -72,7 +73,8 @@ def compare(directory: str, path: str, tolerance: float) -> None:
     Raises:
       RunError: the answers differ; the message names the signature, the output and the difference.
     """
-    loaded = tf.saved_model.load(directory)  # keep a reference: without it the signatures lose their variables
+    with files.literal(directory) as place:
+        loaded = tf.saved_model.load(place)  # keep a reference: without it the signatures lose their variables
     checked = set()
     for signature, inputs, expected in _load(path):
         function = loaded.signatures[signature]

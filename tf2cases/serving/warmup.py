@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf2cases import files
+
 PATH = "assets.extra/tf_serving_warmup_requests"  # where TF Serving looks; uncompressed TFRecord, at most 1000 records
 
 
@@ -25,9 +27,8 @@ def write(directory: str, model_name: str, requests: Sequence[tuple[str, Mapping
     """
     from tensorflow_serving.apis import prediction_log_pb2
 
-    path = os.path.join(directory, PATH)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with tf.io.TFRecordWriter(path) as writer:
+    os.makedirs(os.path.dirname(os.path.join(directory, PATH)), exist_ok=True)
+    with files.literal(directory) as place, tf.io.TFRecordWriter(os.path.join(place, PATH)) as writer:
         for signature, inputs in requests:
             log = prediction_log_pb2.PredictionLog()
             request = log.predict_log.request

@@ -56,7 +56,8 @@ def save(directory: str, step: int, run: str, keep: int | None = None, **roots: 
         files.sweep(directory)
         final = path_of(directory, step)
         with files.temporary_folder(directory, os.path.basename(final)) as folder:
-            tf.train.Checkpoint(**roots).write(os.path.join(folder, _VARIABLES))
+            with files.literal(folder) as place:
+                tf.train.Checkpoint(**roots).write(os.path.join(place, _VARIABLES))
             checksums = {name: files.sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
             files.write_json(os.path.join(folder, _RECORD), {"run": run, "step": step, "sha256": checksums})
             files.publish(folder, final, replace=True)
@@ -102,7 +103,8 @@ def restore(
         folder = path_of(directory, candidate)
         try:
             _check(folder, run)
-            status = tf.train.Checkpoint(**roots).read(os.path.join(folder, _VARIABLES))
+            with files.literal(folder) as place:
+                status = tf.train.Checkpoint(**roots).read(os.path.join(place, _VARIABLES))
             status.assert_existing_objects_matched()
             if partial:
                 status.expect_partial()

@@ -204,7 +204,7 @@ def _cut_events(path: str, step: int) -> None:
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
             if tf.compat.v1.Event.FromString(record).step <= step:
                 kept.append(record)
-    with files.replacing(path) as file, tf.io.TFRecordWriter(file.name) as writer:
+    with files.replacing(path) as file, tf.io.TFRecordWriter(os.fsencode(file.name)) as writer:
         for record in kept:
             writer.write(record)
 

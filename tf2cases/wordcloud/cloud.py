@@ -64,12 +64,13 @@ class Cloud:
             files.write_bytes(path, buffer.getvalue())
 
 
-def draw(words: Words, options: Options) -> Cloud:
+def draw(words: Words, options: Options, mask: masks.Mask | None = None) -> Cloud:
     """Draws a cloud.
 
     Args:
       words: from `weigh`, or created from a table.
       options: those for shape, colours, font and sizes are used.
+      mask: that of the options, if it has been read already.
 
     Raises:
       UsageError: a mask, font or colour is not usable, or there is no room for any word.
@@ -79,7 +80,8 @@ def draw(words: Words, options: Options) -> Cloud:
         usual = "white"
     background = colors.parse("background", options.background or usual)
     outline_color = colors.parse("outline_color", options.outline_color)
-    mask = masks.read(options.mask) if options.mask else None
+    if mask is None and options.mask:
+        mask = masks.read(options.mask)
     if mask:
         height, width = mask.inside.shape
     else:

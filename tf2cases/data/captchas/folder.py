@@ -115,7 +115,6 @@ def read(
       UsageError: the path does not exist, there are no pictures, a label has another length or character, or too many
         pictures are unreadable.
     """
-    path = os.path.expanduser(path)
     with listing.opened(path) as (pictures, facts):
         names = [name for name, _ in pictures]
         found, length = _charset_and_length(path, names, charset, length, facts)

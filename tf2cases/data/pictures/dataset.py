@@ -63,7 +63,6 @@ def collection(path: str) -> PictureFolder | PictureArchive:
     Raises:
       UsageError: the path does not exist.
     """
-    path = os.path.expanduser(path)
     if not path or not os.path.exists(path):
         raise UsageError(f"--data_dir is {path!r}, but must be a folder of pictures, or a zip or tar archive of some.")
     return PictureFolder(path) if os.path.isdir(path) else PictureArchive(path)
