@@ -18,7 +18,7 @@ from tf2cases.data import mnist
 from tf2cases.data.source import Source
 from tf2cases.evaluation import picture_features
 from tf2cases.programs import evaluate_dcgan
-from tf2cases.training import checkpoints, workdir
+from tf2cases.training import checkpoints, manifest, workdir
 
 _SIDE = 28
 
@@ -199,6 +199,7 @@ def test_the_reference_is_computed_once_for_all_checkpoints(scenes, monkeypatch)
 
 def test_keeping_the_best_replaces_the_one_before_and_leaves_nothing_beside_it(scenes):
     os.makedirs("runs/scenes/best/checkpoints/step_00000001")
+    manifest.add("runs/scenes", "best")
     os.makedirs("runs/scenes/.best.0123abcd.partial/left")  # by a process that was killed
     assert evaluated("--workdir=runs/scenes", "--samples=50", "--keep_best") == 0
     assert os.listdir("runs/scenes/best/checkpoints") == ["step_00000020"]

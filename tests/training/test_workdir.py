@@ -15,6 +15,7 @@ from tf2cases import cases, files
 from tf2cases.cases import linear_regression, mnist
 from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
+from tf2cases.training import manifest
 from tf2cases.training import workdir as workdirs
 from tf2cases.training.workdir import Workdir
 
@@ -166,19 +167,120 @@ def test_info_is_compared_as_json_holds_it(workdir):
     workdir.claim(config(), source(image_shape=[28, 28, 1]))
 
 
-def test_overwrite_removes_what_a_run_writes_and_nothing_else(workdir):
+def test_overwrite_removes_what_the_run_wrote_and_nothing_else(workdir):
     workdir.claim(config(), source())
-    for folder in ("checkpoints/step_00000001", "tensorboard", "pictures", "mine"):
-        os.makedirs(workdir.file(folder))
-        with open(workdir.file(folder, "file"), "w"):
+    first = workdir.run
+    for names in (("pictures", "samples_000001.png"), ("pictures", "IMG_000123.png"), ("mine", "file")):
+        os.makedirs(workdir.file(names[0]), exist_ok=True)
+        with open(workdir.file(*names), "w"):
             pass
     for name in ("metrics.jsonl", "notes.txt"):
         with open(workdir.file(name), "w"):
             pass
-    workdir.claim(config(seed=5, overwrite=True), source())
-    assert sorted(os.listdir(workdir.path)) == [".lock", "config.json", "mine", "notes.txt"]
+    workdir.own("curves.png")
+    manifest.add(workdir.path, "pictures", "samples_000001.png")
+    with Workdir(os.path.join(workdir.path, "..", "b")) as other:
+        other.claim(config(overwrite=True), source())  # there may be nothing to overwrite
+    workdir.close()
+    with Workdir(workdir.path) as again:
+        again.claim(config(seed=5, overwrite=True), source())
+        assert again.run != first
+    assert sorted(os.listdir(workdir.path)) == [".lock", "config.json", "manifest.txt", "mine", "notes.txt", "pictures"]
     assert os.listdir(workdir.file("mine")) == ["file"]
+    assert os.listdir(workdir.file("pictures")) == ["IMG_000123.png"]
     assert workdirs.read_record(workdir.path)["config"]["seed"] == 5
+
+
+def test_pictures_of_the_user_are_not_cut_back(workdir):
+    workdir.claim(config(), source())
+    os.makedirs(workdir.file("pictures"))
+    for name in ("IMG_000123.png", "samples_000005.png", "samples_000012.png"):
+        with open(workdir.file("pictures", name), "w"):
+            pass
+    manifest.add(workdir.path, "pictures", "samples_000005.png")
+    manifest.add(workdir.path, "pictures", "samples_000012.png")
+    workdir.cut_back(5)
+    assert sorted(os.listdir(workdir.file("pictures"))) == ["IMG_000123.png", "samples_000005.png"]
+    assert [step for step, _ in workdir.numbered_pictures()] == [5]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_holds_other_files_and_no_run_is_refused_and_unchanged(tmp_path, overwrite):
+    for name in ("notes.txt", "a.png", ".hidden"):
+        (tmp_path / name).write_text("x")
+    message = (
+        r"^--workdir is '.*', but it holds other files \(a\.png and 1 more\) and no run; it must be a new or empty "
+    )
+    with Workdir(str(tmp_path)) as opened:
+        for step in (lambda: opened.check(config(overwrite=overwrite)), lambda: opened.claim(config(), source())):
+            with pytest.raises(UsageError, match=message):
+                step()
+    assert sorted(os.listdir(tmp_path)) == [".hidden", ".lock", "a.png", "notes.txt"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_config_json_without_a_manifest_is_refused(workdir, overwrite):
+    workdir.claim(config(), source())
+    os.remove(workdir.file("manifest.txt"))
+    with pytest.raises(UsageError, match=r"^--workdir is '.*', but its config\.json has no manifest\.txt beside it, "):
+        workdir.check(config(overwrite=overwrite))
+    assert os.path.exists(workdir.file("config.json"))
+
+
+def test_overwriting_that_was_killed_at_any_file_operation_never_mixes_two_runs(tmp_path, monkeypatch):
+    """The first run is either whole or removed; the next start without --overwrite never continues it under seed 5."""
+
+    class Killed(BaseException):
+        pass
+
+    def first_run(path):
+        with Workdir(path) as opened:
+            opened.claim(config(), source())
+            for names in (("metrics.jsonl",), ("checkpoints", "step_00000001", "v"), ("pictures", "a_000001.png")):
+                os.makedirs(os.path.dirname(opened.file(*names)), exist_ok=True)
+                with open(opened.file(*names), "w"):
+                    pass
+                manifest.add(path, *names[:2])
+
+    def killed_after(count, path):
+        left = [count]
+
+        def counted(function):
+            def call(*arguments, **options):
+                if not left[0]:
+                    raise Killed
+                left[0] -= 1
+                return function(*arguments, **options)
+
+            return call
+
+        with monkeypatch.context() as patch, Workdir(path) as opened:
+            for name in ("remove", "rmdir", "unlink", "rename", "replace", "makedirs"):
+                patch.setattr(os, name, counted(getattr(os, name)))
+            try:
+                opened.claim(config(seed=5, overwrite=True), source())
+            except Killed:
+                return True
+            return False
+
+    count = 0
+    while True:
+        path = str(tmp_path / f"{count}")
+        first_run(path)
+        killed = killed_after(count, path)
+        whole = os.path.exists(os.path.join(path, "config.json"))
+        seed = workdirs.read_record(path)["config"]["seed"] if whole else None
+        assert killed or seed == 5
+        old = [n for n in manifest.listed(path) if n != "metrics.jsonl" and os.path.exists(os.path.join(path, n))]
+        assert (seed == 0 and len(old) == 2) or seed is None or (seed == 5 and not old)
+        if seed is None:
+            with Workdir(path) as opened:
+                opened.claim(config(seed=5), source())
+                assert sorted(os.listdir(path)) == [".lock", "config.json", "manifest.txt"]
+        if not killed:
+            break
+        count += 1
+    assert count > 5
 
 
 @pytest.mark.parametrize(
@@ -206,6 +308,7 @@ def test_a_case_or_field_that_this_version_does_not_have_is_refused(workdir):
     files.write_text(workdir.file("config.json"), json.dumps(record))
     with pytest.raises(UsageError, match=r"^config\.json has the field 'colour'"):
         cases.restore(workdir.path)
+    manifest.add(workdir.path, "metrics.jsonl")
     with pytest.raises(UsageError, match=r"^config\.json has the field 'colour'"):
         workdir.claim(config(), source())
 
@@ -266,7 +369,7 @@ def event_steps(folder):
 @pytest.mark.parametrize("torn", [0, 1, 13, 40])
 def test_tensorboard_events_after_the_checkpoint_are_cut_off_and_so_is_a_torn_record(workdir, torn):
     folder = workdir.file("tensorboard")
-    writer = tf.summary.create_file_writer(folder)
+    writer = workdir.open_events()
     with writer.as_default():
         for step in range(1, 10):
             tf.summary.scalar("loss", 1.0, step=step)

@@ -18,7 +18,7 @@ from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
 from tf2cases.evaluation import distances
 from tf2cases.evaluation.picture_features import DigitFeatures, PictureFeatures
-from tf2cases.training import Case, checkpoints, workdir
+from tf2cases.training import Case, checkpoints, manifest, workdir
 
 _BATCH = 500
 
@@ -151,8 +151,7 @@ def append(path: str, record: dict[str, Any]) -> None:
     Raises:
       RunError: the disk is full.
     """
-    file = os.path.join(path, workdir.SCORES)
-    with files.writing(file), open(file, "a", encoding="utf-8") as opened:
+    with files.writing(path), open(manifest.own(path, workdir.SCORES), "a", encoding="utf-8") as opened:
         opened.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
@@ -165,8 +164,8 @@ def draw_curve(path: str, records: list[dict[str, Any]]) -> None:
     steps = [record["step"] for record in records]
     keys = {"generated": "frechet", "real": "frechet_real"}
     series = {name: (steps, [record[key] for record in records]) for name, key in keys.items()}
-    file = os.path.join(path, workdir.PICTURES, "distances.png")
-    with files.writing(file):
+    with files.writing(path):
+        file = manifest.own(path, workdir.PICTURES, "distances.png")
         viz.write_png(file, viz.curves(series, "Frechet distance from held-out pictures"))
 
 
@@ -183,14 +182,15 @@ def keep_best(path: str, record: dict[str, Any]) -> str:
     Raises:
       RunError: the disk is full.
     """
-    best = os.path.join(path, workdir.BEST)
     checkpoint = checkpoints.path_of(os.path.join(path, workdir.CHECKPOINTS), record["step"])
-    files.sweep(path, workdir.BEST)
-    with files.writing(best), files.temporary_folder(path, workdir.BEST) as folder:
-        shutil.copy2(os.path.join(path, workdir.CONFIG), folder)
-        shutil.copytree(checkpoint, os.path.join(folder, workdir.CHECKPOINTS, os.path.basename(checkpoint)))
-        append(folder, record)
-        files.publish(folder, best, replace=True)
+    files.sweep(path)
+    with files.writing(path):
+        best = manifest.own(path, workdir.BEST)
+        with files.temporary_folder(path, os.path.basename(best)) as folder:
+            shutil.copytree(checkpoint, manifest.add(folder, workdir.CHECKPOINTS, os.path.basename(checkpoint)))
+            append(folder, record)
+            shutil.copy2(os.path.join(path, workdir.CONFIG), folder)
+            files.publish(folder, best, replace=True)
     return best
 
 

@@ -5,6 +5,7 @@
 
 import dataclasses
 import math
+import os
 import signal
 
 import tensorflow as tf
@@ -14,7 +15,7 @@ from tf2cases.configs import RunConfig
 from tf2cases.data import pipeline
 from tf2cases.data.source import Source
 from tf2cases.errors import RunError, UsageError
-from tf2cases.training import checkpoints, distribution
+from tf2cases.training import checkpoints, distribution, manifest
 from tf2cases.training.case import Case, evaluate
 from tf2cases.training.clock import Clock
 from tf2cases.training.reporting import Reporter
@@ -226,6 +227,7 @@ class _Run:
         config, directory = self.case.config, self.workdir.file(CHECKPOINTS)
         self.reporter.flush()  # so that no report before the checkpoint is missing after a crash
         roots = {"case": self.case, "progress": self.progress}
+        manifest.add(self.workdir.path, CHECKPOINTS, os.path.basename(checkpoints.path_of(directory, self.step)))
         checkpoints.save(directory, self.step, self.workdir.run, config.checkpoints_kept, **roots)
         self.saved_step = self.step
 

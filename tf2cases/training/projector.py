@@ -7,6 +7,8 @@ import numpy as np
 
 from tf2cases import files, viz
 
+FILES = ("sprite.png", "vectors.tsv", "labels.tsv", "projector_config.pbtxt")
+
 # The projector takes one sprite of at most 8192 x 8192 pixels.
 _SPRITE = 8192
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tf2cases import viz
 from tf2cases.errors import RunError
 from tf2cases.files import writing
-from tf2cases.training import projector
+from tf2cases.training import manifest, projector
 from tf2cases.training import workdir as workdirs
 from tf2cases.training.case import Case
 from tf2cases.training.clock import Clock, duration
@@ -37,7 +37,7 @@ class Reporter:
         self._steps, self._batch_size = case.config.steps, case.config.batch_size
         with self._writing():
             self._metrics = open(workdir.file(workdirs.METRICS), "a", encoding="utf-8")
-            self._writer = tf.summary.create_file_writer(workdir.file(workdirs.TENSORBOARD))
+            self._writer = workdir.open_events()
         self._bar = None
         if sys.stderr.isatty():
             step = int(case.step.numpy())
@@ -105,7 +105,7 @@ class Reporter:
         with self._writing(), self._writer.as_default(step=step):
             for name, image in pictures.items():
                 file = workdirs.numbered_picture(name, step) if numbered else f"{name}.png"
-                viz.write_png(self._workdir.file(workdirs.PICTURES, file), image)
+                viz.write_png(self._workdir.own(workdirs.PICTURES, file), image)
                 tf.summary.image(name, image[None])
 
     def film(self, name: str, frames_per_second: float) -> None:
@@ -117,12 +117,14 @@ class Reporter:
             paths = [path for _, path in self._workdir.numbered_pictures(name)]
             shown = np.rint(np.linspace(0, len(paths) - 1, min(len(paths), _FILM_FRAMES))).astype(int)
             frames = [viz.read_png(paths[i]) for i in shown]
-            path = self._workdir.file(workdirs.PICTURES, f"{name}s.gif")
+            path = self._workdir.own(workdirs.PICTURES, f"{name}s.gif")
             viz.write_gif(path, frames, frames_per_second, _FILM_BYTES)
 
     def projector(self, vectors: np.ndarray, labels: Sequence, pictures: np.ndarray) -> None:
         """Shows points in TensorBoard's projector (see `projector.write`)."""
         with self._writing():
+            for name in projector.FILES:
+                manifest.add(self._workdir.path, workdirs.TENSORBOARD, name)
             projector.write(self._workdir.file(workdirs.TENSORBOARD), vectors, labels, pictures)
 
     def graph(self, graph: tf.Graph) -> None:

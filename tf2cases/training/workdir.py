@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import uuid
@@ -19,9 +18,9 @@ from tf2cases import configs, files
 from tf2cases.configs.record import CONFIG, read_record
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
-from tf2cases.training import distribution
+from tf2cases.training import distribution, manifest
 
-# Files and folders that a run writes, besides CONFIG.
+# Files and folders that a run writes, besides CONFIG and its manifest.
 METRICS, CHECKPOINTS, TENSORBOARD, PICTURES = "metrics.jsonl", "checkpoints", "tensorboard", "pictures"
 # Added by the evaluation of single checkpoints: their scores, and a run that contains only the best one.
 SCORES, BEST = "distances.jsonl", "best"
@@ -80,22 +79,41 @@ class Workdir:
         """A path inside the folder."""
         return os.path.join(self.path, *names)
 
+    def own(self, *names: str) -> str:
+        """The path of a file that the run is about to write, which is listed in its manifest (see `manifest.own`)."""
+        return manifest.own(self.path, *names)
+
     def clear(self) -> None:
-        """Removes everything that a run writes, and nothing else."""
-        for name in (CONFIG, METRICS, CHECKPOINTS, TENSORBOARD, PICTURES, SCORES, BEST):
-            path = self.file(name)
-            if os.path.isdir(path):
-                shutil.rmtree(path)
-            elif os.path.exists(path):
-                os.remove(path)
+        """Removes the run with everything that it wrote, and nothing else.
+
+        config.json goes first: a process that is killed in between leaves files that belong to no run, which the next
+        start removes.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.file(CONFIG))
+            files.sync(self.path)
+        manifest.remove(self.path)
 
     def check(self, config: configs.RunConfig) -> None:
         """Rejects a config that does not match the run in the folder, as far as known before the data are loaded.
 
         Raises:
-          UsageError: the folder holds a run of another case, or with different values of the given fields.
+          UsageError: the folder holds a run of another case, or with different values of the given fields; or other
+            files and no run.
         """
-        if not config.overwrite and os.path.exists(self.file(CONFIG)):
+        if not os.path.exists(self.file(CONFIG)):
+            if others := manifest.foreign(self.path):
+                more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+                raise UsageError(
+                    f"--workdir is {self.path!r}, but it holds other files ({others[0]}{more}) and no run; it must be "
+                    "a new or empty folder, or that of a run."
+                )
+        elif not manifest.exists(self.path):
+            raise UsageError(
+                f"--workdir is {self.path!r}, but its config.json has no {manifest.NAME} beside it, which lists what a "
+                "run wrote; it must be a new or empty folder, or that of a run of this version."
+            )
+        elif not config.overwrite:
             self._check_config(config, [n for n, v in dataclasses.asdict(config).items() if v is None or n == "steps"])
 
     def claim(self, config: configs.RunConfig, source: Source) -> None:
@@ -110,9 +128,12 @@ class Workdir:
           RunError: the disk is full.
         """
         facts = json.loads(json.dumps({"info": dict(source.info), "examples": source.fingerprint()}))
-        if config.overwrite:
-            self.clear()
-        elif os.path.exists(self.file(CONFIG)):
+        self.check(config)
+        with files.writing(self.path):
+            if config.overwrite or not os.path.exists(self.file(CONFIG)):
+                self.clear()
+                manifest.add(self.path, METRICS)
+        if os.path.exists(self.file(CONFIG)):
             record = self._check_config(config)
             before = record.get("examples") or {}
             same = all(before.get(name, value) == value for name, value in facts["examples"].items())
@@ -159,13 +180,12 @@ class Workdir:
         return record
 
     def numbered_pictures(self, name: str | None = None) -> list[tuple[int, str]]:
-        """The (step, path) of all pictures numbered by the step, or of those of one name; sorted by the step."""
+        """The (step, path) of the run's pictures numbered by the step, or of those of one name; sorted by the step."""
         found = []
-        with contextlib.suppress(FileNotFoundError):
-            for file in os.listdir(self.file(PICTURES)):
-                match = re.fullmatch(r"(.+)_(\d{6,})\.png", file)
-                if match and name in (None, match[1]):
-                    found.append((int(match[2]), self.file(PICTURES, file)))
+        for path in manifest.listed(self.path):
+            match = re.fullmatch(rf"{PICTURES}/(.+)_(\d{{6,}})\.png", path)
+            if match and name in (None, match[1]) and os.path.exists(self.file(path)):
+                found.append((int(match[2]), self.file(path)))
         return sorted(found)
 
     def cut_back(self, step: int) -> None:
@@ -181,11 +201,20 @@ class Workdir:
             for at, file in self.numbered_pictures():
                 if at > step:
                     os.remove(file)
-            for folder, _, names in os.walk(self.file(TENSORBOARD)):
-                files.sweep(folder)
-                for name in names:
-                    if "tfevents" in name and not name.startswith("."):
-                        _cut_events(os.path.join(folder, name), step)
+            files.sweep(self.file(TENSORBOARD))
+            for path in manifest.listed(self.path):
+                if "tfevents" in path and os.path.exists(self.file(path)):
+                    _cut_events(self.file(path), step)
+
+    def open_events(self) -> tf.summary.SummaryWriter:
+        """A writer of a new file of TensorBoard's events."""
+        folder = self.file(TENSORBOARD)
+        os.makedirs(folder, exist_ok=True)
+        before = set(os.listdir(folder))
+        writer = tf.summary.create_file_writer(folder)
+        for name in set(os.listdir(folder)) - before:
+            manifest.add(self.path, TENSORBOARD, name)
+        return writer
 
 
 def _missing_folders(path: str) -> list[str]:
