@@ -1,7 +1,5 @@
 """The cases, one file each."""
 
-import os
-
 from tf2cases.cases.autoencoder import DenoisingAutoencoder
 from tf2cases.cases.captcha import CaptchaReader
 from tf2cases.cases.dcgan import DCGAN
@@ -10,7 +8,7 @@ from tf2cases.cases.mnist import MNIST
 from tf2cases.cases.retrain import RetrainedInception
 from tf2cases.cases.vae import VAE
 from tf2cases.errors import UsageError
-from tf2cases.training import Case, checkpoints
+from tf2cases.training import Case, initial
 from tf2cases.training import workdir as workdirs
 
 _ALL = (LinearRegression, MNIST, CaptchaReader, DenoisingAutoencoder, VAE, DCGAN, RetrainedInception)
@@ -54,8 +52,4 @@ def restore(workdir: str, step: int | None = None, case_class: type[Case] | None
             f"--case is {case_class.__name__}, whose name is {case_class.Config.case!r}, but the run in "
             f"--workdir={workdir} is of the case {record['case']!r}."
         )
-    case = case_class(case_class.Config.from_record(record["config"]), record["info"])
-    directory = os.path.join(workdir, workdirs.CHECKPOINTS)
-    if checkpoints.restore(directory, record["run"], step, partial=True, case=case) is None:
-        raise UsageError(f"--workdir is {workdir!r}, but no checkpoint was saved there yet.")
-    return case
+    return initial.restore(case_class, workdir, step)

@@ -8,8 +8,8 @@ from tf2cases.errors import UsageError
 CONFIG = "config.json"
 
 
-def read_record(path: str) -> dict:
-    """Reads `config.json` from a run's folder.
+def read_record(path: str, flag: str = "workdir") -> dict:
+    """Reads `config.json` from a run's folder; `flag` names it in messages.
 
     Raises:
       UsageError: there is no valid one.
@@ -19,9 +19,9 @@ def read_record(path: str) -> dict:
         with open(file, encoding="utf-8") as opened:
             record = json.load(opened)
     except FileNotFoundError as error:
-        raise UsageError(f"--workdir is {path!r}, but there is no run in it ({file} is missing).") from error
+        raise UsageError(f"--{flag} is {path!r}, but there is no run in it ({file} is missing).") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"--workdir is {path!r}, but {file} cannot be read: {error}.") from error
+        raise UsageError(f"--{flag} is {path!r}, but {file} cannot be read: {error}.") from error
     if not isinstance(record, dict) or not {"case", "run", "config", "info"} <= record.keys():
-        raise UsageError(f"--workdir is {path!r}, but {file} must contain case, run, config and info.")
+        raise UsageError(f"--{flag} is {path!r}, but {file} must contain case, run, config and info.")
     return record

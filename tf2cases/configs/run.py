@@ -99,6 +99,9 @@ class RunConfig:
     export_dir: str = free_field(
         "exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.", path=path_flags.FOLDER
     )
+    init_from: str | None = field(
+        None, "Folder of another run of the case, whose weights this run starts from.", path=path_flags.READ
+    )
     publish_as: str | None = free_field(None, PUBLISH_AS_HELP)
     no_warmup: bool = free_field(False, "Leave TF Serving's warm-up requests out of the export.")
     steps: int | None = free_field(None, "Length of the run in steps (instead of --epochs).", minimum=1)

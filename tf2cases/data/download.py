@@ -10,7 +10,7 @@ from http.client import HTTPMessage
 from tqdm import tqdm
 
 from tf2cases import files
-from tf2cases.data import tfds
+from tf2cases.data import preparation, tfds
 from tf2cases.errors import RunError, UsageError
 
 _TIMEOUT = 10.0  # seconds without a byte
@@ -31,6 +31,7 @@ def fetch(url: str, path: str, md5: str | None = None, help: str = "") -> None:
       UsageError: `url` cannot be reached; detected within 10 seconds.
       RunError: the download broke off, or its checksum is wrong; nothing is left at `path`.
     """
+    preparation.begin(f"download {url} to {path}")
     reason = tfds.unreachable(url)
     if reason:
         raise UsageError(

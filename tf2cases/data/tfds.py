@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tf2cases.data import preparation
 from tf2cases.errors import RunError, UsageError
 
 
@@ -189,6 +190,7 @@ def download(name: str, data_dir: str, looked_for: str) -> str:
       RunError: the download or the preparation failed.
     """
     wanted = DOWNLOADS[name]
+    preparation.begin(f"download {name} to {data_dir or default_dir()}")
     reason = unreachable(wanted.url)
     if reason:
         raise UsageError(

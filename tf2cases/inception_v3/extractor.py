@@ -12,6 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tf2cases import files
+from tf2cases.data import preparation
 from tf2cases.data.pictures.folder import read_file
 from tf2cases.data.pictures.records import RecordFile
 from tf2cases.errors import UsageError
@@ -99,6 +100,7 @@ class Extractor:
                 bad(path, error)
         positions = file.find(list(keys.values()))
         if (positions < 0).any():
+            preparation.begin(f"prepare {what} of {(positions < 0).sum():,} pictures in {file.path}")
             with file.appending() as append:
                 positions = file.find(list(keys.values()))  # another process may have added some meanwhile
                 missing = {key: path for (path, key), i in zip(keys.items(), positions, strict=True) if i < 0}

@@ -27,7 +27,11 @@ class ExponentialMovingAverage(tf.Module):
         self.network, self.decay = average, checks.fraction("decay", decay)
         self.updates = variables.counter("updates")
         self._source = variables.untracked(source)
-        for mine, theirs in zip(average.variables, source.variables, strict=True):
+        self.reset()
+
+    def reset(self) -> None:
+        """Sets the average to the current weights of the source."""
+        for mine, theirs in zip(self.network.variables, self._source().variables, strict=True):
             mine.assign(theirs)
 
     def update(self) -> None:

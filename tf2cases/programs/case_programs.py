@@ -28,7 +28,13 @@ def training_program(
       config_class: the config of the case.
       case_class: the case; by default the registered one that the config names.
     """
-    return functools.partial(config_flags.define, config_class), functools.partial(_train, config_class, case_class)
+
+    def define(values: flags.FlagValues) -> None:
+        config_flags.define(config_class, values)
+        dry_run = "Print what would be done (config, data, sizes, disk, estimated time), and write nothing."
+        flags.DEFINE_bool("dry_run", False, dry_run, flag_values=values)
+
+    return define, functools.partial(_train, config_class, case_class)
 
 
 def _train(config_class: type[RunConfig], case_class: "type[Case] | None", values: flags.FlagValues) -> int:
@@ -42,6 +48,10 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
     from tf2cases import cases, training
 
     case_class = case_class or cases.named(config.case)
+    if values.dry_run:
+        for line in training.plan(case_class, config):
+            print(line, flush=True)
+        return 0
     try:
         result = training.train(case_class, config)
     except KeyboardInterrupt as error:

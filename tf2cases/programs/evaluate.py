@@ -1,9 +1,12 @@
 """Evaluates a trained case on its test set and prints its metrics, such as loss and accuracy.
 
+For a GAN it also prints the Frechet distance between generated and real pictures; bin.evaluate_dcgan has the details.
+
 python -m bin.evaluate --workdir=runs/mnist_cnn
 """
 
 import dataclasses
+from typing import Any
 
 from absl import flags
 
@@ -12,6 +15,7 @@ from tf2cases.errors import UsageError
 from tf2cases.programs import case_programs
 
 REQUIRED = ("workdir",)
+_SAMPLES = 1000  # pictures of a GAN that are compared with real ones
 
 
 def define(values: flags.FlagValues) -> None:
@@ -39,3 +43,19 @@ def main(values: flags.FlagValues) -> None:
     for name, value in measured.items():
         print(f"  {name}: {value:,.6g}")
     print(case.conclude(source, measured))
+    if hasattr(case, "generate") and hasattr(case, "latents"):
+        print(_distance(case, config, source))
+
+
+def _distance(case: Any, config: Any, source: Any) -> str:
+    """The distance between the pictures of a GAN and real ones, in a sentence."""
+    from tf2cases.evaluation import gan, picture_features
+
+    features = picture_features.make("random_conv", config.dataset, config.data_dir, case.info["image_shape"], None)
+    samples = min(_SAMPLES, len(source.train["images"]))
+    evaluation = gan.Evaluation(case, source, features, samples, seed=0)
+    record = evaluation.measure(case)
+    return (
+        f"Frechet distance of {samples:,} generated pictures: {record['frechet']:.5g}; of as many real ones: "
+        f"{evaluation.frechet_floor:.5g} (features {features.name}). bin.evaluate_dcgan shows more."
+    )

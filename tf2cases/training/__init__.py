@@ -2,5 +2,6 @@
 
 from tf2cases.training.case import Case, evaluate
 from tf2cases.training.loop import Result, train
+from tf2cases.training.plan import plan
 
-__all__ = ["Case", "Result", "evaluate", "train"]
+__all__ = ["Case", "Result", "evaluate", "plan", "train"]

@@ -4,7 +4,6 @@
 """
 
 import dataclasses
-import math
 import os
 import signal
 
@@ -14,11 +13,13 @@ from tf2cases import nn
 from tf2cases.configs import RunConfig
 from tf2cases.data import pipeline
 from tf2cases.data.source import Source
-from tf2cases.errors import RunError, UsageError
+from tf2cases.errors import RunError
 from tf2cases.training import checkpoints, distribution, manifest
 from tf2cases.training.case import Case, evaluate
 from tf2cases.training.clock import Clock
+from tf2cases.training.initial import take_weights
 from tf2cases.training.reporting import Reporter
+from tf2cases.training.setup import build, checkpoint_space
 from tf2cases.training.signals import Stopper
 from tf2cases.training.steps import Progress, TracedSteps
 from tf2cases.training.workdir import CHECKPOINTS, Workdir, read_metrics
@@ -78,18 +79,17 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
         workdir.check(config)  # before loading the data, which may take minutes
         source = case_class.load(config)
         clock.loaded()
-        config = config.with_examples(source.examples)
+        config, case, progress = build(case_class, config, source, strategy)
         assert config.steps is not None
         assert config.batch_size is not None
         assert config.log_every is not None
-        distribution.check(config, strategy)
-        with strategy.scope():
-            case = _make(case_class, config, source)
-            progress = Progress(case.metric_names)
+        initial = ""
+        if config.init_from and (config.overwrite or not checkpoints.steps(workdir.file(CHECKPOINTS))):
+            initial = take_weights(case, config.init_from)
         workdir.claim(config, source)  # after the case has accepted the config: errors leave the folder unchanged
         saved = workdir.file(CHECKPOINTS)
-        step = checkpoints.restore(saved, workdir.run, set_aside=True, case=case, progress=progress) or 0
-        workdir.cut_back(step)
+        step = checkpoints.restore(saved, workdir.run, set_aside=True, case=case, progress=progress)
+        workdir.cut_back(step or 0)
         batches = pipeline.Batches(source.train, config.batch_size, nn.random.fold(config.seed, "order"), case.shuffle)
         traced = TracedSteps(case, batches, progress, strategy)
 
@@ -103,7 +103,7 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
             (config.checkpoint_every, run.save),
         )
         with run.reporter, Stopper() as stopper:
-            run.announce()
+            run.announce(initial)
             while run.step < last and not stopper.received:
                 upcoming = min(_next_due(every, run.step, batches) for every, _ in cadences)
                 count = min(upcoming, last, run.step + clock.steps_in(_SECONDS_PER_CALL)) - run.step
@@ -116,13 +116,6 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
             if run.step > run.saved_step:
                 run.save()
         return run.conclude(stopper.received)
-
-
-def _make(case_class: type[Case], config: RunConfig, source: Source) -> Case:
-    try:
-        return case_class(config, source.info)
-    except nn.ShapeError as error:  # e.g. pictures smaller than a layer's window
-        raise UsageError(f"{config.name} cannot be built for this data: {error}") from error
 
 
 def _next_due(every: int, step: int, batches: pipeline.Batches) -> int:
@@ -148,25 +141,19 @@ class _Run:
         earlier_seconds = self.history[-1].get("seconds", 0.0) if self.history else 0.0
         self.reporter = Reporter(workdir, case, clock, earlier_seconds)
 
-    def announce(self) -> None:
+    def announce(self, initial: str) -> None:
+        """Prints what the run is; `initial` says where its weights start from, "" for random ones."""
         config = self.case.config
         self.reporter.print(self.case.describe(self.source))
+        space = checkpoint_space(self.case, self.source)
         self.reporter.print(
             f"{config.name}: {self.source.examples:,} examples, {config.steps:,} steps of {config.batch_size}, "
-            f"{config.precision}, {distribution.device_name()}; workdir {self.workdir.path}, {self._disk_space()}"
+            f"{config.precision}, {distribution.device_name()}; workdir {self.workdir.path}, {space}"
         )
         if self.step:
             self.reporter.print(f"resuming from step {self.step:,}")
-
-    def _disk_space(self) -> str:
-        """The disk space that the run's checkpoints will take."""
-        config = self.case.config
-        period = config.checkpoint_every or self.source.examples / config.batch_size
-        whole = int(config.steps / period)  # periodic ones; the last of them may be at the last step
-        count = whole + (math.ceil(whole * period) < config.steps)
-        kept = min(count, config.checkpoints_kept or count)
-        megabytes = sum(v.dtype.size * v.shape.num_elements() for v in self.case.variables) / 1e6
-        return f"{kept:,} checkpoints of {megabytes:,.1f} MB, {kept * megabytes:,.1f} MB in all"
+        elif initial:
+            self.reporter.print(initial)
 
     def advance(self, seconds: float, finite: bool, traced: TracedSteps) -> None:
         """Records a call of the traced steps.

@@ -95,26 +95,8 @@ class Workdir:
         manifest.remove(self.path)
 
     def check(self, config: configs.RunConfig) -> None:
-        """Rejects a config that does not match the run in the folder, as far as known before the data are loaded.
-
-        Raises:
-          UsageError: the folder holds a run of another case, or with different values of the given fields; or other
-            files and no run.
-        """
-        if not os.path.exists(self.file(CONFIG)):
-            if others := manifest.foreign(self.path):
-                more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-                raise UsageError(
-                    f"--workdir is {self.path!r}, but it holds other files ({others[0]}{more}) and no run; it must be "
-                    "a new or empty folder, or that of a run."
-                )
-        elif not manifest.exists(self.path):
-            raise UsageError(
-                f"--workdir is {self.path!r}, but its config.json has no {manifest.NAME} beside it, which lists what a "
-                "run wrote; it must be a new or empty folder, or that of a run of this version."
-            )
-        elif not config.overwrite:
-            self._check_config(config, [n for n, v in dataclasses.asdict(config).items() if v is None or n == "steps"])
+        """Rejects a config that does not match the folder, see `check`."""
+        check(self.path, config)
 
     def claim(self, config: configs.RunConfig, source: Source) -> None:
         """Writes `config.json`, after checking that any run already in the folder is this one.
@@ -134,7 +116,7 @@ class Workdir:
                 self.clear()
                 manifest.add(self.path, METRICS)
         if os.path.exists(self.file(CONFIG)):
-            record = self._check_config(config)
+            record = _check_config(self.path, config)
             before = record.get("examples") or {}
             same = all(before.get(name, value) == value for name, value in facts["examples"].items())
             if record["info"] != facts["info"] or not same:
@@ -160,24 +142,6 @@ class Workdir:
         with files.writing(self.file(CONFIG)):
             files.sweep(self.path)
             files.write_json(self.file(CONFIG), record)
-
-    def _check_config(self, config: configs.RunConfig, unknown: Collection[str] = ()) -> dict:
-        """Compares all fields but the `unknown` ones with the record in the folder; returns that record."""
-        record = read_record(self.path)
-        if record["case"] != config.case:
-            raise UsageError(
-                f"--workdir is {self.path!r}, but it holds a run of the case {record['case']!r}, not "
-                f"{config.case!r}; {_ADVICE}."
-            )
-        old = config.from_record(record["config"])
-        differing = [name for name in configs.differences(config, old) if name not in unknown]
-        if differing:
-            name = differing[0]
-            raise UsageError(
-                f"--{name} is {getattr(config, name)!r}, but the run in --workdir={self.path} was started with "
-                f"{getattr(old, name)!r}; {_ADVICE}."
-            )
-        return record
 
     def numbered_pictures(self, name: str | None = None) -> list[tuple[int, str]]:
         """The (step, path) of the run's pictures numbered by the step, or of those of one name; sorted by the step."""
@@ -215,6 +179,51 @@ class Workdir:
         for name in set(os.listdir(folder)) - before:
             manifest.add(self.path, TENSORBOARD, name)
         return writer
+
+
+def check(path: str, config: configs.RunConfig) -> None:
+    """Rejects a config that does not match the run in the folder, as far as known before the data are loaded.
+
+    Args:
+      path: the run's folder.
+      config: the config of a run to start or to resume there.
+
+    Raises:
+      UsageError: the folder holds a run of another case, or with different values of the given fields; or other
+        files and no run.
+    """
+    if not os.path.exists(os.path.join(path, CONFIG)):
+        if others := manifest.foreign(path):
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            raise UsageError(
+                f"--workdir is {path!r}, but it holds other files ({others[0]}{more}) and no run; it must be "
+                "a new or empty folder, or that of a run."
+            )
+    elif not manifest.exists(path):
+        raise UsageError(
+            f"--workdir is {path!r}, but its config.json has no {manifest.NAME} beside it, which lists what a "
+            "run wrote; it must be a new or empty folder, or that of a run of this version."
+        )
+    elif not config.overwrite:
+        _check_config(path, config, [n for n, v in dataclasses.asdict(config).items() if v is None or n == "steps"])
+
+
+def _check_config(path: str, config: configs.RunConfig, unknown: Collection[str] = ()) -> dict:
+    """Compares all fields but the `unknown` ones with the record in the folder; returns that record."""
+    record = read_record(path)
+    if record["case"] != config.case:
+        raise UsageError(
+            f"--workdir is {path!r}, but it holds a run of the case {record['case']!r}, not {config.case!r}; {_ADVICE}."
+        )
+    old = config.from_record(record["config"])
+    differing = [name for name in configs.differences(config, old) if name not in unknown]
+    if differing:
+        name = differing[0]
+        raise UsageError(
+            f"--{name} is {getattr(config, name)!r}, but the run in --workdir={path} was started with "
+            f"{getattr(old, name)!r}; {_ADVICE}."
+        )
+    return record
 
 
 def _missing_folders(path: str) -> list[str]:

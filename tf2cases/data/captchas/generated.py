@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tf2cases import files
-from tf2cases.data import threads
+from tf2cases.data import preparation, threads
 from tf2cases.data.captchas import drawing, text
 from tf2cases.data.captchas.drawing import Kind
 from tf2cases.data.captchas.text import Charset
@@ -95,6 +95,8 @@ def _folder(cache_dir: str, kind: Kind) -> str:
     record = json.dumps(parameters, indent=2, sort_keys=True)
     folder = os.path.join(os.path.expanduser(cache_dir), f"captcha-{hashlib.sha256(record.encode()).hexdigest()[:12]}")
     about = os.path.join(folder, "about.json")
+    if not os.path.exists(about):
+        preparation.begin(f"draw captchas into {folder}")
     try:
         if os.path.exists(about) and files.crc32(about) != zlib.crc32(f"{record}\n".encode()):
             files.set_aside(about, "it does not say what the folder's name stands for")
@@ -117,6 +119,7 @@ def _complete(path: str, kind: Kind, count: int, workers: int) -> None:
     with contextlib.suppress(_Damaged):
         if _intact(path, kind, count) == count:
             return
+    preparation.begin(f"draw {count:,} captchas into {path}")
     try:
         with open(f"{path}.lock", "a+") as lock:
             files.hold(lock, f"is drawing {path}")

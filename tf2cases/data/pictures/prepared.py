@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 
 from tf2cases import files
+from tf2cases.data import preparation
 from tf2cases.errors import RunError, UsageError
 
 FORMAT = 2  # version of the file format; part of the folder's name
@@ -89,6 +90,7 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
     except _Damaged:
         manifest = None
     if manifest is None:
+        preparation.begin(f"prepare the pictures in {folder}")
         try:
             os.makedirs(folder, exist_ok=True)
             lock = open(os.path.join(folder, ".lock"), "a+")
