@@ -71,8 +71,8 @@ def run(command):
     _, _, program, *arguments = shlex.split(command)
     name = program.removeprefix("bin.")
     arguments = [argument for argument in arguments if not argument.startswith("--epochs")]
-    if name == "predict" and "captchas/*-*.png" in arguments:
-        arguments[-1:] = [f"captchas/{file}" for file in sorted(os.listdir("captchas")) if "-" in file][:3]
+    if name == "predict" and "captchas/*.png" in arguments:
+        arguments[-1:] = [f"captchas/{file}" for file in sorted(os.listdir("captchas")) if file.endswith(".png")][:3]
     module = importlib.import_module(f"tf2cases.programs.{name}")
     return exit_status(module, *arguments, *QUICK.get(name, []))
 

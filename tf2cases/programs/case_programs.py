@@ -41,6 +41,8 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
     config = config_class.resolve(config_flags.given(config_class, values))
     if config.publish_as:
         check_name(config.publish_as)
+    if config.own_data == config.data_dir:
+        path_flags.check("data_dir", config.data_dir, path_flags.READ)
     path_flags.check("workdir", config.folder, path_flags.FOLDER)
     if config.export_dir:
         check_export(config.export_dir, config.folder, config.publish_as)
