@@ -190,6 +190,7 @@ def test_the_name_of_own_data_in_the_current_folder_is_that_folders(tmp_path, mo
 NUMERIC = dict(
     dataset="x",
     batch_size=2,
+    init_from="runs/other",
     seed=1,
     precision="bfloat16",
     jit="on",

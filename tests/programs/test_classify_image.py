@@ -159,7 +159,7 @@ def test_bad_arguments_are_named(photos, tmp_path, capfd):
             "--engine=graph runs the graph of 2015, but --weights is 'keras'",
         ),
         (["--model=x", "--weights=keras", photos], "--model was given together with --weights or --engine"),
-        (["--weights=random", f"--labels={tmp_path}/none.pbtxt", photos], "none.pbtxt', but there is no such file"),
+        (["--weights=random", f"--labels={tmp_path}/none.pbtxt", photos], "none.pbtxt', but must be an existing file"),
         ([f"--model={tmp_path}/nowhere", photos], "there is no directory"),
     ):
         code, _, err = ask(capfd, *arguments)

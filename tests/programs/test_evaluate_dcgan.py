@@ -209,6 +209,7 @@ def test_keeping_the_best_replaces_the_one_before_and_leaves_nothing_beside_it(s
         "checkpoints",
         "config.json",
         "distances.jsonl",
+        "manifest.txt",
         "pictures",
     ]
 
