@@ -17,7 +17,7 @@ from tf2cases.configs import RunConfig, field
 from tf2cases.data import mnist
 from tf2cases.data.source import Source
 from tf2cases.evaluation import picture_features
-from tf2cases.programs import evaluate_dcgan
+from tf2cases.programs import evaluate, evaluate_dcgan
 from tf2cases.training import checkpoints, manifest, workdir
 
 _SIDE = 28
@@ -110,6 +110,20 @@ evaluated = functools.partial(exit_status, evaluate_dcgan)
 
 def lines(path):
     return [json.loads(line) for line in open(path, encoding="utf-8")]
+
+
+def test_the_general_program_prints_the_same_distance(scenes, monkeypatch, capsys):
+    monkeypatch.setattr(StandIn, "evaluate", lambda self, dataset: {"noise": float(self.noise)})
+    assert exit_status(evaluate, "--workdir=runs/scenes", "--step=20") == 0
+    out = capsys.readouterr().out
+    assert "stand_in_scenes at step 20, scenes:\n  noise: 0.2\n" in out
+    assert evaluated("--workdir=runs/scenes", "--step=20", "--samples=1000") == 0
+    (record,) = lines("runs/scenes/distances.jsonl")
+    assert re.search(
+        rf"\nFrechet distance between 300 generated and the held-out pictures: {record['frechet']:.5g}; between as "
+        rf"many real ones and these: {record['frechet_real']:.5g}\. Features: random_conv ",
+        out,
+    )
 
 
 def test_one_checkpoint_of_digits(run, classifier, capsys):

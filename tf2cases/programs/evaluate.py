@@ -56,6 +56,7 @@ def _distance(case: Any, config: Any, source: Any) -> str:
     evaluation = gan.Evaluation(case, source, features, samples, seed=0)
     record = evaluation.measure(case)
     return (
-        f"Frechet distance of {samples:,} generated pictures: {record['frechet']:.5g}; of as many real ones: "
-        f"{evaluation.frechet_floor:.5g} (features {features.name}). bin.evaluate_dcgan shows more."
+        f"Frechet distance between {samples:,} generated and the held-out pictures: {record['frechet']:.5g}; between "
+        f"as many real ones and these: {evaluation.frechet_floor:.5g}. Features: {features.name}. "
+        "The program evaluate_dcgan shows more."
     )
