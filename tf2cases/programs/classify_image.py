@@ -47,9 +47,10 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> None:
-    paths = _pictures(arguments)
-    _check(values)
     notes = sys.stderr if values.json else sys.stdout  # only JSON goes to standard output
+    with contextlib.redirect_stdout(notes):
+        paths = _pictures(arguments)
+    _check(values)
     with contextlib.redirect_stdout(notes):
         quiet.import_tensorflow()
         answers = (_exported if values.model else _graph if values.engine == "graph" else _network)(values, paths)

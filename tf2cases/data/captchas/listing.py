@@ -10,7 +10,7 @@ from typing import Any
 
 from tf2cases import files
 from tf2cases.data.captchas import manifest
-from tf2cases.data.pictures.folder import check_bytes, is_picture, read_file, walk
+from tf2cases.data.pictures.folder import LeftOut, check_bytes, read_file, walk
 from tf2cases.errors import UsageError
 
 CONTACT_SHEET = "contact_sheet.png"  # in a folder that an older version made, but not a captcha
@@ -23,7 +23,7 @@ Listing = tuple[list[tuple[str, Callable[[], bytes]]], dict]
 def opened(path: str) -> Iterator[Listing]:
     """Lists the pictures of a folder, flat or nested, or of an uncompressed tar archive, which is not unpacked.
 
-    Contact sheets are skipped, as are the files that `folder.walk` skips.
+    Contact sheets are skipped, as are the files that `LeftOut` does not take.
 
     Yields:
       The pictures, [(name, read)], sorted by base name, where read() returns bytes or raises OSError; and the manifest
@@ -32,8 +32,9 @@ def opened(path: str) -> Iterator[Listing]:
     Raises:
       UsageError: the path does not exist, there are no pictures, or the archive or the manifest is damaged.
     """
+    left_out = LeftOut(manifest.NAME)
     if os.path.isdir(path):
-        yield _listing(path, walk(path), lambda name: read_file(os.path.join(path, name)))
+        yield _listing(path, walk(path, left_out), left_out, lambda name: read_file(os.path.join(path, name)))
     elif os.path.isfile(path):
         try:
             archive = tarfile.open(path, "r:")
@@ -44,8 +45,8 @@ def opened(path: str) -> Iterator[Listing]:
                 members = {member.name: member for member in archive if not member.isdir()}
             except (tarfile.TarError, OSError) as error:
                 raise UsageError(f"{path} is damaged ({error}): expected a complete tar archive.") from error
-            names = filter(is_picture, members)
-            yield _listing(path, names, lambda name: _read_member(archive, members.get(name)))
+            names = filter(left_out.takes, members)
+            yield _listing(path, names, left_out, lambda name: _read_member(archive, members.get(name)))
     else:
         raise UsageError(f"{path} does not exist: expected a folder or a .tar of pictures named like 0123.png.")
 
@@ -64,11 +65,12 @@ def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> by
         raise OSError(str(error)) from error
 
 
-def _listing(path: str, names: Iterable[str], read: Callable[[str], bytes]) -> Listing:
+def _listing(path: str, names: Iterable[str], left_out: LeftOut, read: Callable[[str], bytes]) -> Listing:
     pictures = (name for name in names if posixpath.basename(name) != CONTACT_SHEET)
     names = sorted(pictures, key=lambda name: (posixpath.basename(name), name))
     if not names:
         raise UsageError(f"{path} has no pictures: expected some, named like 0123.png or 0123-00007.png.")
+    left_out.say(path)
     found = _manifest(path, names, read)
     return [(name, functools.partial(read, name)) for name in names], found
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from tf2cases.data.pictures.decoding import MAX_BYTES
-from tf2cases.data.pictures.folder import Readers, check_bytes, is_picture, no_pictures
+from tf2cases.data.pictures.folder import LeftOut, Readers, check_bytes, no_pictures
 from tf2cases.errors import UsageError
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -82,7 +82,8 @@ class PictureArchive:
         kind, listed = ("zip", _in_zip) if is_zip else ("tar", _in_tar)
         with contextlib.ExitStack() as stack:
             try:
-                files = listed(self.path, head, stack)
+                left_out = LeftOut()
+                files = listed(self.path, head, stack, left_out)
             except UsageError:
                 raise
             except Exception as error:  # zipfile and tarfile raise all kinds of errors for damaged archives
@@ -92,10 +93,11 @@ class PictureArchive:
                 ) from error
             if not files:
                 raise no_pictures(self.path)
+            left_out.say(self.path)
             yield len(files), ((name, functools.partial(_guarded, read)) for name, read in files)
 
 
-def _in_zip(path: str, head: bytes, stack: contextlib.ExitStack) -> _Files:
+def _in_zip(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftOut) -> _Files:
     """[(name, read)], sorted by name."""
     del head
     archive = stack.enter_context(zipfile.ZipFile(path))
@@ -106,7 +108,7 @@ def _in_zip(path: str, head: bytes, stack: contextlib.ExitStack) -> _Files:
         mode = info.external_attr >> 16
         if stat.S_ISLNK(mode):
             raise _refusal(path, info.filename, "is a link")
-        if is_picture(info.filename):
+        if not info.is_dir() and left_out.takes(info.filename):
             unpacked += min(info.file_size, MAX_BYTES)
             files.append((info.filename, functools.partial(_read_zipped, archive, info)))
     _check_expansion(path, unpacked)
@@ -133,14 +135,15 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _in_tar(path: str, head: bytes, stack: contextlib.ExitStack) -> _Files:
+def _in_tar(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftOut) -> _Files:
     """[(name, read)], in the order of the archive, which is read once to its end."""
     files: _Files = []
     opener = next((opener for start, opener in _COMPRESSIONS.items() if head.startswith(start)), open)
     file = stack.enter_context(opener(path, "rb"))
     if opener is lzma.open:
         lzma.LZMADecompressor(memlimit=_MAX_DICTIONARY).decompress(head, max_length=1)
-    archive: Any = stack.enter_context(tarfile.open(fileobj=_Limited(path, file, opener is not open), mode="r:"))
+    limited: Any = _Limited(path, file, opener is not open)
+    archive: Any = stack.enter_context(tarfile.open(fileobj=limited, mode="r:"))
     while (member := archive.next()) is not None:
         archive.members.clear()  # they would take a kilobyte each
         _check_name(path, member.name)
@@ -150,9 +153,9 @@ def _in_tar(path: str, head: bytes, stack: contextlib.ExitStack) -> _Files:
             raise _refusal(path, member.name, "is not a plain file")
         if member.size < 0:
             raise tarfile.ReadError("the size of a member is negative")
-        if member.isreg() and is_picture(member.name):
+        name = posixpath.normpath(member.name)  # without the leading ./ of `tar -cf x.tar .`
+        if member.isreg() and left_out.takes(name):
             position = member.offset_data, member.size
-            name = posixpath.normpath(member.name)  # without the leading ./ of `tar -cf x.tar .`
             files.append((name, functools.partial(_read_tarred, file, *position)))
     # An archive ends with a block of zeros, but tarfile also accepts garbage or a missing block.
     archive.fileobj.seek(archive.offset)

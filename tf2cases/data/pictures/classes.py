@@ -9,7 +9,7 @@ from collections.abc import Collection
 import numpy as np
 
 from tf2cases.data.pictures.decoding import ENDINGS
-from tf2cases.data.pictures.folder import is_hidden, walk
+from tf2cases.data.pictures.folder import LeftOut, is_hidden, walk
 from tf2cases.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
@@ -88,7 +88,7 @@ def split_of(path: str) -> int:
 def read(path: str) -> ClassFolder:
     """Lists a folder: its sub-folders are the classes, each with all pictures at any depth, see `folder.walk`.
 
-    Hidden folders, and pictures outside the sub-folders, are skipped. No picture is opened.
+    Hidden folders, and files outside the sub-folders, are skipped; a line says how many. No picture is opened.
 
     Args:
       path: the folder.
@@ -102,7 +102,13 @@ def read(path: str) -> ClassFolder:
     """
     if not os.path.isdir(path):
         raise UsageError(f"--data_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class.")
-    names = sorted(n for n in os.listdir(path) if os.path.isdir(os.path.join(path, n)) and not is_hidden(n))
+    left_out = LeftOut()
+    names = []
+    for name in sorted(os.listdir(path)):
+        if os.path.isdir(os.path.join(path, name)) and not is_hidden(name):
+            names.append(name)
+        elif left_out.takes(name):
+            left_out.add("outside the sub-folders of the classes")
     for name in names:
         if re.search("[\udc80-\udcff]", name):  # Python's escapes of bytes that are not UTF-8
             raise UsageError(
@@ -112,7 +118,7 @@ def read(path: str) -> ClassFolder:
     if len(names) < 2:
         only = f"one sub-folder, {names[0]!r}," if names else "no sub-folder,"
         raise UsageError(f"--data_dir={path} has {only} but must have at least two: each is a class.")
-    files = [[os.path.join(path, name, file) for file in walk(os.path.join(path, name))] for name in names]
+    files = [[os.path.join(path, name, file) for file in walk(os.path.join(path, name), left_out)] for name in names]
     folder = ClassFolder(
         path,
         tuple(names),
@@ -120,6 +126,7 @@ def read(path: str) -> ClassFolder:
         np.repeat(np.arange(len(names), dtype=np.int32), [len(found) for found in files]),
     )
     _check_counts(folder)
+    left_out.say(path)
     return folder
 
 

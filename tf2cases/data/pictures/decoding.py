@@ -9,7 +9,10 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # for some others Pillow starts external programs
-ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
 JPEG = ("JPEG", "MPO")  # phones write MPO: a JPEG file with more pictures after the first; only the first is read
 MAX_PIXELS = 50_000_000  # a picture of a few kilobytes can unpack to gigabytes
 MAX_BYTES = 2**28  # of a file; enough for 50 megapixels of four bytes
