@@ -21,11 +21,13 @@ class Config(OptimizerConfig):
     dataset: str = field("captcha", "Data set to train on.", choices=("captcha",))
     data_dir: str = field(
         "",
-        "Folder or .tar of training pictures named LABEL.png or LABEL-NUMBER.png; a tenth is held out for testing. "
-        "Default: generate captchas.",
+        "Folder, .zip or .tar of training pictures named LABEL.png or LABEL-NUMBER.png; a tenth is held out for "
+        "testing. Default: generate captchas.",
         path=path_flags.READ,
     )
-    test_dir: str | None = free_field(None, "Folder or .tar of other pictures to evaluate on.", path=path_flags.READ)
+    test_dir: str | None = free_field(
+        None, "Folder, .zip or .tar of other pictures to evaluate on.", path=path_flags.READ
+    )
     test_part: str = free_field(
         "all",
         "Which pictures of --test_dir to use: all, or the tenth that --data_dir would hold out.",

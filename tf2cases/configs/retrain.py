@@ -17,7 +17,9 @@ class Config(OptimizerConfig):
 
     dataset: str = field("folder", "Data set to train on.", choices=("folder",))
     data_dir: str = free_field(
-        "", "Folder with one sub-folder of pictures per class; the sub-folders name the classes.", path=path_flags.READ
+        "",
+        "Folder, .zip, .tar or .tgz with one sub-folder of pictures per class; the sub-folders name the classes.",
+        path=path_flags.READ,
     )
     weights: str = field("2015", inception_v3.WEIGHTS_HELP, path=path_flags.OTHER)
     weights_dir: str = free_field(inception_v3.WEIGHTS_DIR, inception_v3.WEIGHTS_DIR_HELP, path=path_flags.CACHE)

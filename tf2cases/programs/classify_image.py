@@ -4,8 +4,9 @@
     python -m bin.classify_image --weights=keras --json --features=features.npy photos/
 
 Prints the top classes of each picture, best first, one per line: name (score = 0.12345). Reads PNG, JPEG, GIF (one
-frame), BMP, WebP, TIFF and PPM files, regardless of their names; a folder stands for the picture files in it and its
-sub-folders. `--engine=graph` runs the original frozen graph of 2015; `--model` runs an exported model instead.
+frame), BMP, WebP, TIFF and PPM files, regardless of their names; a folder, or a zip or tar archive, stands for the
+picture files in it and its sub-folders. `--engine=graph` runs the original frozen graph of 2015; `--model` runs an
+exported model instead.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from absl import flags
 from tf2cases import files, quiet
 from tf2cases.configs import path_flags
 from tf2cases.configs.inception_v3 import WEIGHTS
+from tf2cases.data.pictures import archive, members
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import UsageError
@@ -94,6 +96,8 @@ def _pictures(arguments: list[str]) -> list[str]:
     for argument in arguments:
         if os.path.isdir(argument):
             paths += [os.path.join(argument, name) for name in PictureFolder(argument).names]
+        elif argument.lower().endswith(archive.ENDINGS) and os.path.isfile(argument):
+            paths += [os.path.join(argument, name) for name in members.names(argument)]
         else:
             paths.append(argument)
     return paths

@@ -12,13 +12,14 @@ import posixpath
 import re
 import stat
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from tf2cases.data.pictures.decoding import MAX_BYTES
 from tf2cases.data.pictures.folder import LeftOut, Readers, check_bytes, no_pictures
-from tf2cases.errors import UsageError
+from tf2cases.errors import RunError, UsageError
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _FINGERPRINT_BYTES = 2**16
@@ -28,6 +29,7 @@ _COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\
 # memory or the patience of its reader exceeds them.
 _MOST_EXPANDED = 100  # times the size of the archive, ...
 _NEVER_TOO_LARGE = 2**32  # ... unless it is less than this, in bytes
+_BLOCK = 2**18  # bytes
 _MAX_HEADER = 2**18  # bytes of a tar's header, which may hold a long name
 _MAX_DICTIONARY = 2**28  # bytes of memory for decompressing xz; its highest level needs 65 MiB
 
@@ -35,12 +37,16 @@ _MAX_DICTIONARY = 2**28  # bytes of memory for decompressing xz; its highest lev
 class PictureArchive:
     """The picture files of one archive: zip, or tar with or without compression.
 
+    Args:
+      path: the archive.
+      expected: base names of other files that are listed and can be read like pictures.
+
     Attributes:
       path: the archive.
     """
 
-    def __init__(self, path: str | os.PathLike):
-        self.path = os.fspath(path)
+    def __init__(self, path: str | os.PathLike, *expected: str):
+        self.path, self._expected = os.fspath(path), expected
 
     def fingerprint(self) -> list:
         """The identity of this archive, JSON-serializable: size, modification time, and a hash of both ends.
@@ -60,13 +66,17 @@ class PictureArchive:
         return [status.st_size, status.st_mtime_ns, digest.hexdigest()]
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[tuple[int, Readers]]:
+    def open(self, in_any_order: bool = False) -> Iterator[tuple[int, Readers]]:
         """Yields the number of pictures and an iterator of (name, read); read() returns bytes or raises OSError.
 
-        The pictures of a tar come in its own order, those of a zip sorted by name. Read each before asking for the
-        next: otherwise a compressed tar is decompressed again and again.
+        The pictures of a tar come in its own order, those of a zip sorted by name.
+
+        Args:
+          in_any_order: whether they are read in any order. Otherwise read each before asking for the next: a compressed
+            tar would be decompressed again and again. With it, such a tar is decompressed once, to a temporary file.
 
         Raises:
+          RunError: there is no room for the temporary file.
           UsageError: the file is not an archive (for example an HTML page), is cut short or damaged, has no pictures,
             or has a member that is a link or whose path leads out of the archive.
         """
@@ -82,9 +92,9 @@ class PictureArchive:
         kind, listed = ("zip", _in_zip) if is_zip else ("tar", _in_tar)
         with contextlib.ExitStack() as stack:
             try:
-                left_out = LeftOut()
-                files = listed(self.path, head, stack, left_out)
-            except UsageError:
+                left_out = LeftOut(*self._expected)
+                files = listed(self.path, head, stack, left_out, in_any_order)
+            except (UsageError, RunError):
                 raise
             except Exception as error:  # zipfile and tarfile raise all kinds of errors for damaged archives
                 raise UsageError(
@@ -97,9 +107,9 @@ class PictureArchive:
             yield len(files), ((name, functools.partial(_guarded, read)) for name, read in files)
 
 
-def _in_zip(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftOut) -> _Files:
+def _in_zip(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftOut, in_any_order: bool) -> _Files:
     """[(name, read)], sorted by name."""
-    del head
+    del head, in_any_order
     archive = stack.enter_context(zipfile.ZipFile(path))
     files: _Files = []
     unpacked = 0
@@ -108,7 +118,7 @@ def _in_zip(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftO
         mode = info.external_attr >> 16
         if stat.S_ISLNK(mode):
             raise _refusal(path, info.filename, "is a link")
-        if not info.is_dir() and left_out.takes(info.filename):
+        if not info.is_dir() and (left_out.takes(info.filename) or left_out.expects(info.filename)):
             unpacked += min(info.file_size, MAX_BYTES)
             files.append((info.filename, functools.partial(_read_zipped, archive, info)))
     _check_expansion(path, unpacked)
@@ -135,14 +145,17 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _in_tar(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftOut) -> _Files:
+def _in_tar(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftOut, in_any_order: bool) -> _Files:
     """[(name, read)], in the order of the archive, which is read once to its end."""
     files: _Files = []
     opener = next((opener for start, opener in _COMPRESSIONS.items() if head.startswith(start)), open)
     file = stack.enter_context(opener(path, "rb"))
     if opener is lzma.open:
         lzma.LZMADecompressor(memlimit=_MAX_DICTIONARY).decompress(head, max_length=1)
-    limited: Any = _Limited(path, file, opener is not open)
+    is_compressed = opener is not open
+    if is_compressed and in_any_order:
+        file, is_compressed = _decompressed(path, file, stack), False
+    limited: Any = _Limited(path, file, is_compressed)
     archive: Any = stack.enter_context(tarfile.open(fileobj=limited, mode="r:"))
     while (member := archive.next()) is not None:
         archive.members.clear()  # they would take a kilobyte each
@@ -154,16 +167,32 @@ def _in_tar(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftO
         if member.size < 0:
             raise tarfile.ReadError("the size of a member is negative")
         name = posixpath.normpath(member.name)  # without the leading ./ of `tar -cf x.tar .`
-        if member.isreg() and left_out.takes(name):
+        if member.isreg() and (left_out.takes(name) or left_out.expects(name)):
             position = member.offset_data, member.size
             files.append((name, functools.partial(_read_tarred, file, *position)))
     # An archive ends with a block of zeros, but tarfile also accepts garbage or a missing block.
     archive.fileobj.seek(archive.offset)
     if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("the end of the archive is missing")
-    while archive.fileobj.read(_MAX_HEADER):  # until the compression's checksum is verified
+    while archive.fileobj.read(_BLOCK):  # until the compression's checksum is verified
         archive.fileobj.seek(file.tell())
     return files
+
+
+def _decompressed(path: str, file: IO[bytes], stack: contextlib.ExitStack) -> IO[bytes]:
+    """A temporary file, without a name, with the content of a compressed one."""
+    plain = stack.enter_context(tempfile.TemporaryFile())
+    while block := file.read(_BLOCK):
+        _check_expansion(path, plain.tell() + len(block))
+        try:
+            plain.write(block)
+        except OSError as error:
+            raise RunError(
+                f"{path} cannot be decompressed to {tempfile.gettempdir()} ({error.strerror}): expected enough room, "
+                "or TMPDIR to name another folder."
+            ) from error
+    plain.seek(0)
+    return plain
 
 
 class _Limited:

@@ -51,9 +51,13 @@ class LeftOut:
             return False
         if name.lower().endswith(ENDINGS):
             return True
-        if os.path.basename(name) not in self._expected:
+        if not self.expects(name):
             self._endings[os.path.splitext(name)[1].lower() or "no ending"] += 1
         return False
+
+    def expects(self, name: str) -> bool:
+        """Whether a relative path, with slashes, is that of an expected file."""
+        return not is_hidden(name) and os.path.basename(name) in self._expected
 
     def add(self, why: str) -> None:
         """Counts a file or folder that is left out for another reason."""
