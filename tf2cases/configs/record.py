@@ -1,8 +1,8 @@
 """The record of a run in its folder. TensorFlow is not imported, so that a mistyped path is reported at once."""
 
-import json
 import os
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 
 CONFIG = "config.json"
@@ -16,8 +16,7 @@ def read_record(path: str) -> dict:
     """
     file = os.path.join(path, CONFIG)
     try:
-        with open(file, encoding="utf-8") as opened:
-            record = json.load(opened)
+        record = files.read_json(file)
     except FileNotFoundError as error:
         raise UsageError(f"--workdir is {path!r}, but there is no run in it ({file} is missing).") from error
     except (OSError, ValueError) as error:

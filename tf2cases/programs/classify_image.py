@@ -41,11 +41,13 @@ def define(values: flags.FlagValues) -> None:
     engine = "Engine to run: this project's network, or the original frozen graph of 2015."
     flags.DEFINE_enum("engine", "network", ["network", "graph"], engine, flag_values=values)
     exports.define_model(values)
-    flags.DEFINE_integer("top_k", 5, "Number of classes to print.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer(
+        "top_k", 5, "Number of classes to print.", lower_bound=1, upper_bound=100_000, flag_values=values
+    )
     flags.DEFINE_bool("json", False, "Print one JSON object per picture.", flag_values=values)
     features = "Write the 2,048 features of each picture to this .npy file, float32."
     path_flags.define("features", None, features, path_flags.FILE, values)
-    flags.DEFINE_integer("batch_size", 16, "Pictures per batch.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("batch_size", 16, "Pictures per batch.", lower_bound=1, upper_bound=2**16, flag_values=values)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> None:

@@ -60,7 +60,8 @@ def _interpolation(text: str | None) -> list[int] | None:
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts) or not 2 <= int(parts[2]) <= _MOST_FRAMES:
+    are_numbers = len(parts) == 3 and all(part.isdecimal() and len(part) < 19 for part in parts)
+    if not are_numbers or not 2 <= int(parts[2]) <= _MOST_FRAMES:
         raise UsageError(
             f"--interpolate is {text!r}, but must be SEED1,SEED2,FRAMES with 2 to {_MOST_FRAMES:,} frames, "
             "such as 7,8,40."

@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from tf2cases import files
 from tf2cases.data.pictures.decoding import MAX_BYTES
 from tf2cases.data.pictures.folder import LeftOut, Readers, check_bytes, no_pictures
 from tf2cases.errors import RunError, UsageError
@@ -55,6 +56,7 @@ class PictureArchive:
           UsageError: it cannot be read.
         """
         try:
+            files.check_regular(self.path)
             status = os.stat(self.path)
             digest = hashlib.sha256()
             with open(self.path, "rb") as file:
@@ -80,8 +82,12 @@ class PictureArchive:
           UsageError: the file is not an archive (for example an HTML page), is cut short or damaged, has no pictures,
             or has a member that is a link or whose path leads out of the archive.
         """
-        with open(self.path, "rb") as file:
-            head = file.read(1024)
+        try:
+            files.check_regular(self.path)
+            with open(self.path, "rb") as file:
+                head = file.read(1024)
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be read ({error.strerror}): expected an archive.") from error
         if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body|\?xml)", head, re.IGNORECASE):
             raise UsageError(
                 f"{self.path} is an HTML page, probably a download-quota notice, and not an archive: open it in a "
@@ -93,7 +99,7 @@ class PictureArchive:
         with contextlib.ExitStack() as stack:
             try:
                 left_out = LeftOut(*self._expected)
-                files = listed(self.path, head, stack, left_out, in_any_order)
+                found = listed(self.path, head, stack, left_out, in_any_order)
             except (UsageError, RunError):
                 raise
             except Exception as error:  # zipfile and tarfile raise all kinds of errors for damaged archives
@@ -101,17 +107,17 @@ class PictureArchive:
                     f"{self.path} is cut short, damaged or not an archive ({_why(error)}): expected a complete {kind} "
                     "archive, so download or copy it again."
                 ) from error
-            if not files:
+            if not found:
                 raise no_pictures(self.path)
             left_out.say(self.path)
-            yield len(files), ((name, functools.partial(_guarded, read)) for name, read in files)
+            yield len(found), ((name, functools.partial(_guarded, read)) for name, read in found)
 
 
 def _in_zip(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftOut, in_any_order: bool) -> _Files:
     """[(name, read)], sorted by name."""
     del head, in_any_order
     archive = stack.enter_context(zipfile.ZipFile(path))
-    files: _Files = []
+    found: _Files = []
     unpacked = 0
     for info in archive.infolist():
         _check_name(path, info.filename)
@@ -120,9 +126,9 @@ def _in_zip(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftO
             raise _refusal(path, info.filename, "is a link")
         if not info.is_dir() and (left_out.takes(info.filename) or left_out.expects(info.filename)):
             unpacked += min(info.file_size, MAX_BYTES)
-            files.append((info.filename, functools.partial(_read_zipped, archive, info)))
+            found.append((info.filename, functools.partial(_read_zipped, archive, info)))
     _check_expansion(path, unpacked)
-    return sorted(files, key=lambda file: file[0])
+    return sorted(found, key=lambda file: file[0])
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -147,7 +153,7 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 def _in_tar(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftOut, in_any_order: bool) -> _Files:
     """[(name, read)], in the order of the archive, which is read once to its end."""
-    files: _Files = []
+    found: _Files = []
     opener = next((opener for start, opener in _COMPRESSIONS.items() if head.startswith(start)), open)
     file = stack.enter_context(opener(path, "rb"))
     if opener is lzma.open:
@@ -169,14 +175,14 @@ def _in_tar(path: str, head: bytes, stack: contextlib.ExitStack, left_out: LeftO
         name = posixpath.normpath(member.name)  # without the leading ./ of `tar -cf x.tar .`
         if member.isreg() and (left_out.takes(name) or left_out.expects(name)):
             position = member.offset_data, member.size
-            files.append((name, functools.partial(_read_tarred, file, *position)))
+            found.append((name, functools.partial(_read_tarred, file, *position)))
     # An archive ends with a block of zeros, but tarfile also accepts garbage or a missing block.
     archive.fileobj.seek(archive.offset)
     if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("the end of the archive is missing")
     while archive.fileobj.read(_BLOCK):  # until the compression's checksum is verified
         archive.fileobj.seek(file.tell())
-    return files
+    return found
 
 
 def _decompressed(path: str, file: IO[bytes], stack: contextlib.ExitStack) -> IO[bytes]:

@@ -9,6 +9,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 
+from tf2cases import files
 from tf2cases.data.pictures.decoding import ENDINGS, MAX_BYTES
 from tf2cases.errors import UsageError
 
@@ -87,7 +88,7 @@ def walk(folder: str, left_out: LeftOut) -> list[str]:
     """
     found, visited = [], set()
     errors: list[OSError] = []
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=errors.append):
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=errors.append):
         status = os.stat(place)
         if (status.st_dev, status.st_ino) in visited:
             left_out.add("reached again by a link")
@@ -100,7 +101,7 @@ def walk(folder: str, left_out: LeftOut) -> list[str]:
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         relative = os.path.relpath(place, folder).replace(os.sep, "/")
         prefix = "" if relative == "." else relative + "/"
-        found += [prefix + name for name in files if left_out.takes(prefix + name)]
+        found += [prefix + name for name in names if left_out.takes(prefix + name)]
     for error in errors:
         left_out.add(f"that cannot be read ({error.strerror})")
     return sorted(found)
@@ -112,10 +113,7 @@ def read_file(path: str | os.PathLike) -> bytes:
     Raises:
       OSError: it cannot be read, or is larger than any picture that is accepted.
     """
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    check_bytes(len(data))
-    return data
+    return files.read_bytes(path, MAX_BYTES)
 
 
 def check_bytes(size: int) -> None:
