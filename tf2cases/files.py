@@ -226,6 +226,50 @@ def try_hold(file: IO | int) -> bool:
     return True
 
 
+# Reading
+
+MAX_JSON = 2**28  # bytes of a JSON file, or of another one that is kept in memory as text
+
+
+def check_regular(path: str | os.PathLike) -> None:
+    """Raises OSError unless a path is that of a regular file: devices and pipes may have no end."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+
+
+def read_bytes(path: str | os.PathLike, limit: int) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
+
+    Raises:
+      OSError: it cannot be read, is no regular file, or is larger.
+    """
+    check_regular(path)
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > limit:
+            raise OSError(errno.EFBIG, f"more than {limit // 2**20:,} MiB", path)
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"more than {limit // 2**20:,} MiB", path)
+    return data
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """The content of a UTF-8 JSON file; bytes that are not UTF-8 are surrogate-escaped.
+
+    Raises:
+      OSError: as `read_bytes`.
+      ValueError: it is not JSON.
+    """
+    text = read_bytes(path, MAX_JSON).decode("utf-8", "surrogateescape")
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 # One-sentence error messages
 
 

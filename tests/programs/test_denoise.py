@@ -67,9 +67,13 @@ def test_a_large_colour_picture_is_resized_and_made_grey_and_said_so(model, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["in.png"], "1 files were given, but must be 2: the noisy picture and the PNG to write."),
+        (["in.png"], "1 files were given, but must be 2: the noisy picture and the file to write."),
         (["missing.png", "out.png"], "missing.png: cannot be read"),
         (["in.png", "nowhere/out.png"], "nowhere does not exist; it must be a file in an existing folder."),
+        (
+            ["in.png", "out.xyz"],
+            "OUT is 'out.xyz', but must end in .png, .jpg, .jpeg, .webp, .gif, .bmp, .tif or .tiff",
+        ),
         (["in.png", "."], "OUT is '.', but must be a file, not a folder."),
     ],
 )
@@ -77,6 +81,12 @@ def test_wrong_files_are_refused(arguments, message, model, picture, tmp_path, c
     monkeypatch.chdir(tmp_path)
     assert call(f"--model={model}", *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ending", "kind"), [(".jpg", "JPEG"), (".WEBP", "WEBP"), (".png", "PNG")])
+def test_the_ending_decides_the_format(ending, kind, model, picture, tmp_path):
+    assert call(f"--model={model}", picture[1], tmp_path / f"out{ending}") == 0
+    assert Image.open(tmp_path / f"out{ending}").format == kind
 
 
 def test_without_a_model_it_says_so(picture, tmp_path, capsys):

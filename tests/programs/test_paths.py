@@ -163,6 +163,21 @@ def test_a_path_that_cannot_be_used_is_refused_before_the_work(module, arguments
     assert sorted(os.listdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments", "flag"),
+    [
+        (sample_vae, [MODEL, "--out={}"], "--out"),
+        (sample_dcgan, [MODEL, "--out={}"], "--out"),
+        (denoise, [MODEL, "picture.png", "{}"], "OUT"),
+        (make_wordcloud, ["--text=file", "--out={}"], "--out"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a", "a.xyz", "png", "a.png.txt", "a.mp4"])
+def test_the_ending_of_a_picture_must_name_its_format(module, arguments, flag, name, places, capsys):
+    assert exit_status(module, *(argument.format(name) for argument in arguments)) == 2
+    assert re.search(rf"{flag} is '{name}', but must end in \.png", said(capsys))
+
+
 def test_default_places_are_checked_too(places, capsys):
     for name, module in (("runs", train_linear_regression), ("exports", train_linear_regression)):
         open(name, "x").close()

@@ -61,7 +61,7 @@ def test_a_malformed_interpolation_is_refused(text, model, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out=a.gif"], "--out is 'a.gif', but must end in .png."),
+        (["--out=a.gif"], "--out is 'a.gif', but must end in .png or the like; .gif needs --interpolate."),
         (["--out=a.png", "--interpolate=1,2,3"], "--out is 'a.png', but must end in .gif with --interpolate."),
         ([], "--out is missing"),
     ],

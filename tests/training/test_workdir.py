@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -403,3 +404,60 @@ def test_a_full_disk_at_the_start_is_one_sentence(workdir, monkeypatch):
         RunError, match=r"config\.json could not be written: No space left on device; what was saved before"
     ):
         workdir.claim(config(), source())
+
+
+def flips(count):
+    """Copies of a file of reports with one bit flipped: (content, reports that are intact)."""
+    draw = random.Random(7)
+    lines = [
+        json.dumps({"step": step, "split": split, "values": {"loss": 0.5, "accuracy": 1.0}, "seconds": 1.5}).encode()
+        for step in range(100, 1100, 100)
+        for split in ("train", "eval")
+    ]
+    content = b"\n".join(lines) + b"\n"
+    for _ in range(count):
+        at = draw.randrange(len(content))
+        yield content[:at] + bytes([content[at] ^ 1 << draw.randrange(8)]) + content[at + 1 :]
+
+
+def test_a_flipped_bit_in_the_reports_costs_the_lines_it_is_in(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(files, "sync", lambda path: None)
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    with Workdir(str(tmp_path)) as place:
+        for content in flips(400):
+            (tmp_path / "metrics.jsonl").write_bytes(content)
+            (tmp_path / "damaged_metrics.jsonl").write_bytes(b"")
+            capsys.readouterr()
+            place.cut_back(1000, ["loss", "accuracy"])
+            said, aside = capsys.readouterr().out, (tmp_path / "damaged_metrics.jsonl").read_bytes()
+            records = workdirs.read_metrics(str(tmp_path))
+            lost = 20 - len(records)
+            assert lost <= 2
+            assert all(len(r["values"]) == 2 for r in records if r["split"] == "train")
+            assert [r["step"] for r in records] == sorted(r["step"] for r in records)
+            if lost and aside:  # else the last line was cut off or its step is that of a later one
+                assert re.fullmatch(
+                    r"warning: .*metrics.jsonl: lines? [\d, ]+ (is|are) damaged; kept in damaged_metrics.jsonl, .*\n",
+                    said,
+                )
+                assert aside.count(b"\n") in (1, 2)
+            assert capsys.readouterr().err == ""  # nothing is damaged any more
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[]", b"1", b"null", b'{"step": 5}', b'{"step": "5", "split": "train", "values": {}}', b"\xff", b"[" * 100000]
+    + [b'{"step": -5, "split": "train", "values": {}}', b'{"step": 5, "split": "train", "values": {"loss": null}}']
+    + [
+        b'{"step": 99, "split": "train", "values": {"loss": 1}}',
+        b'{"step": 5, "split": "train", "values": {"moss": 1}}',
+    ],
+)
+def test_a_damaged_line_is_named_and_set_aside(line, tmp_path, capsys):
+    good = b'{"step": %d, "split": "train", "values": {"loss": 0.5}}'
+    (tmp_path / "metrics.jsonl").write_bytes(b"\n".join([good % 1, line, good % 10, good % 20, b""]))
+    with Workdir(str(tmp_path)) as place:
+        place.cut_back(20, ["loss"])
+    assert "metrics.jsonl: line 2 is damaged; kept in damaged_metrics.jsonl" in capsys.readouterr().out
+    assert (tmp_path / "damaged_metrics.jsonl").read_bytes() == line + b"\n"
+    assert [record["step"] for record in workdirs.read_metrics(str(tmp_path))] == [1, 10, 20]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf2cases.viz import write_gif, write_png
+from tf2cases.configs import path_flags
+from tf2cases.viz import write_gif, write_picture, write_png
 
 GREY = np.zeros((2, 2), np.uint8)
 RNG = np.random.default_rng(0)
@@ -172,3 +173,18 @@ def test_a_folder_in_the_way_is_an_os_error_and_leaves_no_part(tmp_path):
     with pytest.raises(OSError, match=r"a\.png"):
         write_png(tmp_path / "a.png", GREY)
     assert os.listdir(tmp_path) == ["a.png"]
+
+
+@pytest.mark.parametrize("ending", path_flags.PICTURES)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_ending_decides_the_format(ending, channels, tmp_path):
+    rows = np.mgrid[0:12, 0:9][0]
+    image = np.repeat((rows * 20).astype(np.uint8)[..., None], channels, -1)
+    write_picture(tmp_path / f"a{ending}", image)
+    with Image.open(tmp_path / f"a{ending}") as written:
+        assert written.format == {".jpg": "JPEG", ".tif": "TIFF"}.get(ending, ending[1:].upper())
+        assert written.size == (9, 12)
+        if ending not in (".jpg", ".jpeg", ".gif"):
+            assert (np.asarray(written.convert("RGBA"))[..., 0] == image[..., 0]).all()
+        elif channels < 4:
+            assert np.abs(np.asarray(written.convert("L")).astype(int) - image[..., 0]).max() <= 3

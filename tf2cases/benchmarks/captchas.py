@@ -17,8 +17,10 @@ from tf2cases.data.captchas.workers import Workers
 
 
 def define(values: flags.FlagValues) -> None:
-    flags.DEFINE_integer("workers", 2, "Worker processes.", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("pictures", 600, "Captchas per contender and round.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("workers", 2, "Worker processes.", lower_bound=1, upper_bound=256, flag_values=values)
+    flags.DEFINE_integer(
+        "pictures", 600, "Captchas per contender and round.", lower_bound=1, upper_bound=10**7, flag_values=values
+    )
     rounds.define_rounds(values, 5)
 
 

@@ -19,7 +19,9 @@ from tf2cases.configs.inception_v3 import WEIGHTS_DIR
 
 
 def define(values: flags.FlagValues) -> None:
-    flags.DEFINE_integer("pictures", 1000, "Total number of pictures.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer(
+        "pictures", 1000, "Total number of pictures.", lower_bound=1, upper_bound=10**7, flag_values=values
+    )
     rounds.define_rounds(values, 5)
 
 

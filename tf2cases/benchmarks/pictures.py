@@ -24,8 +24,12 @@ _CELEBA = (178, 218)
 
 
 def define(values: flags.FlagValues) -> None:
-    flags.DEFINE_integer("pictures", 3000, "Pictures per kind and round.", lower_bound=100, flag_values=values)
-    flags.DEFINE_integer("size", 64, "Side of the prepared pictures in pixels.", lower_bound=4, flag_values=values)
+    flags.DEFINE_integer(
+        "pictures", 3000, "Pictures per kind and round.", lower_bound=100, upper_bound=10**7, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "size", 64, "Side of the prepared pictures in pixels.", lower_bound=4, upper_bound=1024, flag_values=values
+    )
     rounds.define_rounds(values, 5)
 
 

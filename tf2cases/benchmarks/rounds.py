@@ -17,7 +17,7 @@ def define_rounds(values: flags.FlagValues, rounds: int, seconds: float | None =
     Args:
       rounds, seconds: the defaults.
     """
-    flags.DEFINE_integer("rounds", rounds, "Number of rounds.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("rounds", rounds, "Number of rounds.", lower_bound=1, upper_bound=10_000, flag_values=values)
     if seconds is not None:
         flags.DEFINE_float("seconds", seconds, "Seconds per contender and round.", lower_bound=0.01, flag_values=values)
 

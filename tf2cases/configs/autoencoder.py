@@ -21,11 +21,14 @@ class Config(OptimizerConfig):
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample", "folder"))
     size: int = field(
-        28, "Side of the pictures in pixels; pictures of a folder are cropped and resized to it.", minimum=12
+        28,
+        "Side of the pictures in pixels; pictures of a folder are cropped and resized to it.",
+        minimum=12,
+        maximum=1024,
     )
     cache_dir: str = free_field("data", "Cache folder for the resized pictures of a folder.", path=path_flags.CACHE)
-    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0)
-    epochs: float | None = free_field(20, "Length of the run in epochs.", above=0)
+    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0, maximum=10**9)
+    epochs: float | None = free_field(20, "Length of the run in epochs.", above=0, maximum=10**6)
     model: str = field("skip", "Network.", choices=("skip", "original"))
     recipe: str = recipe_field(("default", "original"), "original: the original settings.")
     noise: float = field(0.5, "Standard deviation of the noise; pixels lie in [0, 1].", above=0)

@@ -21,31 +21,35 @@ class Config(OptimizerConfig):
     dataset: str = field("captcha", "Data set to train on.", choices=("captcha",))
     data_dir: str = field(
         "",
-        "Folder or .tar of training pictures named LABEL.png or LABEL-NUMBER.png; a tenth is held out for testing. "
-        "Default: generate captchas.",
+        "Folder, .zip or .tar of training pictures named LABEL.png or LABEL-NUMBER.png; a tenth is held out for "
+        "testing. Default: generate captchas.",
         path=path_flags.READ,
     )
-    test_dir: str | None = free_field(None, "Folder or .tar of other pictures to evaluate on.", path=path_flags.READ)
+    test_dir: str | None = free_field(
+        None, "Folder, .zip or .tar of other pictures to evaluate on.", path=path_flags.READ
+    )
     test_part: str = free_field(
         "all",
         "Which pictures of --test_dir to use: all, or the tenth that --data_dir would hold out.",
         choices=("all", "held_out"),
     )
     train_count: int | None = field(
-        None, "Captchas to generate for training; default: 50000, or none with --data_dir.", minimum=0
+        None, "Captchas to generate for training; default: 50000, or none with --data_dir.", minimum=0, maximum=10**8
     )
-    test_count: int = field(2000, "Captchas to generate for testing.", minimum=1)
+    test_count: int = field(2000, "Captchas to generate for testing.", minimum=1, maximum=10**8)
     cache_dir: str = free_field("data", "Cache folder for generated captchas.", path=path_flags.CACHE)
-    workers: int | None = free_field(None, "Processes that generate captchas; default: one per processor.", minimum=1)
+    workers: int | None = free_field(
+        None, "Processes that generate captchas; default: one per processor.", minimum=1, maximum=256
+    )
     charset: str | None = field(
         None,
         "Characters: digits, lower, upper, alnum, or the characters themselves; default: digits, or the characters of "
         "the labels in --data_dir.",
     )
-    length: int | None = field(None, "Characters per captcha; default: 4, or as in --data_dir.", minimum=1)
-    width: int | None = field(None, "Width in pixels; default: 160, or as in --data_dir.", minimum=1)
-    height: int | None = field(None, "Height in pixels; default: 60, or as in --data_dir.", minimum=1)
-    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0)
+    length: int | None = field(None, "Characters per captcha; default: 4, or as in --data_dir.", minimum=1, maximum=40)
+    width: int | None = field(None, "Width in pixels; default: 160, or as in --data_dir.", minimum=1, maximum=10_000)
+    height: int | None = field(None, "Height in pixels; default: 60, or as in --data_dir.", minimum=1, maximum=10_000)
+    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0, maximum=10**9)
     model: str = field(
         "reader",
         "Network. original also changes the defaults to 10 epochs at a constant learning rate of 0.001.",
@@ -57,8 +61,8 @@ class Config(OptimizerConfig):
         "original settings.",
         choices=("softmax", "binary"),
     )
-    epochs: float | None = free_field(10, "Length of the run in epochs.", above=0)
-    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
+    epochs: float | None = free_field(10, "Length of the run in epochs.", above=0, maximum=10**6)
+    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1, maximum=2**16)
     learning_rate: float = field(0.002, "Largest learning rate.", above=0)
     schedule: str = schedule_field("cosine")
 

@@ -24,16 +24,17 @@ class Config(OptimizerConfig):
         "Side of the pictures in pixels: a multiple of 16, or 4 more than a multiple of 8; default: 28 for digits, "
         "else 64.",
         minimum=12,
+        maximum=1024,
     )
     crop: str = field("none", "Side in pixels of the centred square to crop before resizing; none: the largest.")
     cache_dir: str = free_field("data", "Cache folder for resized pictures.", path=path_flags.CACHE)
-    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0)
-    steps: int | None = free_field(60000, "Length of the run in steps (instead of --epochs).", minimum=1)
-    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
+    max_bad_images: int = field(0, "Maximum number of unreadable pictures to skip.", minimum=0, maximum=10**9)
+    steps: int | None = free_field(60000, "Length of the run in steps (instead of --epochs).", minimum=1, maximum=10**9)
+    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1, maximum=2**16)
     learning_rate: float = field(0.0002, "Largest learning rate.", above=0)
-    latent_dim: int = field(100, "Number of latent variables.", minimum=1)
-    d_steps: int = field(1, "Discriminator updates per iteration, each with its own latents.", minimum=1)
-    g_steps: int = field(2, "Generator updates per iteration.", minimum=1)
+    latent_dim: int = field(100, "Number of latent variables.", minimum=1, maximum=2**16)
+    d_steps: int = field(1, "Discriminator updates per iteration, each with its own latents.", minimum=1, maximum=100)
+    g_steps: int = field(2, "Generator updates per iteration.", minimum=1, maximum=100)
     loss: str = field(
         "standard",
         "Adversarial loss. wasserstein_gp: no batch norm in the discriminator.",
@@ -42,12 +43,17 @@ class Config(OptimizerConfig):
     spectral_norm: bool = field(False, "Spectral normalization in the discriminator instead of batch norm.")
     ema: float = ema_field("Sample from and export an exponential moving average of the generator")
     sample_every: int = free_field(
-        0, "Steps between montages of the same 100 latents; 0: 1000 for digits, else 500.", minimum=0
+        0, "Steps between montages of the same 100 latents; 0: 1000 for digits, else 500.", minimum=0, maximum=10**9
     )
-    eval_every: int = free_field(0, "Steps between evaluations; 0: as often as montages.", minimum=0)
-    checkpoint_every: int = free_field(0, "Steps between checkpoints; 0: as often as montages.", minimum=0)
+    eval_every: int = free_field(0, "Steps between evaluations; 0: as often as montages.", minimum=0, maximum=10**9)
+    checkpoint_every: int = free_field(
+        0, "Steps between checkpoints; 0: as often as montages.", minimum=0, maximum=10**9
+    )
     log_every: int | None = free_field(
-        None, "Steps between reports of the training metrics; default: 20, or a twentieth of a shorter run.", minimum=1
+        None,
+        "Steps between reports of the training metrics; default: 20, or a twentieth of a shorter run.",
+        minimum=1,
+        maximum=10**9,
     )
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ class Config(OptimizerConfig):
     always_named = ("model",)
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
-    epochs: float | None = free_field(5, "Length of the run in epochs.", above=0)
+    epochs: float | None = free_field(5, "Length of the run in epochs.", above=0, maximum=10**6)
     model: str = field("cnn", "Network.", choices=("mlp", "cnn"))
     recipe: str = recipe_field(("original", "best"), "best: more epochs, a cosine schedule and augmentation.")
     augment: bool = field(False, "Shift, rotate, scale and shear the training digits at random.")

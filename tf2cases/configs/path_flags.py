@@ -13,8 +13,11 @@ from tf2cases.errors import UsageError
 READ = "read"  # a file or folder that must exist
 FOLDER = "folder"  # a folder that is written to, and created if missing
 FILE = "file"  # a file to write, in an existing folder
+PICTURE = "picture"  # a picture file to write, likewise; its ending decides the format
 CACHE = "cache"  # a folder that may be read-only if it is complete, and is created if missing
 OTHER = "other"  # the path need not exist, or may be a name instead; the program itself checks it
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")  # the formats that are written
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -94,8 +97,10 @@ def check(flag: str, path: str, use: str) -> None:
         may_be_read_only = use == CACHE and os.path.isdir(path)
         if not may_be_read_only and not os.access(there, os.W_OK | os.X_OK):
             raise UsageError(f"{given} {there} cannot be written to; it must be in a writable folder.")
-    if use == FILE:
+    if use in (FILE, PICTURE):
         _check_file(given, path)
+    if use == PICTURE and not path.lower().endswith(PICTURES) and not _is_special(path):
+        raise UsageError(f"{given} must end in {', '.join(PICTURES[:-1])} or {PICTURES[-1]}, which is its format.")
 
 
 def _check_file(given: str, path: str) -> None:
@@ -105,9 +110,14 @@ def _check_file(given: str, path: str) -> None:
         raise UsageError(f"{given} must be a file, not a folder.")
     if not os.path.isdir(folder):
         raise UsageError(f"{given} the folder {folder} does not exist; it must be a file in an existing folder.")
-    is_special = _nearest(given, target) == target and not os.path.isfile(target)  # /dev/stdout, a pipe
-    if not os.access(target if is_special else folder, os.W_OK):
+    _nearest(given, target)
+    if not os.access(target if _is_special(target) else folder, os.W_OK):
         raise UsageError(f"{given} {folder} cannot be written to; it must be a file in a writable folder.")
+
+
+def _is_special(path: str) -> bool:
+    """Whether a file exists that is not a regular one: /dev/stdout, a pipe."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def _nearest(given: str, path: str) -> str:

@@ -20,7 +20,7 @@ def read_record(path: str, flag: str = "workdir") -> dict:
             record = json.load(opened)
     except FileNotFoundError as error:
         raise UsageError(f"--{flag} is {path!r}, but there is no run in it ({file} is missing).") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--{flag} is {path!r}, but {file} cannot be read: {error}.") from error
     if not isinstance(record, dict) or not {"case", "run", "config", "info"} <= record.keys():
         raise UsageError(f"--{flag} is {path!r}, but {file} must contain case, run, config and info.")

@@ -17,14 +17,16 @@ class Config(OptimizerConfig):
 
     dataset: str = field("folder", "Data set to train on.", choices=("folder",))
     data_dir: str = free_field(
-        "", "Folder with one sub-folder of pictures per class; the sub-folders name the classes.", path=path_flags.READ
+        "",
+        "Folder, .zip, .tar or .tgz with one sub-folder of pictures per class; the sub-folders name the classes.",
+        path=path_flags.READ,
     )
     weights: str = field("2015", inception_v3.WEIGHTS_HELP, path=path_flags.OTHER)
     weights_dir: str = free_field(inception_v3.WEIGHTS_DIR, inception_v3.WEIGHTS_DIR_HELP, path=path_flags.CACHE)
     cache_dir: str = free_field("data", "Cache folder for features.", path=path_flags.CACHE)
-    max_bad_images: int = field(0, "Maximum number of unreadable files to skip.", minimum=0)
-    steps: int | None = free_field(4000, "Length of the run in steps (instead of --epochs).", minimum=1)
-    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1)
+    max_bad_images: int = field(0, "Maximum number of unreadable files to skip.", minimum=0, maximum=10**9)
+    steps: int | None = free_field(4000, "Length of the run in steps (instead of --epochs).", minimum=1, maximum=10**9)
+    batch_size: int | None = field(100, "Examples per step, over all replicas.", minimum=1, maximum=2**16)
     learning_rate: float = field(0.01, "Largest learning rate.", above=0)
     distort: bool = field(
         False,
@@ -37,9 +39,9 @@ class Config(OptimizerConfig):
         minimum=0,
         maximum=inception_v3.BLOCKS,
     )
-    top_k: int = free_field(5, "Number of top classes that the export returns.", minimum=1)
-    eval_every: int = free_field(100, "Steps between evaluations; 0: once per epoch.", minimum=0)
-    checkpoint_every: int = free_field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0)
+    top_k: int = free_field(5, "Number of top classes that the export returns.", minimum=1, maximum=100_000)
+    eval_every: int = free_field(100, "Steps between evaluations; 0: once per epoch.", minimum=0, maximum=10**9)
+    checkpoint_every: int = free_field(500, "Steps between checkpoints; 0: once per epoch.", minimum=0, maximum=10**9)
 
     @property
     def own_data(self) -> str:

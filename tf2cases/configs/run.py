@@ -50,7 +50,7 @@ def field(
       choices: the values accepted, or None.
       minimum: the smallest value accepted, or None.
       above: the value must be greater than this, or None.
-      maximum: the largest value accepted, or None.
+      maximum: the largest value accepted, or None; every int must have one.
       numeric: whether a different value would change the run's results. The other fields (intervals, paths) may change
         when a run is resumed.
       path: what the path is used for (see `path_flags`) if the value is one, else None.
@@ -104,10 +104,12 @@ class RunConfig:
     )
     publish_as: str | None = free_field(None, PUBLISH_AS_HELP)
     no_warmup: bool = free_field(False, "Leave TF Serving's warm-up requests out of the export.")
-    steps: int | None = free_field(None, "Length of the run in steps (instead of --epochs).", minimum=1)
-    epochs: float | None = free_field(None, "Length of the run in epochs.", above=0)
-    batch_size: int | None = field(128, "Examples per step, over all replicas.", minimum=1)
-    seed: int = field(0, "Seed of all random draws: initial weights, order, dropout, noise.", minimum=0)
+    steps: int | None = free_field(None, "Length of the run in steps (instead of --epochs).", minimum=1, maximum=10**9)
+    epochs: float | None = free_field(None, "Length of the run in epochs.", above=0, maximum=10**6)
+    batch_size: int | None = field(128, "Examples per step, over all replicas.", minimum=1, maximum=2**16)
+    seed: int = field(
+        0, "Seed of all random draws: initial weights, order, dropout, noise.", minimum=0, maximum=2**63 - 1
+    )
     precision: str = field("float32", "Dtype the networks compute in; weights are float32.", choices=PRECISIONS)
     jit: str = field(
         "auto",
@@ -120,12 +122,15 @@ class RunConfig:
         choices=("auto", "single", "mirrored", "multi_worker"),
     )
     log_every: int | None = free_field(
-        None, "Steps between reports of the training metrics; default: 100, or a twentieth of a shorter run.", minimum=1
+        None,
+        "Steps between reports of the training metrics; default: 100, or a twentieth of a shorter run.",
+        minimum=1,
+        maximum=10**9,
     )
-    eval_every: int = free_field(0, "Steps between evaluations; 0: once per epoch.", minimum=0)
-    checkpoint_every: int = free_field(0, "Steps between checkpoints; 0: once per epoch.", minimum=0)
+    eval_every: int = free_field(0, "Steps between evaluations; 0: once per epoch.", minimum=0, maximum=10**9)
+    checkpoint_every: int = free_field(0, "Steps between checkpoints; 0: once per epoch.", minimum=0, maximum=10**9)
     keep_checkpoints: str = free_field("3", "Number of newest checkpoints to keep, or all.")
-    pictures_every: int = free_field(0, "Steps between pictures; 0: at the end only.", minimum=0)
+    pictures_every: int = free_field(0, "Steps between pictures; 0: at the end only.", minimum=0, maximum=10**9)
     deterministic: bool = free_field(False, "Use deterministic operations only: runs repeat bit by bit.")
     overwrite: bool = free_field(False, "Start over in a workdir that holds another run.")
 
@@ -152,8 +157,8 @@ class RunConfig:
                 raise TypeError(f"{type(self).__qualname__}.{f.name} must be declared with `field` or `free_field`.")
             _check(f, getattr(self, f.name))
         kept = str(self.keep_checkpoints)
-        if kept != "all" and not (kept.isdecimal() and int(kept)):
-            raise UsageError(f"--keep_checkpoints is {kept!r}, but must be a number of at least 1, or all.")
+        if kept != "all" and not (kept.isdecimal() and len(kept) < 10 and int(kept)):
+            raise UsageError(f"--keep_checkpoints is {kept!r}, but must be a number from 1 to 999999999, or all.")
 
     @property
     def checkpoints_kept(self) -> int | None:
@@ -242,7 +247,7 @@ class OptimizerConfig(RunConfig):
 
     learning_rate: float = field(0.001, "Largest learning rate.", above=0)
     schedule: str = schedule_field("constant")
-    warmup_steps: int = field(0, "Initial steps, in which the learning rate rises linearly.", minimum=0)
+    warmup_steps: int = field(0, "Initial steps, in which the learning rate rises linearly.", minimum=0, maximum=10**9)
     clip_norm: float | None = field(None, "Largest global norm of the gradients; default: no limit.", above=0)
 
     def with_examples(self, examples: int) -> Any:

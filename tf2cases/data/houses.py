@@ -7,10 +7,12 @@ from csv import reader as csv_reader
 
 import numpy as np
 
+from tf2cases import files
 from tf2cases.data.source import Source, testdata_path
 from tf2cases.errors import UsageError
 
 _Rows = list[tuple[int, list[str]]]  # [(line number, fields)]
+_MAX_BYTES = 2**30  # of a file
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -83,8 +85,7 @@ def load(
 def _read(path: str) -> _Rows:
     """[(line number, fields)] of a CSV file, blank lines left out."""
     try:
-        with open(path, "rb") as file:
-            text = file.read().decode("utf-8-sig")
+        text = files.read_bytes(path, _MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"--csv={path} does not exist: expected a CSV file.") from None
     except OSError as error:
@@ -143,7 +144,7 @@ def _column(path: str, names: list[str], wanted: str, flag: str) -> int:
         )
     if wanted in names:
         return names.index(wanted)
-    if wanted.isdecimal() and int(wanted) < len(names):
+    if wanted.isdecimal() and len(wanted) < 10 and int(wanted) < len(names):
         return int(wanted)
     raise UsageError(
         f"--{flag}: {path} has no column {wanted!r}: expected one of {', '.join(names)}, or a number "

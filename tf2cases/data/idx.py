@@ -31,6 +31,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
       UsageError: the file is missing, unreadable, not idx, truncated, or longer than its header says.
     """
     try:
+        files.check_regular(path)
         with open(path, "rb") as file:
             zipped = file.read(2) == _GZIP_MAGIC
         opener: Any = gzip.open if zipped else open
@@ -67,7 +68,7 @@ def _read_header(path: str | os.PathLike, file: IO[bytes]) -> tuple[int, ...]:
     if len(sizes) < 4 * rank:
         raise UsageError(f"{path} ends inside its header: expected {4 + 4 * rank} bytes for {rank} dimensions.")
     shape = struct.unpack(f">{rank}I", sizes)
-    if math.prod(shape) > _MAX_BYTES:
+    if math.prod(max(side, 1) for side in shape) > _MAX_BYTES:
         raise UsageError(f"{path} has a header for the shape {list(shape)}: expected at most {_MAX_BYTES} bytes.")
     return shape
 

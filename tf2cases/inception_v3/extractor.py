@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from tf2cases import files
 from tf2cases.data import preparation
-from tf2cases.data.pictures.folder import read_file
+from tf2cases.data.pictures.members import read_file
 from tf2cases.data.pictures.records import RecordFile
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3 import weights as all_weights

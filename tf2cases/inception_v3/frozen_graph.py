@@ -6,10 +6,12 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import message
 
+from tf2cases import files
 from tf2cases.data.pictures.graph import composite_on_white, decode
 from tf2cases.errors import UsageError
 
 _OLD_NORM = "BatchNormWithGlobalNormalization"
+_MAX_BYTES = 2**31 - 1  # of a protocol buffer
 _INPUT = "DecodeJpeg/contents:0"
 _OUTPUTS = {"probabilities": "softmax:0", "logits": "softmax/logits:0", "features": "pool_3:0"}
 _VARIABLES = {
@@ -28,8 +30,7 @@ def parse(path: str) -> tf.compat.v1.GraphDef:
     """
     graph_def = tf.compat.v1.GraphDef()
     try:
-        with open(path, "rb") as file:
-            graph_def.ParseFromString(file.read())
+        graph_def.ParseFromString(files.read_bytes(path, _MAX_BYTES))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a frozen graph.") from error
     except message.DecodeError as error:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 
 LABEL_MAP = "imagenet_2012_challenge_label_map_proto.pbtxt"
@@ -110,14 +111,13 @@ def read_class_index(path: str) -> list[str]:
     try:
         index = json.loads(text)
         return [index[str(number)][1].replace("_", " ") for number in range(len(index))]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path} is not a class index ({error}), but {wanted}") from error
 
 
 def _read(path):
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return file.read()
+        return files.read_bytes(path, files.MAX_JSON).decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a label map.") from error
     except UnicodeDecodeError as error:

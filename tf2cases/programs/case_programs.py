@@ -77,7 +77,9 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
 def define_workdir(values: flags.FlagValues) -> None:
     """Defines the flags that select a trained run, one of its checkpoints, and the class of its case."""
     path_flags.define("workdir", None, "Folder of the run, such as runs/mnist_cnn.", path_flags.OTHER, values)
-    flags.DEFINE_integer("step", None, "Step of the checkpoint; default: the newest.", flag_values=values)
+    flags.DEFINE_integer(
+        "step", None, "Step of the checkpoint; default: the newest.", upper_bound=10**9, flag_values=values
+    )
     flags.DEFINE_string("case", None, "MODULE:CLASS of a run's case that is not registered.", flag_values=values)
 
 

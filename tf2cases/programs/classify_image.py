@@ -4,8 +4,9 @@
     python -m bin.classify_image --weights=keras --json --features=features.npy photos/
 
 Prints the top classes of each picture, best first, one per line: name (score = 0.12345). Reads PNG, JPEG, GIF (one
-frame), BMP, WebP, TIFF and PPM files, regardless of their names; a folder stands for the picture files in it and its
-sub-folders. `--engine=graph` runs the original frozen graph of 2015; `--model` runs an exported model instead.
+frame), BMP, WebP, TIFF and PPM files, regardless of their names; a folder, or a zip or tar archive, stands for the
+picture files in it and its sub-folders. `--engine=graph` runs the original frozen graph of 2015; `--model` runs an
+exported model instead.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from absl import flags
 from tf2cases import files, quiet
 from tf2cases.configs import path_flags
 from tf2cases.configs.inception_v3 import WEIGHTS
+from tf2cases.data.pictures import archive, members
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import UsageError
@@ -39,17 +41,20 @@ def define(values: flags.FlagValues) -> None:
     engine = "Engine to run: this project's network, or the original frozen graph of 2015."
     flags.DEFINE_enum("engine", "network", ["network", "graph"], engine, flag_values=values)
     exports.define_model(values)
-    flags.DEFINE_integer("top_k", 5, "Number of classes to print.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer(
+        "top_k", 5, "Number of classes to print.", lower_bound=1, upper_bound=100_000, flag_values=values
+    )
     flags.DEFINE_bool("json", False, "Print one JSON object per picture.", flag_values=values)
     features = "Write the 2,048 features of each picture to this .npy file, float32."
     path_flags.define("features", None, features, path_flags.FILE, values)
-    flags.DEFINE_integer("batch_size", 16, "Pictures per batch.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("batch_size", 16, "Pictures per batch.", lower_bound=1, upper_bound=2**16, flag_values=values)
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> None:
-    paths = _pictures(arguments)
-    _check(values)
     notes = sys.stderr if values.json else sys.stdout  # only JSON goes to standard output
+    with contextlib.redirect_stdout(notes):
+        paths = _pictures(arguments)
+    _check(values)
     with contextlib.redirect_stdout(notes):
         quiet.import_tensorflow()
         answers = (_exported if values.model else _graph if values.engine == "graph" else _network)(values, paths)
@@ -93,6 +98,8 @@ def _pictures(arguments: list[str]) -> list[str]:
     for argument in arguments:
         if os.path.isdir(argument):
             paths += [os.path.join(argument, name) for name in PictureFolder(argument).names]
+        elif argument.lower().endswith(archive.ENDINGS) and os.path.isfile(argument):
+            paths += [os.path.join(argument, name) for name in members.names(argument)]
         else:
             paths.append(argument)
     return paths

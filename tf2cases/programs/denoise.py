@@ -1,10 +1,11 @@
-"""Removes noise from a picture file with an exported autoencoder and writes the result as a PNG.
+"""Removes noise from a picture file with an exported autoencoder and writes the result.
 
     python -m bin.denoise --model=exports/autoencoder in.png out.png
 
 The picture is resized to the model's size and, if the model was trained on grey pictures, converted to grey; the
 program reports both. It reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their
-names. Digits should look like MNIST's: bright on a dark background.
+names. The ending of OUT decides its format: .png, .jpg, .webp and the like. Digits should look like MNIST's: bright on
+a dark background.
 """
 
 import io
@@ -13,13 +14,14 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags
 
-from tf2cases import files
+from tf2cases import viz
 from tf2cases.configs import path_flags
+from tf2cases.data.pictures import decoding
 from tf2cases.data.pictures import files as picture_files
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports
 
-REQUIRED, POSITIONAL = ("model",), "IN OUT.png"
+REQUIRED, POSITIONAL = ("model",), "IN OUT"
 
 
 define = exports.define_model
@@ -27,9 +29,9 @@ define = exports.define_model
 
 def main(values: flags.FlagValues, arguments: list[str]) -> None:
     if len(arguments) != 2:
-        raise UsageError(f"{len(arguments)} files were given, but must be 2: the noisy picture and the PNG to write.")
+        raise UsageError(f"{len(arguments)} files were given, but must be 2: the noisy picture and the file to write.")
     source, target = arguments
-    path_flags.check("OUT", target, path_flags.FILE)
+    path_flags.check("OUT", target, path_flags.PICTURE)
     data = picture_files.read(source)
     needed = {"denoise_bytes": ["image_bytes"], "serving_default": ["images"]}
     model = exports.load(values.model, "a denoising autoencoder", needed)
@@ -37,7 +39,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
     (answer,) = exports.ask(model, "denoise_bytes", [source], [data])["image_bytes"]
     for note in _changes(data, height, width, channels):
         print(f"{source}: {note}")
-    files.write_bytes(target, answer)
+    viz.write_picture(target, np.asarray(decoding.opened(answer)))
     print(f"{target}: {width} x {height} pixels, {'grey' if channels == 1 else 'colour'}, denoised.")
 
 

@@ -23,7 +23,7 @@ def define(values: flags.FlagValues) -> None:
     case_programs.define_data_dir(values)
     test_dir = "Folder of other pictures to evaluate on, for cases with this option."
     path_flags.define("test_dir", None, test_dir, path_flags.OTHER, values)
-    flags.DEFINE_integer("batch_size", 500, "Examples per batch.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("batch_size", 500, "Examples per batch.", lower_bound=1, upper_bound=2**16, flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:

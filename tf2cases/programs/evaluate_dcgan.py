@@ -33,8 +33,14 @@ REQUIRED = ("workdir",)
 def define(values: flags.FlagValues) -> None:
     case_programs.define_workdir(values)
     case_programs.define_data_dir(values)
-    flags.DEFINE_integer("samples", 10000, "Number of pictures to generate.", flag_values=values)
-    flags.DEFINE_integer("seed", 0, "Seed of the latents and of the choice of training pictures.", flag_values=values)
+    flags.DEFINE_integer("samples", 10000, "Number of pictures to generate.", upper_bound=10**7, flag_values=values)
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Seed of the latents and of the choice of training pictures.",
+        upper_bound=2**63 - 1,
+        flag_values=values,
+    )
     flags.DEFINE_bool("every_checkpoint", False, "Evaluate all checkpoints of the run.", flag_values=values)
     best = "Evaluate all checkpoints, and copy the best to WORKDIR/best as a run of its own."
     flags.DEFINE_bool("keep_best", False, best, flag_values=values)

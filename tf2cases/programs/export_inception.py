@@ -13,7 +13,9 @@ from tf2cases.programs import case_programs, inception_programs
 
 def define(values: flags.FlagValues) -> None:
     inception_programs.define_weights(values)
-    flags.DEFINE_integer("top_k", 5, "Number of classes in an answer.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer(
+        "top_k", 5, "Number of classes in an answer.", lower_bound=1, upper_bound=100_000, flag_values=values
+    )
     case_programs.define_export(values, "Folder for exports; the next free version of EXPORT_DIR/inception_v3 is used.")
 
 

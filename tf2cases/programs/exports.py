@@ -30,9 +30,9 @@ def define_drawing(values: flags.FlagValues, out: str, count: str) -> None:
       out, count: help texts of --out and --count.
     """
     define_model(values)
-    path_flags.define("out", None, out, path_flags.FILE, values)
+    path_flags.define("out", None, out, path_flags.PICTURE, values)
     flags.DEFINE_integer("count", None, count, lower_bound=1, upper_bound=10_000, flag_values=values)
-    flags.DEFINE_integer("seed", 0, "Seed of the latents.", lower_bound=0, flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of the latents.", lower_bound=0, upper_bound=2**63 - 1, flag_values=values)
 
 
 def load(path: str, kind: str = "", signatures: Mapping[str, Collection[str]] | None = None) -> "Model":

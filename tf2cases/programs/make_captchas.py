@@ -26,13 +26,15 @@ _ON_SHEET = 20
 def define(values: flags.FlagValues) -> None:
     charsets = ", ".join(NAMED)
     path_flags.define("out", None, "Folder for the captchas.", path_flags.FOLDER, values)
-    flags.DEFINE_integer("count", 5000, "Number of captchas.", flag_values=values)
+    flags.DEFINE_integer("count", 5000, "Number of captchas.", upper_bound=10**8, flag_values=values)
     flags.DEFINE_string("charset", "digits", f"{charsets}, or the characters themselves.", flag_values=values)
-    flags.DEFINE_integer("length", 4, "Characters per captcha.", flag_values=values)
-    flags.DEFINE_integer("width", 160, "Width in pixels.", flag_values=values)
-    flags.DEFINE_integer("height", 60, "Height in pixels.", flag_values=values)
-    flags.DEFINE_integer("seed", 0, "Seed of all random choices.", flag_values=values)
-    flags.DEFINE_integer("workers", 2, "Number of worker processes; does not change the captchas.", flag_values=values)
+    flags.DEFINE_integer("length", 4, "Characters per captcha.", upper_bound=40, flag_values=values)
+    flags.DEFINE_integer("width", 160, "Width in pixels.", upper_bound=10_000, flag_values=values)
+    flags.DEFINE_integer("height", 60, "Height in pixels.", upper_bound=10_000, flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of all random choices.", upper_bound=2**63 - 1, flag_values=values)
+    flags.DEFINE_integer(
+        "workers", 2, "Number of worker processes; does not change the captchas.", upper_bound=256, flag_values=values
+    )
     flags.DEFINE_bool(
         "overwrite", False, "Replace existing captchas in --out, and their contact sheet.", flag_values=values
     )

@@ -7,8 +7,6 @@ A seed draws the same latents as the montages of a training run with that --seed
 from the pictures of the first seed to those of the second, along straight lines between their latents.
 """
 
-import os
-
 import numpy as np
 from absl import flags
 
@@ -24,15 +22,18 @@ _MOST_FRAMES = 1000
 
 def define(values: flags.FlagValues) -> None:
     count = "Number of pictures; default: 100, or 16 with --interpolate."
-    exports.define_drawing(values, "File to write: .png, or .gif with --interpolate.", count)
+    exports.define_drawing(
+        values, "File to write; its ending decides the format: .png, .jpg, .webp, ...; .gif with --interpolate.", count
+    )
     flags.DEFINE_string("interpolate", None, "SEED1,SEED2,FRAMES: draw an animation.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
     out, way = values.out, _interpolation(values.interpolate)
-    kind = ".gif" if way else ".png"
-    if os.path.splitext(out)[1].lower() != kind:
-        raise UsageError(f"--out is {out!r}, but must end in {kind}{' with --interpolate' if way else ''}.")
+    is_gif = out.lower().endswith(".gif")
+    if is_gif != bool(way):
+        wanted = "end in .gif with --interpolate" if way else "end in .png or the like; .gif needs --interpolate"
+        raise UsageError(f"--out is {out!r}, but must {wanted}.")
     model = exports.load(values.model, "a DCGAN", {"serving_default": ["z"], "discriminate": ["images"]})
     from tf2cases.cases.dcgan import draw_latents
 
@@ -50,7 +51,7 @@ def main(values: flags.FlagValues) -> None:
         viz.write_gif(out, [montage((1 - share) * start + share * end) for share in shares], _FRAMES_PER_SECOND)
         print(f"{out}: {frames:,} frames of {count:,} pictures.")
     else:
-        viz.write_png(out, montage(draw_latents(count, latent_dim, values.seed).numpy()))
+        viz.write_picture(out, montage(draw_latents(count, latent_dim, values.seed).numpy()))
         print(f"{out}: {count:,} pictures.")
 
 
@@ -59,7 +60,8 @@ def _interpolation(text: str | None) -> list[int] | None:
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts) or not 2 <= int(parts[2]) <= _MOST_FRAMES:
+    are_numbers = len(parts) == 3 and all(part.isdecimal() and len(part) < 19 for part in parts)
+    if not are_numbers or not 2 <= int(parts[2]) <= _MOST_FRAMES:
         raise UsageError(
             f"--interpolate is {text!r}, but must be SEED1,SEED2,FRAMES with 2 to {_MOST_FRAMES:,} frames, "
             "such as 7,8,40."

@@ -19,7 +19,7 @@ REQUIRED = ("model", "out")
 
 def define(values: flags.FlagValues) -> None:
     count = "Number of random pictures; default without --grid: 100, unless there are two latent variables."
-    exports.define_drawing(values, "PNG file to write.", count)
+    exports.define_drawing(values, "Picture to write; its ending decides the format: .png, .jpg, .webp, ...", count)
     grid = "Rows and columns of a grid; default without --count: 20 if there are two latent variables."
     flags.DEFINE_integer("grid", None, grid, lower_bound=1, upper_bound=200, flag_values=values)
 
@@ -39,5 +39,5 @@ def main(values: flags.FlagValues) -> None:
     else:
         z = np.random.default_rng(values.seed).standard_normal([count, latent_dim]).astype(np.float32)
     images = model.call("decode", z=z)["images"]
-    viz.write_png(out, viz.montage(images, side, border=0 if side else 1))
+    viz.write_picture(out, viz.montage(images, side, border=0 if side else 1))
     print(f"{out}: {len(z):,} pictures.")

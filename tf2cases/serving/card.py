@@ -3,7 +3,6 @@
 TensorFlow and TF Serving ignore the file. It is written last, so an export with a card is complete.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,8 +31,7 @@ def read(directory: str) -> dict[str, Any] | None:
       UsageError: the card is damaged.
     """
     try:
-        with open(os.path.join(directory, PATH), encoding="utf-8") as file:
-            card = json.load(file)
+        card = files.read_json(os.path.join(directory, PATH))
         if not isinstance(card.get("sha256"), dict):
             raise ValueError("it has no checksums")
         return card

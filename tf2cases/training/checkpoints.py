@@ -4,7 +4,6 @@ A checkpoint is a folder with TensorFlow's files and `checkpoint.json`, which ho
 checksum of each file.
 """
 
-import json
 import os
 import re
 from typing import Any
@@ -136,8 +135,7 @@ def _check(folder: str, run: str) -> None:
       _Damaged: its record cannot be read, or a file is missing or changed.
     """
     try:
-        with open(os.path.join(folder, _RECORD), encoding="utf-8") as file:
-            record = json.load(file)
+        record = files.read_json(os.path.join(folder, _RECORD))
         owner, checksums = record["run"], dict(record["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _Damaged(f"{_RECORD} cannot be read ({files.reason(error)})") from error

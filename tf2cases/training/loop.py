@@ -89,7 +89,7 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
         workdir.claim(config, source)  # after the case has accepted the config: errors leave the folder unchanged
         saved = workdir.file(CHECKPOINTS)
         step = checkpoints.restore(saved, workdir.run, set_aside=True, case=case, progress=progress)
-        workdir.cut_back(step or 0)
+        workdir.cut_back(step or 0, case.metric_names)
         batches = pipeline.Batches(source.train, config.batch_size, nn.random.fold(config.seed, "order"), case.shuffle)
         traced = TracedSteps(case, batches, progress, strategy)
 

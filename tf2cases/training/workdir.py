@@ -1,5 +1,6 @@
 """The folder of a run: its lock, its config, and the removal of newer reports when it is resumed."""
 
+import bisect
 import contextlib
 import dataclasses
 import json
@@ -8,7 +9,7 @@ import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -152,16 +153,32 @@ class Workdir:
                 found.append((int(match[2]), self.file(path)))
         return sorted(found)
 
-    def cut_back(self, step: int) -> None:
+    def cut_back(self, step: int, metric_names: Collection[str] | None = None) -> None:
         """Removes all reports after `step`, so that a resumed run does not duplicate them.
+
+        Damaged lines of `metrics.jsonl` are named, and moved to `damaged_metrics.jsonl`.
+
+        Args:
+          step: the step at which the run resumes.
+          metric_names: names of the values in each report of the training; None if they are not known.
 
         Raises:
           RunError: the disk is full.
         """
         with files.writing(self.path):
             if os.path.exists(self.file(METRICS)):
-                kept = [json.dumps(r) + "\n" for r in read_metrics(self.path) if r["step"] <= step]
-                files.write_text(self.file(METRICS), "".join(kept))
+                records, damaged = _read_reports(self.file(METRICS), metric_names)
+                if damaged:
+                    with open(self.file(f"damaged_{METRICS}"), "ab") as file:
+                        file.writelines(line + b"\n" for line in damaged.values())
+                    print(
+                        f"warning: {_named(self.file(METRICS), damaged)}; kept in damaged_{METRICS}, while the run "
+                        "goes on without.",
+                        flush=True,
+                    )
+                files.write_text(
+                    self.file(METRICS), "".join(json.dumps(r) + "\n" for r in records if r["step"] <= step)
+                )
             for at, file in self.numbered_pictures():
                 if at > step:
                     os.remove(file)
@@ -248,13 +265,69 @@ def _cut_events(path: str, step: int) -> None:
 
 
 def read_metrics(path: str) -> list[dict]:
-    """Reads the reports in a run's `metrics.jsonl`; incomplete lines, left by a kill, are skipped."""
-    records = []
-    with contextlib.suppress(FileNotFoundError), open(os.path.join(path, METRICS), encoding="utf-8") as file:
-        for line in file:
-            with contextlib.suppress(ValueError):
-                records.append(json.loads(line))
+    """Reads the reports in a run's `metrics.jsonl`; damaged lines are named and left out.
+
+    An incomplete last line, left by a kill, is skipped.
+    """
+    try:
+        records, damaged = _read_reports(os.path.join(path, METRICS))
+    except FileNotFoundError:
+        return []
+    if damaged:
+        print(f"warning: {_named(os.path.join(path, METRICS), damaged)}; left out.", file=sys.stderr)
     return records
+
+
+def _named(path: str, damaged: Collection[int]) -> str:
+    numbers = sorted(damaged)
+    shown = ", ".join(f"{number:,}" for number in numbers[:5]) + (", ..." if len(numbers) > 5 else "")
+    return f"{path}: line {shown} is damaged" if len(numbers) == 1 else f"{path}: lines {shown} are damaged"
+
+
+def _read_reports(path: str, metric_names: Collection[str] | None = None) -> tuple[list[dict], dict[int, bytes]]:
+    """The reports, and the damaged lines by their numbers: those that are no reports, and steps out of order."""
+    with open(path, "rb") as file:
+        *lines, _ = file.read().split(b"\n")  # the rest is incomplete
+    reports: dict[int, dict] = {}
+    for number, line in enumerate(lines, 1):
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(line.decode())
+            if _is_report(record, metric_names):
+                reports[number] = record
+    steps = [record["step"] for record in reports.values()]
+    kept = [list(reports)[i] for i in _longest_rising(steps)]
+    intact = set(kept)
+    damaged = {number: line for number, line in enumerate(lines, 1) if number not in intact}
+    return [reports[number] for number in kept], damaged
+
+
+def _is_report(record: object, metric_names: Collection[str] | None) -> bool:
+    def is_number(value: object) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    if not isinstance(record, dict) or not record.keys() <= {"step", "split", "values", "seconds"}:
+        return False
+    step, split, values = (record.get(name) for name in ("step", "split", "values"))
+    if type(step) is not int or step < 0 or split not in ("train", "eval") or not isinstance(values, dict):
+        return False
+    if metric_names is not None and split == "train" and set(values) != set(metric_names):
+        return False
+    return is_number(record.get("seconds", 0)) and all(map(is_number, values.values()))
+
+
+def _longest_rising(steps: Sequence[int]) -> list[int]:
+    """The positions of the longest subsequence that never falls: a step out of order is damaged."""
+    ends: list[int] = []  # of the subsequences of each length, the positions of the smallest last elements
+    before: list[int | None] = []
+    for i, step in enumerate(steps):
+        length = bisect.bisect_right(ends, step, key=lambda j: steps[j])
+        before.append(ends[length - 1] if length else None)
+        ends[length : length + 1] = [i]
+    found, at = [], ends[-1] if ends else None
+    while at is not None:
+        found.append(at)
+        at = before[at]
+    return found[::-1]
 
 
 def _git_revision() -> str | None:

@@ -1,5 +1,6 @@
 """Reads and writes picture files; writing is atomic."""
 
+import io
 import math
 import os
 from collections.abc import Sequence
@@ -8,6 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tf2cases import files
+
+_JPEG = ("JPEG", {"quality": 95, "subsampling": 0})
+_TIFF = ("TIFF", {"compression": "tiff_lzw"})
+_FORMATS: dict[str, tuple[str, dict]] = {  # those of `path_flags.PICTURES`
+    ".png": ("PNG", {}),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": ("WEBP", {"lossless": True, "exact": True}),
+    ".gif": ("GIF", {}),
+    ".bmp": ("BMP", {}),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+}
 
 
 def write_png(path: str | os.PathLike, image: ArrayLike) -> None:
@@ -25,6 +39,26 @@ def write_png(path: str | os.PathLike, image: ArrayLike) -> None:
 
     pixels = _pixels("image", image, (1, 3, 4))
     files.write_bytes(path, imageio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow"))
+
+
+def write_picture(path: str | os.PathLike, image: ArrayLike) -> None:
+    """Writes a picture file in the format that its ending names, or PNG if it has no known one; as `write_png`.
+
+    JPEG files have quality 95 and show transparency on white, GIF files have at most 256 colours; the other formats
+    keep every pixel.
+    """
+    from PIL import Image
+
+    kind, options = _FORMATS.get(os.path.splitext(path)[1].lower(), ("PNG", {}))
+    if kind == "PNG":
+        write_png(path, image)
+        return
+    picture = Image.fromarray(_pixels("image", image, (1, 3, 4)))
+    if kind == "JPEG" and picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    files.write_bytes(path, buffer.getvalue())
 
 
 def read_png(path: str | os.PathLike) -> np.ndarray:

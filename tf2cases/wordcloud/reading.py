@@ -4,14 +4,16 @@ import codecs
 import contextlib
 import os
 import re
-import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import IO
 
+from tf2cases import files
 from tf2cases.wordcloud.messages import bilingual_error
 
+MAX_BYTES = 1 << 32  # of a text
 BLOCK = 1 << 17  # bytes read at once; limits the memory for segmenting a text without line breaks
 _SAMPLE = 1 << 20  # bytes from which binary files and false GB18030 are detected
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
@@ -80,6 +82,8 @@ def opened(path: str, flag: str = "--text") -> Iterator[Text]:
     """
     name = f"{flag} is {path!r}"
     try:
+        if path != "-" and not stat.S_ISFIFO(os.stat(path).st_mode):
+            files.check_regular(path)
         source = sys.stdin.buffer if path == "-" else open(path, "rb")
     except OSError as error:
         raise bilingual_error(
@@ -91,8 +95,14 @@ def opened(path: str, flag: str = "--text") -> Iterator[Text]:
             stack.enter_context(source)
         if path == "-" or not source.seekable():
             kept = stack.enter_context(tempfile.TemporaryFile())
-            shutil.copyfileobj(source, kept, BLOCK)
+            while kept.tell() <= MAX_BYTES and (block := source.read(BLOCK)):
+                kept.write(block)
             source = kept
+        if source.seek(0, os.SEEK_END) > MAX_BYTES:
+            raise bilingual_error(
+                f"{name}, but it has more than {MAX_BYTES // 2**30} GiB: expected a shorter text.",
+                f"（文本超过 {MAX_BYTES // 2**30} GiB，请给出较短的文本。）",
+            )
         yield Text(source, name)
 
 

@@ -2,11 +2,14 @@
 
 import io
 import os
+import subprocess
+import sys
 import tarfile
 import zipfile
 
 import pytest
 
+from tf2cases.data.pictures import archive as archive_module
 from tf2cases.data.pictures import folder
 from tf2cases.data.pictures.archive import PictureArchive
 from tf2cases.errors import UsageError
@@ -198,3 +201,96 @@ def test_real_archive(shared):
         name, get = next(files)
         assert name == "celeba/000001.jpg"
         assert len(get()) == 3535  # as `tar tzv` lists it
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_member_is_read_up_to_its_declared_size_only(tmp_path, compression):
+    size = 0x07654321
+    path = make_zip(tmp_path / "a.zip", {"a.png": bytes(size)}, compression)
+    path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), (1000).to_bytes(4, "little")))
+    program = f"""
+import resource
+from tf2cases.data.pictures.archive import PictureArchive
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with PictureArchive({str(path)!r}).open() as (_, files):
+    try:
+        next(files)[1]()
+    except OSError as error:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, "KiB:", error)
+"""
+    path = os.pathsep.join(sys.path)
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env={"PYTHONPATH": path})
+    kibibytes, _, error = said.stdout.partition(" KiB: ")
+    assert "CRC" in error or "1000 bytes that its header declares" in error
+    assert int(kibibytes) < 20_000
+
+
+def test_bzip2_members_are_read(tmp_path):
+    assert read(make_zip(tmp_path / "a.zip", FILES, zipfile.ZIP_BZIP2)) == sorted(FILES.items())
+
+
+def test_other_compressions_of_a_zip_are_named(tmp_path):
+    with PictureArchive(make_zip(tmp_path / "a.zip", FILES, zipfile.ZIP_LZMA)).open() as (_, files):
+        with pytest.raises(OSError, match="compression is not supported: expected none, deflate or bzip2"):
+            next(files)[1]()
+
+
+def sparse(data):
+    return data[:156] + b"S" + data[157:386] + b"x" * 96 + data[482:]
+
+
+def with_size(field):
+    return lambda data: data[:124] + field + data[136:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        sparse,  # its map of holes is no number
+        with_size(b"\x80" + b"\xff" * 11),  # 2**88
+        with_size(b"\xff" * 12),  # -1
+        with_size(b"77777777777\0"),
+    ],
+)
+def test_impossible_headers_of_a_tar_are_named(tmp_path, change):
+    path = make_tar(tmp_path / "a.tar", {"a.png": b"data"}, "w")
+    data = bytearray(path.read_bytes())
+    header = bytearray(change(bytes(data[512:1024])))
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    path.write_bytes(bytes(data[:512]) + bytes(header) + bytes(data[1024:]))
+    with pytest.raises(UsageError, match=r"a.tar is cut short, damaged or not an archive \([^\n]+\): expected"):
+        read(path)
+
+
+@pytest.mark.parametrize("size", [2**63, 2**64, -1])
+def test_impossible_sizes_in_a_pax_header_are_named(tmp_path, size):
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a.png")
+        info.pax_headers = {"size": str(size)}
+        archive.addfile(info)
+    with pytest.raises(UsageError, match=r"a.tar is cut short, damaged or not an archive"):
+        read(tmp_path / "a.tar")
+
+
+def test_a_header_that_fills_the_memory_is_not_read(tmp_path):
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("b" * 2**19 + ".png"))
+    with pytest.raises(UsageError, match=r"a.tgz is cut short, damaged or not an archive \(a header declares 5\d+ "):
+        read(tmp_path / "a.tgz")
+
+
+def test_a_name_that_is_flagged_as_utf8_but_is_not_is_an_error_of_its_archive(tmp_path):
+    path = make_zip(tmp_path / "a.zip", {"é.png": b"data"})
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(UsageError, match=r"a.zip is cut short, damaged or not an archive \(.*utf-8.*\): expected"):
+        read(path)
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_an_archive_that_unpacks_to_a_hundred_times_its_size_is_refused(tmp_path, make, monkeypatch):
+    monkeypatch.setattr(archive_module, "_NEVER_TOO_LARGE", 2**21)
+    options = {"compression": zipfile.ZIP_DEFLATED} if make is make_zip else {}
+    path = make(tmp_path / "a", {"a.png": bytes(2**22)}, **options)
+    with pytest.raises(UsageError, match=r"a unpacks to \S+ GiB or more, which is more than 100 times its size: "):
+        read(path)

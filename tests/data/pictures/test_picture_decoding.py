@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from png_files import chunk, png
 
 from tf2cases.data.pictures import decoding
 
@@ -131,6 +132,45 @@ def test_the_exif_orientation_is_applied(kind, orientation):
 def test_a_damaged_exif_chunk_is_ignored(kind, exif):
     plain = pixels(encoded(COLOUR, kind), "RGB")
     np.testing.assert_array_equal(pixels(encoded(COLOUR, kind, exif=exif), "RGB"), plain)
+
+
+def broken(kind, data):
+    """A chunk with a wrong checksum."""
+    return chunk(kind, data)[:-1] + bytes([chunk(kind, data)[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        broken(b"eXIf", oriented(6).tobytes()[6:]),
+        broken(b"tEXt", b"key\0text"),
+        broken(b"iCCP", b"name\0\0" + zlib.compress(b"profile")),
+        broken(b"pHYs", bytes(9)),
+        broken(b"prVt", b"of an editor"),
+        chunk(b"eXIf", b"no exif"),
+        chunk(b"zTXt", b"key\0\x07unknown compression"),
+        chunk(b"zTXt", b"key\0\0" + zlib.compress(bytes(2**26))),
+        chunk(b"iTXt", b"key"),
+        chunk(b"iTXt", b"key\0\x01\0\0\0not compressed"),
+        chunk(b"iCCP", b""),
+        chunk(b"pHYs", b"x"),
+        chunk(b"gAMA", b""),
+        chunk(b"cHRM", b"x"),
+        chunk(b"sRGB", b""),
+        chunk(b"tIME", b""),
+    ],
+)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_metadata_of_a_png_never_refuse_the_picture(metadata, place):
+    data = png(2, 8, RGB, **{place: metadata})
+    np.testing.assert_array_equal(pixels(data, "RGB"), RGB)
+
+
+def test_damage_to_the_pixels_is_no_metadata():
+    data = bytearray(png(2, 8, RGB, chunk(b"tEXt", b"key\0text")))
+    data[-100] ^= 1
+    with pytest.raises(ValueError, match="cut short or damaged"):
+        pixels(bytes(data), "RGB")
 
 
 def test_an_impossible_resolution_in_exif_is_ignored():

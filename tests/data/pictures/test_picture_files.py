@@ -6,8 +6,9 @@ import os
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from png_files import chunk, png
 
-from tf2cases.data.pictures import files, folder, graph
+from tf2cases.data.pictures import decoding, files, folder, graph
 from tf2cases.errors import UsageError
 
 ROWS, COLUMNS = np.mgrid[0:40, 0:50]
@@ -147,3 +148,29 @@ def test_what_is_refused_is_named(tmp_path, data, sentence):
     path = tmp_path / "digit.png"
     path.write_bytes(data)
     refuse(path, sentence)
+
+
+# (colour type, bits a channel, channels)
+KINDS = [(0, 1, 1), (0, 2, 1), (0, 4, 1), (0, 8, 1), (0, 16, 1), (2, 8, 3), (2, 16, 3), (3, 4, 1), (3, 8, 1)]
+
+
+@pytest.mark.parametrize(("colour_type", "depth", "channels"), KINDS)
+def test_a_transparent_colour_is_transparent_in_training_and_in_serving(colour_type, depth, channels, tmp_path):
+    most = 2**depth - 1
+    samples = np.random.default_rng(0).integers(0, most + 1, [8, 9, channels])
+    key = samples[2, 3] = np.minimum([most, most // 2, 2][:channels], most) if colour_type != 3 else 1
+    samples[3:5, 1:4] = key
+    samples[5] = key
+    samples[5, :, 0] ^= 1  # nearly this colour, but opaque
+    transparent = (samples == key).all(axis=-1)
+    if colour_type == 3:
+        before = chunk(b"PLTE", np.arange(3 * (most + 1)).astype(np.uint8).tobytes()) + chunk(b"tRNS", b"\xff\0")
+    else:
+        before = chunk(b"tRNS", np.broadcast_to(key, [channels]).astype(">u2").tobytes())
+    data = png(colour_type, depth, samples, before)
+    (tmp_path / "a.png").write_bytes(data)
+    for alpha in (np.asarray(decoding.decode(data, "RGBA")), graph.decode(files.read(tmp_path / "a.png")).numpy()):
+        np.testing.assert_array_equal(alpha[..., 3], np.where(transparent, 0, 255))
+    here = np.asarray(decoding.decode(data, "RGB"))
+    assert (here[transparent] == 255).all()
+    np.testing.assert_allclose(here / 255, decoded(data), atol=1.01 / 255)

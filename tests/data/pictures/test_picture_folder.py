@@ -1,6 +1,8 @@
 """Folders of pictures: which files count, and what tells one folder from another."""
 
 import os
+import tarfile
+import zipfile
 
 import pytest
 
@@ -95,3 +97,66 @@ def test_refuses_a_folder_without_pictures(tmp_path):
 def test_refuses_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match=r"nowhere does not exist: expected a folder of pictures"):
         PictureFolder(tmp_path / "nowhere")
+
+
+def test_what_is_left_out_is_counted_and_said_in_one_line(tmp_path, capsys):
+    put(tmp_path, "a.jpg", "b.JFIF", "c.heic", "d.HEIC", "e.txt", "none", ".hidden.jpg", "._a.jpg", "Thumbs.db")
+    put(tmp_path, "@eaDir/a.jpg", ".ipynb_checkpoints/a.jpg", "sub/__MACOSX/x/a.jpg", "sub/desktop.ini", "sub/f.jpe")
+    (tmp_path / "sub" / "up").symlink_to(tmp_path)
+    assert PictureFolder(tmp_path).names == ["a.jpg", "b.JFIF", "sub/f.jpe"]
+    assert capsys.readouterr().out == (
+        f"Left out of {tmp_path}: 4 without the ending of a picture (.heic 2, .txt 1, no ending 1), "
+        "7 hidden or made by the system, 1 reached again by a link.\n"
+    )
+
+
+def test_nothing_is_said_where_nothing_is_left_out(tmp_path, capsys):
+    put(tmp_path, "a.jpg", "b/c.png")
+    assert len(PictureFolder(tmp_path).names) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_that_cannot_be_read_is_counted(tmp_path, capsys, monkeypatch):
+    put(tmp_path, "a.jpg", "secret/b.jpg")
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.path.basename(path) == "secret":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert PictureFolder(tmp_path).names == ["a.jpg"]
+    assert "1 that cannot be read (Permission denied)" in capsys.readouterr().out
+
+
+CLUTTER = {
+    "set/11.jfif",
+    "set/12.png",
+    *("set/13.txt", "set/.14.png", "set/._12.png", "set/Thumbs.db", "set/@eaDir/15.png", "set/__MACOSX/16.png"),
+    *("set/.ipynb_checkpoints/17.png",),
+}
+
+
+def test_every_kind_of_collection_takes_the_same_files(tmp_path):
+    from tf2cases.data.captchas import listing
+    from tf2cases.data.pictures import classes
+    from tf2cases.data.pictures.archive import PictureArchive
+    from tf2cases.programs import classify_image
+
+    put(tmp_path, *CLUTTER)
+    put(tmp_path, "other/1.png", "other/2.png")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar, zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
+        tar.add(tmp_path / "set", "set")
+        for name in CLUTTER:
+            zipped.write(tmp_path / name, name)
+    found = [PictureFolder(tmp_path / "set").names]
+    for archive in ("a.tar", "a.zip"):
+        with PictureArchive(tmp_path / archive).open() as (_, pictures):
+            found.append(sorted(name.removeprefix("set/") for name, _ in pictures))
+    with listing.opened(str(tmp_path / "set")) as (pictures, _):
+        found.append([name for name, _ in pictures])
+    found.append([os.path.relpath(p, tmp_path / "set") for p in classify_image._pictures([str(tmp_path / "set")])])
+    paths = classes.read(str(tmp_path)).paths
+    found.append([os.path.relpath(p, tmp_path / "set") for p in paths if os.path.dirname(p) == str(tmp_path / "set")])
+    assert found == [["11.jfif", "12.png"]] * 6

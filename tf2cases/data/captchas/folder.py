@@ -1,4 +1,4 @@
-"""Folders and tar archives of labelled pictures: the label of `0123.png` and `0123-00007.png` is 0123.
+"""Folders and archives of labelled pictures: the label of `0123.png` and `0123-00007.png` is 0123.
 
 However they were made, the label is the file name up to the first `-` or the extension.
 """

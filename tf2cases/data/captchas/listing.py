@@ -1,16 +1,15 @@
-"""The files of a folder or tar archive of labelled pictures, and its manifest."""
+"""The files of a folder or archive of labelled pictures, and its manifest."""
 
 import contextlib
 import functools
 import os
 import posixpath
-import tarfile
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tf2cases import files
 from tf2cases.data.captchas import manifest
-from tf2cases.data.pictures.folder import check_bytes, is_picture, read_file, walk
+from tf2cases.data.pictures.archive import PictureArchive
+from tf2cases.data.pictures.folder import LeftOut, read_file, walk
 from tf2cases.errors import UsageError
 
 CONTACT_SHEET = "contact_sheet.png"  # in a folder that an older version made, but not a captcha
@@ -21,9 +20,9 @@ Listing = tuple[list[tuple[str, Callable[[], bytes]]], dict]
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[Listing]:
-    """Lists the pictures of a folder, flat or nested, or of an uncompressed tar archive, which is not unpacked.
+    """Lists the pictures of a folder, flat or nested, or of a zip or tar archive.
 
-    Contact sheets are skipped, as are the files that `folder.walk` skips.
+    Contact sheets are skipped, as are the files that `LeftOut` does not take.
 
     Yields:
       The pictures, [(name, read)], sorted by base name, where read() returns bytes or raises OSError; and the manifest
@@ -33,35 +32,25 @@ def opened(path: str) -> Iterator[Listing]:
       UsageError: the path does not exist, there are no pictures, or the archive or the manifest is damaged.
     """
     if os.path.isdir(path):
-        yield _listing(path, walk(path), lambda name: read_file(os.path.join(path, name)))
+        left_out = LeftOut(manifest.NAME)
+        names = walk(path, left_out)
+        left_out.say(path)
+        yield _listing(path, names, lambda name: read_file(os.path.join(path, name)))
     elif os.path.isfile(path):
-        try:
-            archive = tarfile.open(path, "r:")
-        except (tarfile.TarError, OSError) as error:
-            raise UsageError(f"{path} is not a tar archive ({error}): expected a folder or a plain .tar.") from error
-        with archive:
-            try:
-                members = {member.name: member for member in archive if not member.isdir()}
-            except (tarfile.TarError, OSError) as error:
-                raise UsageError(f"{path} is damaged ({error}): expected a complete tar archive.") from error
-            names = filter(is_picture, members)
-            yield _listing(path, names, lambda name: _read_member(archive, members.get(name)))
+        with PictureArchive(path, manifest.NAME).open(in_any_order=True) as (_, readers):
+            reads = dict(readers)
+            names = [name for name in reads if posixpath.basename(name) != manifest.NAME]
+            yield _listing(path, names, lambda name: _read_member(reads, name))
     else:
-        raise UsageError(f"{path} does not exist: expected a folder or a .tar of pictures named like 0123.png.")
+        raise UsageError(
+            f"{path} does not exist: expected a folder, or a zip or tar archive, of pictures named like 0123.png."
+        )
 
 
-def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> bytes:
-    # Nothing is unpacked, so paths in the archive are never used as file paths; links are not followed.
-    if member is None:
+def _read_member(reads: Mapping[str, Callable[[], bytes]], name: str) -> bytes:
+    if name not in reads:
         raise FileNotFoundError
-    if not member.isreg():
-        raise OSError("it is a link or a device")
-    check_bytes(member.size)
-    try:
-        opened: Any = archive.extractfile(member)
-        return opened.read()
-    except tarfile.TarError as error:
-        raise OSError(str(error)) from error
+    return reads[name]()
 
 
 def _listing(path: str, names: Iterable[str], read: Callable[[str], bytes]) -> Listing:

@@ -50,7 +50,7 @@ def parse(data: bytes, path: str) -> dict | None:
     """
     try:
         manifest = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(manifest, dict) or manifest.get("kind") != _KIND:
         return None

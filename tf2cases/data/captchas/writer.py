@@ -58,8 +58,7 @@ def _ours(folder: str, names: list[str]) -> list[str]:
     made = None
     if manifest.NAME in names:
         path = os.path.join(folder, manifest.NAME)
-        with open(path, "rb") as file:
-            made = manifest.parse(file.read(), path)
+        made = manifest.parse(files.read_bytes(path, files.MAX_JSON), path)
     if not made:
         if manifest.NAME in names:
             raise UsageError(

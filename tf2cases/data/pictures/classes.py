@@ -1,4 +1,4 @@
-"""Folders of pictures whose sub-folders are the classes, and the assignment of pictures to splits."""
+"""Folders and archives of pictures whose sub-folders are the classes, and the assignment of pictures to splits."""
 
 import dataclasses
 import hashlib
@@ -8,8 +8,9 @@ from collections.abc import Collection
 
 import numpy as np
 
+from tf2cases.data.pictures import members
 from tf2cases.data.pictures.decoding import ENDINGS
-from tf2cases.data.pictures.folder import is_hidden, walk
+from tf2cases.data.pictures.folder import LeftOut, is_hidden, walk
 from tf2cases.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
@@ -20,10 +21,10 @@ _FEWEST = 2  # pictures per class
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassFolder:
-    """The pictures and classes of a folder.
+    """The pictures and classes of a folder or archive.
 
     Attributes:
-      path: the folder.
+      path: the folder or archive.
       class_names: names of the sub-folders, sorted.
       paths: [N] paths of the picture files, class by class, sorted; bytes that are not UTF-8 are surrogate-escaped.
       labels: int32 [N], positions in `class_names`.
@@ -86,23 +87,55 @@ def split_of(path: str) -> int:
 
 
 def read(path: str) -> ClassFolder:
-    """Lists a folder: its sub-folders are the classes, each with all pictures at any depth, see `folder.walk`.
+    """Lists a folder or archive: its sub-folders are the classes, each with all pictures at any depth, see `LeftOut`.
 
-    Hidden folders, and pictures outside the sub-folders, are skipped. No picture is opened.
+    Hidden folders, and files outside the sub-folders, are skipped; a line says how many. No picture is opened. If the
+    whole content of an archive is in one folder, the sub-folders of that one are the classes.
 
     Args:
-      path: the folder.
+      path: the folder or archive.
 
     Returns:
       `ClassFolder`.
 
     Raises:
       UsageError: the folder does not exist, has fewer than two classes, or has a class with fewer than two pictures or
-        with a name that is not UTF-8.
+        with a name that is not UTF-8; or the archive cannot be read.
     """
+    if os.path.isfile(path):
+        return _in_archive(path)
     if not os.path.isdir(path):
-        raise UsageError(f"--data_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class.")
-    names = sorted(n for n in os.listdir(path) if os.path.isdir(os.path.join(path, n)) and not is_hidden(n))
+        raise UsageError(
+            f"--data_dir is {path!r}, but must be a folder with a sub-folder of pictures for each class, or a zip or "
+            "tar archive of one."
+        )
+    left_out = LeftOut()
+    names = []
+    for name in sorted(os.listdir(path)):
+        if os.path.isdir(os.path.join(path, name)) and not is_hidden(name):
+            names.append(name)
+        elif left_out.takes(name):
+            left_out.add("outside the sub-folders of the classes")
+    found = {name: walk(os.path.join(path, name), left_out) for name in names}
+    folder = _made(path, path, found)
+    left_out.say(path)
+    return folder
+
+
+def _in_archive(path: str) -> ClassFolder:
+    found: dict[str, list[str]] = {}
+    names = members.names(path)
+    top = os.path.commonpath([f"/{os.path.dirname(name)}" for name in names])[1:] if len(names) > 1 else ""
+    for name in names:
+        first, _, rest = name[len(top) :].lstrip("/").partition("/")
+        if rest:
+            found.setdefault(first, []).append(rest)
+    return _made(path, os.path.join(path, top), found)
+
+
+def _made(path: str, top: str, found: dict[str, list[str]]) -> ClassFolder:
+    """The `ClassFolder` of the sub-folders of `top`, {name: relative paths of its pictures}."""
+    names = sorted(found)
     for name in names:
         if re.search("[\udc80-\udcff]", name):  # Python's escapes of bytes that are not UTF-8
             raise UsageError(
@@ -112,12 +145,11 @@ def read(path: str) -> ClassFolder:
     if len(names) < 2:
         only = f"one sub-folder, {names[0]!r}," if names else "no sub-folder,"
         raise UsageError(f"--data_dir={path} has {only} but must have at least two: each is a class.")
-    files = [[os.path.join(path, name, file) for file in walk(os.path.join(path, name))] for name in names]
     folder = ClassFolder(
         path,
         tuple(names),
-        tuple(file for found in files for file in found),
-        np.repeat(np.arange(len(names), dtype=np.int32), [len(found) for found in files]),
+        tuple(os.path.join(top, name, file) for name in names for file in found[name]),
+        np.repeat(np.arange(len(names), dtype=np.int32), [len(found[name]) for name in names]),
     )
     _check_counts(folder)
     return folder

@@ -19,7 +19,7 @@ from tf2cases.data.pictures.folder import PictureFolder, Readers
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
 
-_DECODING = 2  # a version: increment it when the pixels decoded from a file change, or which files are refused
+_DECODING = 3  # a version: increment it when the pixels decoded from a file change, or which files are refused
 
 # A chunk of work for a thread ends when it reaches either limit.
 _CHUNK_PICTURES = 32

@@ -2,20 +2,29 @@
 
 import contextlib
 import io
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # for some others Pillow starts external programs
-ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
 JPEG = ("JPEG", "MPO")  # phones write MPO: a JPEG file with more pictures after the first; only the first is read
 MAX_PIXELS = 50_000_000  # a picture of a few kilobytes can unpack to gigabytes
 MAX_BYTES = 2**28  # of a file; enough for 50 megapixels of four bytes
 ACCEPTED = (
     "a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM file with one picture of 8 or 16 bits a channel and at most 50 megapixels"
 )
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+# The optional chunks of PNG files that change what is shown: transparency, animation, orientation.
+_CHUNKS = (b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf")
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,8 +43,8 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 def decode(data: bytes, mode: str) -> Image.Image:
     """Decodes a picture file.
 
-    The format is detected from the content. The picture is turned upright according to its EXIF orientation (a damaged
-    EXIF chunk is ignored), and 16-bit grey is divided by 257. Pictures with several frames are refused, as are those
+    The format is detected from the content. The picture is turned upright according to its EXIF orientation (damaged
+    metadata are ignored), and 16-bit grey is divided by 257. Pictures with several frames are refused, as are those
     with more than 16 bits per channel, unless all values fit into 16.
 
     Args:
@@ -67,6 +76,9 @@ def opened(data: bytes) -> Image.Image:
         raise ValueError(f"the picture has {image.width} x {image.height} pixels, more than 50 megapixels")
     if frames != 1:
         raise ValueError(f"the picture has {frames} frames instead of one")
+    if "transparency" in image.info and image.format == "PNG":
+        with _refusing():
+            return _with_transparent_color(image, data)
     return image
 
 
@@ -100,9 +112,65 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
+def _with_transparent_color(image: Image.Image, data: bytes) -> Image.Image:
+    """Corrects the transparent colour of a PNG picture: Pillow compares the file's value with the converted pixels."""
+    depth, kind = data[24], data[25]
+    if kind == 0 and depth < 8:
+        (key,) = _transparent_color(data, "H")
+        image.info["transparency"] = key * 255 // (2**depth - 1)
+    elif kind == 2 and depth == 16:
+        # The pixels have the high bytes only; read as if their bytes were swapped, they have the low bytes.
+        low = Image.open(io.BytesIO(data), formats=("PNG",))
+        low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+        keys = np.array(_transparent_color(data, "HHH"))
+        is_key = (np.asarray(image) == keys >> 8) & (np.asarray(low) == keys & 255)
+        rgba = image.convert("RGB")
+        del rgba.info["transparency"]
+        rgba.putalpha(Image.fromarray(~is_key.all(axis=2)))
+        return rgba
+    return image
+
+
+def _transparent_color(data: bytes, kind: str) -> tuple[int, ...]:
+    """The values of the tRNS chunk of a PNG file."""
+    for name, start, end in _chunks(data):
+        if name == b"tRNS":
+            return struct.unpack(f">{kind}", data[start + 8 : end - 4])
+    raise ValueError("the transparent colour is missing")
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of each complete chunk of a PNG file."""
+    start = len(_PNG)
+    while start + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, start)
+        end = start + 12 + length
+        if end > len(data):
+            return
+        yield kind, start, end
+        start = end
+
+
+def _without_metadata(data: bytes) -> bytes:
+    """A PNG file without the chunks that do not change its pixels; others are left as they are.
+
+    Pillow refuses a whole file for a wrong checksum or a damaged text in one of them.
+    """
+    if not data.startswith(_PNG):
+        return data
+    kept, done = [data[: len(_PNG)]], len(_PNG)
+    for kind, start, end in _chunks(data):
+        is_optional = bool(kind[0] & 0x20)  # its first letter is a small one
+        is_damaged = kind == b"eXIf" and zlib.crc32(data[start + 4 : end - 4]).to_bytes(4, "big") != data[end - 4 : end]
+        if not is_optional or (kind in _CHUNKS and not is_damaged):
+            kept.append(data[start:end])
+        done = end
+    return b"".join([*kept, data[done:]])
+
+
 def _identified(data: bytes) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(_without_metadata(data)), formats=FORMATS)
     except (Image.DecompressionBombError, MemoryError):
         raise
     except Exception as error:  # Pillow raises all kinds of errors for headers, too

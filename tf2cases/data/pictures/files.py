@@ -10,7 +10,7 @@ from PIL import Image
 
 from tf2cases import files
 from tf2cases.data.pictures import decoding
-from tf2cases.data.pictures.folder import read_file
+from tf2cases.data.pictures.members import read_file
 from tf2cases.errors import UsageError
 
 

@@ -17,6 +17,6 @@ def parse_crop(crop: str) -> int | None:
     """
     if crop == "none":
         return None
-    if not crop.isdecimal() or int(crop) < 1:
+    if not crop.isdecimal() or len(crop) > 9 or int(crop) < 1:
         raise UsageError(f"--crop is {crop!r}, but must be none or a number of pixels, such as 108.")
     return int(crop)

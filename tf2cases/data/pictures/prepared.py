@@ -161,8 +161,7 @@ def _read_manifest(folder: str, key_hash: str) -> dict | None:
     if not os.path.exists(path):
         return None
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            manifest = json.load(file)
+        manifest = files.read_json(path)
         if manifest.pop("sha256") != _digest(manifest):
             raise ValueError("its checksum does not match")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
