@@ -48,7 +48,7 @@ def test_equal_pairs_are_one_object():
 
 def test_words_of_ones_own_are_kept_whole_and_stay_with_their_segmenter(text_file):
     assert "陈伯先" in cut(Segmenter())
-    assert {"陈伯", "先"} <= set(cut(Segmenter(words=[" 陈伯 "])))
+    assert {"陈伯", "先"} <= set(cut(Segmenter(own_words=[" 陈伯 "])))
     path = text_file("陈伯 9000 nr\n\n打水 n\n北边有\n")
     listed = Segmenter(path)
     assert {"陈伯", "北边有"} <= set(cut(listed))
@@ -67,7 +67,7 @@ def test_missing_dictionaries_and_empty_words_are_refused():
     with pytest.raises(UsageError, match=r"--user_dict is 'none\.txt', but it cannot be read"):
         Segmenter("none.txt")
     with pytest.raises(UsageError, match=r"--add_words has an empty word: expected words separated by commas\. （"):
-        Segmenter(words=["茶", " "])
+        Segmenter(own_words=["茶", " "])
 
 
 def test_the_cache_is_made_once_for_this_person_alone(afresh, monkeypatch):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from tf2cases.wordcloud.messages import bilingual_error
+from tf2cases.wordcloud.words import has_shape
 
 _SUFFIXES = (".ttf", ".otf", ".ttc")
 # Prefixes of common Chinese fonts' file names, fonts made for screens first; in lower case, without spaces or hyphens.
@@ -24,13 +25,13 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
     Sans SC from the extra `[zh]`; the system's fonts, those with names of common Chinese fonts first.
 
     Args:
-      characters: the characters to draw; white space is ignored.
+      characters: the characters to draw; white space and joiners, which have no shape, are ignored.
       font: the path of a font file, or the name of one in the system's folders ("simhei"), or None.
 
     Raises:
       UsageError: `font` does not exist, is not a font or lacks characters; or no font has all of them.
     """
-    wanted = {ord(character) for character in characters if not character.isspace()}
+    wanted = {ord(character) for character in characters if not character.isspace() and has_shape(character)}
     if font is not None:
         path = _named(font)
         lacking = _lacking(path, wanted)

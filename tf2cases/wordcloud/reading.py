@@ -10,12 +10,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import IO
 
+from tf2cases.wordcloud import words
 from tf2cases.wordcloud.messages import bilingual_error
 
 BLOCK = 1 << 17  # bytes read at once; limits the memory for segmenting a text without line breaks
 _SAMPLE = 1 << 20  # bytes from which binary files and false GB18030 are detected
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
-_UP_TO_A_BREAK = re.compile(r".*[\s，。、；：！？…—“”（）《》,;!?()\"]", re.DOTALL)
+_UP_TO_A_BREAK = re.compile(r".*[\s\u200b，。、；：！？…—“”（）《》,;!?()\"]", re.DOTALL)
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8 with BOM", "gb18030": "GB18030"}
 # A third or more of any Chinese text, simplified or traditional, but only a few percent of bytes misread as GB18030.
 _COMMON = frozenset(
@@ -41,7 +42,7 @@ class Text:
         self.encoding = _ENCODINGS[self._codec]
 
     def chunks(self, progress: Callable[[int], None] | None = None) -> Iterator[str]:
-        """The text from its beginning, in pieces that end between words; only one is in memory at a time.
+        """The text from its beginning, normalised, in pieces that end between words; only one is in memory at a time.
 
         Args:
           progress: called with the bytes read since the last call.
@@ -54,17 +55,17 @@ class Text:
             end = _last_break(text)
             rest = text[end:]
             if end:
-                yield text[:end]
+                yield words.normalised(text[:end])
         if rest:
-            yield rest
+            yield words.normalised(rest)
 
     def sample(self) -> str:
-        """The first characters, from at most `BLOCK` bytes: enough to tell the language."""
-        return next((text for text, _ in _decoded(self._file, self._codec) if text), "")
+        """The first characters, from at most `BLOCK` bytes, normalised: enough to tell the language."""
+        return words.normalised(next((text for text, _ in _decoded(self._file, self._codec) if text), ""))
 
     def all(self) -> str:
-        """The whole text."""
-        return "".join(text for text, _ in _decoded(self._file, self._codec))
+        """The whole text, normalised."""
+        return words.normalised("".join(text for text, _ in _decoded(self._file, self._codec)))
 
 
 @contextlib.contextmanager

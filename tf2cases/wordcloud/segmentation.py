@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tf2cases.wordcloud import reading
+from tf2cases.wordcloud import reading, words
 from tf2cases.wordcloud.messages import bilingual_error
 
 _ENTRY = re.compile(r"(\S+)(?:\s+(\d+))?(?:\s+([^\W\d_]+))?")  # a word, its frequency, its part of speech
@@ -26,19 +26,19 @@ class Segmenter:
     modified.
     """
 
-    def __init__(self, user_dictionary: str | None = None, words: Iterable[str] = ()):
+    def __init__(self, user_dictionary: str | None = None, own_words: Iterable[str] = ()):
         """Sets up the dictionary; loading it, once per process, takes a second, or half a second if it is cached.
 
         Args:
           user_dictionary: a file with one word per line, optionally followed by its frequency and part of speech, or
             None.
-          words: further words that must be kept whole.
+          own_words: further words that must be kept whole.
 
         Raises:
           UsageError: the file cannot be read or has a line that is not of that form, or a word is empty.
         """
         jieba = _jieba()
-        entries = [*_entries(user_dictionary), *((word.strip(), None, None) for word in words)]
+        entries = [*_entries(user_dictionary), *((word.strip(), None, None) for word in own_words)]
         if any(not word for word, _, _ in entries):
             raise bilingual_error(
                 "--add_words has an empty word: expected words separated by commas.",
@@ -52,8 +52,15 @@ class Segmenter:
             self._tokenizer.add_word(*entry)
 
     def cut(self, chunks: Iterable[str]) -> Iterator[list[str]]:
-        """Yields, for each chunk, the words, punctuation marks and spaces that jieba cuts it into, in order."""
-        return map(self._tokenizer.lcut, chunks)
+        """Yields, for each chunk, the words, punctuation marks and spaces that jieba cuts it into, in order.
+
+        Words of other scripts, which jieba would cut at accents, marks and apostrophes, are kept whole.
+        """
+        for chunk in chunks:
+            cut: list[str] = []
+            for piece, whole in _pieces(chunk):
+                cut += [piece] if whole else self._tokenizer.lcut(piece)
+            yield cut
 
     def cut_with_tags(self, chunks: Iterable[str]) -> Iterator:
         """Yields jieba's pairs of word and part of speech, in order; equal pairs are one object, to save memory."""
@@ -65,8 +72,9 @@ class Segmenter:
         tagger.word_tag_tab = dict(jieba.posseg.dt.word_tag_tab)
         seen: dict[Any, Any] = {}
         for chunk in chunks:
-            for pair in tagger.cut(chunk):
-                yield seen.setdefault((pair.word, pair.flag), pair)
+            for piece, whole in _pieces(chunk):
+                for pair in [jieba.posseg.pair(piece, "eng")] if whole else tagger.cut(piece):
+                    yield seen.setdefault((pair.word, pair.flag), pair)
 
 
 def cache_folder() -> pathlib.Path:
@@ -120,6 +128,18 @@ def _private_folder():
         return folder if os.access(folder, os.W_OK) else None
     except (OSError, RuntimeError):  # RuntimeError: no home folder
         return None
+
+
+def _pieces(chunk) -> Iterator[tuple[str, bool]]:
+    """A text in pieces, in order, and whether each is a word that must not be cut."""
+    done = 0
+    for start, end in words.foreign(chunk):
+        if done < start:
+            yield chunk[done:start], False
+        yield chunk[start:end], True
+        done = end
+    if done < len(chunk):
+        yield chunk[done:], False
 
 
 def _entries(path) -> Iterator[tuple[str, int | None, str | None]]:

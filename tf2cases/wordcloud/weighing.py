@@ -3,20 +3,19 @@
 import copy
 import dataclasses
 import itertools
-import re
 import types
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from tf2cases.wordcloud import language, stopwords
+from tf2cases.wordcloud import capitals, language, stopwords
 from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import Options
 from tf2cases.wordcloud.reading import Text
 from tf2cases.wordcloud.segmentation import Segmenter, analyse
+from tf2cases.wordcloud.words import find, is_number, is_word, length, unspaced
 
 MAX_DIFFERENT = 500_000  # words, and pairs of words, that are counted at once; beyond it, the rarest are dropped
 MAX_TEXTRANK_BYTES = 8_000_000  # TextRank holds all words and all pairs of neighbours in memory
-_WORD = re.compile(r"\w[\w']*")  # as in the wordcloud package
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +50,8 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
         _check_preset(text, options.preset, options.language)
     spoken = language.detect(text.sample()) if options.language == "auto" else options.language
     chinese = spoken == "zh"
+    if options.language == "auto":
+        _check_spaces(text)
     if options.weights != "count":
         _check_method(text, options.weights, chinese)
     stop = stopwords.chosen(options.stopwords, options.own_stopwords)
@@ -66,7 +67,7 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
     else:
         ask = _tfidf if options.weights == "tfidf" else _textrank
         tags, seen = ask(Segmenter(options.user_dict, options.add_words), chunks, stop)
-        weights = {word: weight for word, weight in tags if len(word) >= shortest and _is_word(word)}
+        weights = {word: weight for word, weight in tags if length(word) >= shortest and is_word(word)}
     if not weights:
         raise bilingual_error(
             f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
@@ -77,13 +78,13 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
 
 
 def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: bool) -> tuple[dict[str, int], int]:
-    """Counts words as `WordCloud.process_text` does, but one chunk at a time.
+    """Counts words as `WordCloud.process_text` does, but one chunk at a time, and by Unicode's rules (see `words`).
 
     Words that differ only in case are counted as the most frequent form, and plurals in -s as their singular; numbers
     are not counted. With `pairs`, two words that occur together much more often than by chance are counted as one.
 
     Args:
-      chunks: pieces of text, with white space between words.
+      chunks: pieces of normalised text, with white space between words.
       stop: stop words in lower case.
       shortest: words of fewer characters are left out.
       pairs: whether to look for pairs.
@@ -94,12 +95,12 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
     singles: Counter = Counter()
     doubles: Counter = Counter()
     seen = 0
-    before, before_kept = None, False  # the last word of the previous chunk
+    before, before_kept = "", False  # the last word of the previous chunk
     for chunk in chunks:
-        words = _WORD.findall(chunk)
+        words = find(chunk)
         seen += len(words)
         words = [word[:-2] if word.endswith(("'s", "'S")) else word for word in words]
-        words = [word for word in words if not word.isdigit() and len(word) >= shortest]
+        words = [word for word in words if length(word) >= shortest and not is_number(word)]
         if not words:
             continue
         kept = [word.lower() not in stop for word in words]
@@ -119,8 +120,10 @@ def _with_pairs(singles, doubles):
     """Counts words and, as the wordcloud package does, collocations, whose counts are subtracted from their words'."""
     from wordcloud.tokenization import process_tokens, score
 
-    counts, written = process_tokens(singles.elements())
-    pair_counts, _ = process_tokens(" ".join(pair) for pair in doubles.elements())
+    spelled = capitals.spellings(singles)
+    counts, written = process_tokens(spelled.get(word, word) for word in singles.elements())
+    joined = (" ".join(spelled.get(word, word) for word in pair) for pair in doubles.elements())
+    pair_counts, _ = process_tokens(joined)
     alone, total = dict(counts), singles.total()
     for pair, times in pair_counts.items():
         first, second = (written.get(word.lower(), word) for word in pair.split(" "))
@@ -169,10 +172,6 @@ def _extractor(default, cut, stop):
     return made
 
 
-def _is_word(word) -> bool:
-    return bool(_WORD.fullmatch(word)) and not word.isdigit()
-
-
 def _check_preset(text, preset, wanted):
     sample = text.sample()
     if language.detect(sample) == wanted or not any(map(str.isalpha, sample)):
@@ -188,6 +187,15 @@ def _check_preset(text, preset, wanted):
         f"expected another preset, or --language={wanted}.",
         f"（预设 {preset} 用于词间有空格的语言，而该文本是中文，请换用其他预设，或加上 --language={wanted}。）",
     )
+
+
+def _check_spaces(text):
+    if spoken := unspaced(text.sample()):
+        raise bilingual_error(
+            f"{text.name}, which is {spoken} without spaces between the words: expected a text that another program "
+            "has segmented into words, or --language=en for a cloud of what stands between the spaces.",
+            "（该语言的词之间没有空格，请先用其他程序分词，或用 --language=en 按空格处理。）",
+        )
 
 
 def _check_method(text, method, chinese):
