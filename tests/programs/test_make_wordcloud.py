@@ -191,7 +191,7 @@ def test_progress_is_told_for_a_text(monkeypatch, capsys):
 BAD = {
     "empty": (b"", (), r"--text is 'text\.txt', but it is empty: .* （文本为空"),
     "stop words only": ("我们的，他们的，就是这样。", (), r"none of its \d+ words is left: .* （文本的 \d+ 个词都是"),
-    "undecodable": (b"abc \xff\xff\xff def", (), r"neither UTF-8 \(from byte 4 on\) nor GB18030"),
+    "undecodable": (b"abc \xff\xff\xff def", (), r"its bytes are not UTF-8 \(from byte 4 on\)"),
     "binary": (b"\x7fELF\0\0\0\1", (), r"is a binary file"),
     "missing font": (CHINESE, ("--font=none.ttf",), r"--font is 'none\.ttf', but there is no such file"),
     "font without Chinese": (CHINESE, ("--font={latin}",), r"--font is .*Mono\.ttf', but it lacks '.*（该字体缺少"),

@@ -44,7 +44,10 @@ def define(values: flags.FlagValues) -> None:
     def choice(name: str, help_: str) -> None:
         flags.DEFINE_bool(name, None, help_, flag_values=values)
 
-    path("text", "Text file, UTF-8 or GB18030; - for standard input. 文本文件，- 表示标准输入。")
+    path(
+        "text",
+        "Text file, UTF-8 or another encoding that is recognised; - for standard input. 文本文件，- 表示标准输入。",
+    )
     path("out", "Picture to write, .png or .svg. 输出图片。", "cloud.png")
     text("preset", f"One of {', '.join(wordcloud.PRESETS)}; default: settings that suit the text's language. 预设。")
     path(

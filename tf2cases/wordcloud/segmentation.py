@@ -77,6 +77,14 @@ class Segmenter:
                     yield seen.setdefault((pair.word, pair.flag), pair)
 
 
+def known_words(text: str) -> list[str]:
+    """The words that jieba cuts a Chinese text into by its dictionary alone, without guessing new ones."""
+    tokenizer = _jieba().Tokenizer()
+    tokenizer.FREQ, tokenizer.total = _dictionary()
+    tokenizer.initialized = True
+    return tokenizer.lcut(text, HMM=False)
+
+
 def cache_folder() -> pathlib.Path:
     """The folder of this project in the user's cache."""
     if sys.platform == "darwin":

@@ -31,7 +31,7 @@ def write_table(path: str, weights: dict[str, float]) -> None:
 
 
 def read_table(path: str) -> dict[str, float]:
-    """Reads a table of `word,weight` lines, UTF-8 or GB18030, with or without the header.
+    """Reads a table of `word,weight` lines, in an encoding that `opened` recognises, with or without the header.
 
     Args:
       path: a file, or "-" for standard input.
