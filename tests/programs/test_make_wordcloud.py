@@ -226,6 +226,17 @@ def test_bad_input_ends_with_one_sentence_status_2_and_no_picture(name, capsys):
     assert not os.path.exists("cloud.png")
 
 
+@pytest.mark.parametrize("table", ["words.csv", "-"])
+def test_no_table_is_written_if_the_cloud_fails(table, capsys):
+    write(CHINESE)
+    Image.new("L", (3, 3)).save("tiny.png")
+    assert run("--text=text.txt", f"--frequencies={table}", "--mask=tiny.png") == 2
+    said = capsys.readouterr()
+    assert "has no room for any word" in said.err
+    assert "word,weight" not in said.out
+    assert not os.path.exists("words.csv")
+
+
 @pytest.mark.parametrize("weight", ["-2", "few"])
 def test_bad_weights_end_with_status_2_and_the_line(weight, capsys):
     write(f"word,weight\ntea,3\nwater,{weight}\n", "words.csv")

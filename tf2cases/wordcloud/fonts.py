@@ -4,7 +4,10 @@ import contextlib
 import itertools
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
+
+import regex
 
 from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.words import has_shape
@@ -16,6 +19,16 @@ _USUAL = """
     droidsansfallback notoserifcjk notoserifsc sourcehanserif simsun songti stsong uming ukai arialunicode
 """
 _NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # fonts with pictures, or a box for every character
+
+_EXTRA = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")  # scripts of the font in the extra [zh]
+_OTHER_SCRIPTS = """Arabic Hebrew Devanagari Bengali Gurmukhi Gujarati Tamil Telugu Kannada Malayalam Sinhala Thai Lao Khmer
+Myanmar Tibetan Georgian Armenian Ethiopic Greek Cyrillic""".split()
+# Language or script: its characters, and a font that has them.
+_FONTS_OF = {
+    "Korean": (r"\p{Hangul}", "Noto Sans KR (package fonts-noto-cjk in Debian)"),
+    "Chinese": (r"\p{Han}", "Noto Sans CJK (package fonts-noto-cjk in Debian)"),
+    **{name: (rf"\p{{{name}}}", f"Noto Sans {name} (package fonts-noto-core in Debian)") for name in _OTHER_SCRIPTS},
+}
 
 
 def find(characters: Iterable[str], font: str | None = None) -> str:
@@ -55,21 +68,42 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
         if lacking and len(lacking) < len(fewest):
             best, fewest = path, lacking
     nearest = f" ({os.path.basename(best)} lacks only {_shown(fewest)})" if best else ""
+    if _EXTRA.search("".join(map(chr, fewest))) and _extra() is None:
+        raise bilingual_error(
+            f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
+            "one with --font=FILE.",
+            "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
+        )
     raise bilingual_error(
-        f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
-        "one with --font=FILE.",
-        "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
+        f"no font has all characters of the text{nearest}: install {_with_characters(fewest)}, or name one with "
+        "--font=FILE.",
+        "（没有找到包含全部文字的字体，请安装包含这些文字的字体，或用 --font=文件 指定字体。）",
     )
+
+
+def _extra() -> str | None:
+    """The path of the font of the extra `[zh]`, or None without it."""
+    with contextlib.suppress(ImportError):
+        import pylopdf_fonts_zh_cn
+
+        return str(pylopdf_fonts_zh_cn.sans_path())
+    return None
+
+
+def _with_characters(lacking) -> str:
+    """What to install for the script of most of the characters that are lacking."""
+    scripts = Counter(name for c in lacking for name, (pattern, _) in _FONTS_OF.items() if regex.match(pattern, chr(c)))
+    for script, _ in scripts.most_common(1):
+        return f"a font for {script}, such as {_FONTS_OF[script][1]}"
+    return "a font that has them"
 
 
 def _candidates() -> Iterator[str]:
     import wordcloud
 
     yield os.path.join(os.path.dirname(wordcloud.__file__), "DroidSansMono.ttf")
-    with contextlib.suppress(ImportError):
-        import pylopdf_fonts_zh_cn
-
-        yield str(pylopdf_fonts_zh_cn.sans_path())
+    if extra := _extra():
+        yield extra
     installed = [path for path in _system_fonts() if not any(word in _plain(path) for word in _NO_LETTERS)]
     yield from sorted(installed, key=_rank)
 

@@ -15,7 +15,41 @@ from typing import Any
 from tf2cases.wordcloud import reading, words
 from tf2cases.wordcloud.messages import bilingual_error
 
+_PLAIN = re.compile(r"[\u4e00-\u9fd5a-zA-Z0-9]+")  # what jieba takes for parts of words and words.find for a word
 _ENTRY = re.compile(r"(\S+)(?:\s+(\d+))?(?:\s+([^\W\d_]+))?")  # a word, its frequency, its part of speech
+
+
+class OwnWords:
+    """The user's own words, which must be kept whole.
+
+    Attributes:
+      entries: [(word, frequency or None, part of speech or None)].
+      given: the words of --add_words, which the user wants in the cloud even if they are short or numbers.
+      all: every word.
+      marked: the words that jieba would cut, since they have spaces, punctuation marks, accents or rare characters.
+    """
+
+    def __init__(self, user_dictionary: str | None = None, own_words: Iterable[str] = ()):
+        """Reads the user's dictionary.
+
+        Args:
+          user_dictionary: a file with one word per line, optionally followed by its frequency and part of speech, or
+            None.
+          own_words: further words.
+
+        Raises:
+          UsageError: the file cannot be read or has a line that is not of that form, or a word is empty.
+        """
+        given = [words.normalised(word.strip()) for word in own_words]
+        if not all(given):
+            raise bilingual_error(
+                "--add_words has an empty word: expected words separated by commas.",
+                "（--add_words 中有空词，请用逗号分隔各词。）",
+            )
+        self.entries = [*_entries(user_dictionary), *((word, None, None) for word in given)]
+        found = [word for word, _, _ in self.entries]
+        self.given, self.all = words.Kept(given), words.Kept(found)
+        self.marked = words.Kept(word for word in found if not _PLAIN.fullmatch(word))
 
 
 class Segmenter:
@@ -26,39 +60,27 @@ class Segmenter:
     modified.
     """
 
-    def __init__(self, user_dictionary: str | None = None, own_words: Iterable[str] = ()):
-        """Sets up the dictionary; loading it, once per process, takes a second, or half a second if it is cached.
-
-        Args:
-          user_dictionary: a file with one word per line, optionally followed by its frequency and part of speech, or
-            None.
-          own_words: further words that must be kept whole.
-
-        Raises:
-          UsageError: the file cannot be read or has a line that is not of that form, or a word is empty.
-        """
-        jieba = _jieba()
-        entries = [*_entries(user_dictionary), *((word.strip(), None, None) for word in own_words)]
-        if any(not word for word, _, _ in entries):
-            raise bilingual_error(
-                "--add_words has an empty word: expected words separated by commas.",
-                "（--add_words 中有空词，请用逗号分隔各词。）",
-            )
-        self._tokenizer = jieba.Tokenizer()
+    def __init__(self, own: "OwnWords | None" = None):
+        """Sets up the dictionary; loading it, once per process, takes a second, or half a second if it is cached."""
+        own = own or OwnWords()
+        self._kept = own.marked
+        self._tags = {word: tag for word, _, tag in own.entries}
+        self._tokenizer = _jieba().Tokenizer()
         frequencies, self._tokenizer.total = _dictionary()
-        self._tokenizer.FREQ = dict(frequencies) if entries else frequencies
+        self._tokenizer.FREQ = dict(frequencies) if own.entries else frequencies
         self._tokenizer.initialized = True
-        for entry in entries:
-            self._tokenizer.add_word(*entry)
+        for word, frequency, tag in own.entries:
+            if word not in own.marked:
+                self._tokenizer.add_word(word, frequency, tag)
 
     def cut(self, chunks: Iterable[str]) -> Iterator[list[str]]:
         """Yields, for each chunk, the words, punctuation marks and spaces that jieba cuts it into, in order.
 
-        Words of other scripts, which jieba would cut at accents, marks and apostrophes, are kept whole.
+        Own words are kept whole, and so are words of other scripts, which jieba would cut at accents and apostrophes.
         """
         for chunk in chunks:
             cut: list[str] = []
-            for piece, whole in _pieces(chunk):
+            for piece, whole in self._pieces(chunk):
                 cut += [piece] if whole else self._tokenizer.lcut(piece)
             yield cut
 
@@ -70,11 +92,26 @@ class Segmenter:
         tagger = object.__new__(jieba.posseg.POSTokenizer)
         tagger.tokenizer = self._tokenizer
         tagger.word_tag_tab = dict(jieba.posseg.dt.word_tag_tab)
+        for word, tag in self._tags.items():
+            tagger.word_tag_tab[word] = tag or tagger.word_tag_tab.get(word, "n")
         seen: dict[Any, Any] = {}
         for chunk in chunks:
-            for piece, whole in _pieces(chunk):
-                for pair in [jieba.posseg.pair(piece, "eng")] if whole else tagger.cut(piece):
+            for piece, whole in self._pieces(chunk):
+                tag = tagger.word_tag_tab.get(piece, "n" if piece in self._kept else "eng")
+                for pair in [jieba.posseg.pair(piece, tag)] if whole else tagger.cut(piece):
                     yield seen.setdefault((pair.word, pair.flag), pair)
+
+    def _pieces(self, chunk) -> Iterator[tuple[str, bool]]:
+        """A text in pieces, in order, and whether each is a word that must not be cut."""
+        for piece, kept in self._kept.split(chunk):
+            done = 0
+            for start, end in [] if kept else words.foreign(piece):
+                if done < start:
+                    yield piece[done:start], False
+                yield piece[start:end], True
+                done = end
+            if done < len(piece):
+                yield piece[done:], kept
 
 
 def known_words(text: str) -> list[str]:
@@ -136,18 +173,6 @@ def _private_folder():
         return folder if os.access(folder, os.W_OK) else None
     except (OSError, RuntimeError):  # RuntimeError: no home folder
         return None
-
-
-def _pieces(chunk) -> Iterator[tuple[str, bool]]:
-    """A text in pieces, in order, and whether each is a word that must not be cut."""
-    done = 0
-    for start, end in words.foreign(chunk):
-        if done < start:
-            yield chunk[done:start], False
-        yield chunk[start:end], True
-        done = end
-    if done < len(chunk):
-        yield chunk[done:], False
 
 
 def _entries(path) -> Iterator[tuple[str, int | None, str | None]]:

@@ -1,6 +1,7 @@
 """What a word is: Unicode's rules for letters, marks and joiners, with one spelling for apostrophes of every kind."""
 
 import unicodedata
+from collections.abc import Iterable, Iterator
 
 import regex
 
@@ -15,6 +16,8 @@ _INSIDE = (
 _WORD = regex.compile(rf"[\p{{L}}\p{{N}}_](?:[\p{{L}}\p{{M}}\p{{N}}_]+|{_INSIDE})*", regex.V1)
 _NOT_HAN = regex.compile(rf"[\p{{L}}\p{{N}}_--\p{{Han}}](?:[\p{{L}}\p{{M}}\p{{N}}_--\p{{Han}}]+|{_INSIDE})*", regex.V1)
 _PLAIN = regex.compile(r"[a-zA-Z0-9_]+")
+_INSIDE_WORD = regex.compile(_SPACED, regex.V1)
+_SPACES = regex.compile(r"\s+")
 _HAS_LETTER = regex.compile(r"\p{L}|\p{Nl}")
 _MARKS = regex.compile(r"[\p{M}\u200c\u200d]+")
 
@@ -46,6 +49,60 @@ def normalised(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     text = _SHAPED.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     return _HEBREW_MARK.sub("״", _APOSTROPHES.sub("'", _SHAPELESS.sub("", text)))
+
+
+class Kept:
+    """Words of the user's own that are kept whole, whatever spaces and marks they contain."""
+
+    def __init__(self, own_words: Iterable[str] = ()):
+        """Takes words as the user spells them; they are found in any capitals."""
+        self._words = {_same_length_lower(_spaced(normalised(word))) for word in own_words}
+        lengths: dict[str, set[int]] = {}
+        for word in self._words:
+            lengths.setdefault(word[0], set()).add(len(word))
+        self._lengths = {first: sorted(these, reverse=True) for first, these in lengths.items()}
+
+    def __contains__(self, word: str) -> bool:
+        return _same_length_lower(word) in self._words
+
+    def split(self, text: str) -> Iterator[tuple[str, bool]]:
+        """A normalised text in pieces, in order, and whether each is one of the words; the longest word is taken.
+
+        Within a word of letters nothing is found: "C++" is not in "ABC++", but Chinese words have no such limits.
+        """
+        if not self._words:
+            yield text, False
+            return
+        text = _spaced(text)
+        lower, done = _same_length_lower(text), 0
+        for start, first in enumerate(lower):
+            if start < done or first not in self._lengths or not _may_end(text, start):
+                continue
+            for length in self._lengths[first]:
+                end = start + length
+                if lower[start:end] in self._words and _may_end(text, end):
+                    if done < start:
+                        yield text[done:start], False
+                    yield text[start:end], True
+                    done = end + 2 if lower[end : end + 2] == "'s" and _may_end(text, end + 2) else end
+                    break
+        if done < len(text):
+            yield text[done:], False
+
+
+def _spaced(text) -> str:
+    return _SPACES.sub(" ", text)
+
+
+def _same_length_lower(text) -> str:
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+def _may_end(text, place) -> bool:
+    """Whether a word may begin or end at a place in a text: not between two letters, other than Chinese ones."""
+    around = text[max(place - 1, 0) : place + 1]
+    return not 0 < place < len(text) or len(_INSIDE_WORD.findall(around)) < 2
 
 
 def has_shape(character: str) -> bool:
