@@ -21,8 +21,10 @@ _USUAL = """
 _NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # fonts with pictures, or a box for every character
 
 _EXTRA = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")  # scripts of the font in the extra [zh]
-_OTHER_SCRIPTS = """Arabic Hebrew Devanagari Bengali Gurmukhi Gujarati Tamil Telugu Kannada Malayalam Sinhala Thai Lao Khmer
-Myanmar Tibetan Georgian Armenian Ethiopic Greek Cyrillic""".split()
+_OTHER_SCRIPTS = (
+    *("Arabic", "Hebrew", "Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Tamil", "Telugu", "Kannada", "Malayalam"),
+    *("Sinhala", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Georgian", "Armenian", "Ethiopic", "Greek", "Cyrillic"),
+)
 # Language or script: its characters, and a font that has them.
 _FONTS_OF = {
     "Korean": (r"\p{Hangul}", "Noto Sans KR (package fonts-noto-cjk in Debian)"),
