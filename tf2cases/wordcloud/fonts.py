@@ -83,6 +83,33 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
     )
 
 
+def fallbacks(characters: Iterable[str], font: str) -> tuple[list[str], str]:
+    """Fonts for the characters that a font lacks, found in the order of `find`; each has some that those before lack.
+
+    Args:
+      characters: the characters to draw.
+      font: the path of the font that is used for all others.
+
+    Returns:
+      The paths, and one sentence of advice if some characters are in none of them, else "".
+    """
+    wanted = {ord(character) for character in characters if not character.isspace() and has_shape(character)}
+    lacking = _lacking(font, wanted) or set()
+    found = []
+    for path in _candidates() if lacking else ():
+        left = _lacking(path, lacking)
+        if left is not None and left < lacking:
+            found.append(path)
+            lacking = left
+        if not lacking:
+            break
+    if not lacking:
+        return found, ""
+    if _EXTRA.search("".join(map(chr, lacking))) and _extra() is None:
+        return found, f"no font has {_shown(lacking)}: install one with `pip install 'tf2cases[zh]'`."
+    return found, f"no font has {_shown(lacking)}: install {_with_characters(lacking)}."
+
+
 def _extra() -> str | None:
     """The path of the font of the extra `[zh]`, or None without it."""
     with contextlib.suppress(ImportError):
