@@ -44,7 +44,7 @@ ARROWS = {
     "wordcloud": {"data", "files", "errors"},
     "nn": set(),
     "data": {"configs", "files", "errors"},
-    "viz": {"files"},
+    "viz": {"wordcloud", "files"},
     "configs": {"errors"},
     "files": {"errors"},
     "errors": set(),

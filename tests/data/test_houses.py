@@ -21,7 +21,7 @@ def write(tmp_path, content):
 def test_the_default_is_the_47_original_rows():
     loaded = houses.load()
     assert loaded.train["features"].shape == (47, 2)
-    assert loaded.train["features"].dtype == loaded.train["targets"].dtype == np.float32
+    assert loaded.train["features"].dtype == loaded.train["targets"].dtype == np.float64
     np.testing.assert_array_equal(loaded.train["features"][0], [2104, 3])
     np.testing.assert_array_equal(loaded.train["targets"][[0, 46]], [399900, 239500])
     assert loaded.info["feature_names"] == ["square_feet", "bedrooms"]
@@ -95,7 +95,17 @@ def test_mean_and_sample_standard_deviation(tmp_path):
         (b"a,b\n1,\xe9\n", {}, r"file.csv is not text in UTF-8"),
         (b"PK\x03\x04\0\0,\0", {}, r"file.csv is a binary file: expected a CSV file"),
         ('a,b\n1,"2\n', {}, r"file.csv, line 2 is not CSV \(.+\): expected fields"),
-        ("1;2;3\n4;5;6\n", {}, r"file.csv has one column: expected at least a feature and a target"),
+        ("1\n4\n", {}, r"file.csv has one column: expected at least a feature and a target"),
+        ("1;2;3\n4;5;6\n", {}, r"file.csv has semicolons between its fields: expected commas, and points in numbers"),
+        ("1,5;2,5\n4,0;5,0\n", {}, r"file.csv has semicolons between its fields"),
+        ("a\tb\n4\t5\n", {}, r"file.csv has tabs between its fields"),
+        ("1,N/A,3\n4,5,6\n7,8,9\n", {}, r"line 1, column 'column_1' is 'N/A': expected a number .*missing values must"),
+        ("1,NULL,3\n4,5,6\n7,8,9\n", {}, r"line 1, column 'column_1' is 'NULL'"),
+        ("Elm,1,2\nOak,3,5\n", {}, r"first row has numbers such as '1' and text such as 'Elm', .* --header=yes or"),
+        ("2020-01-31,1,2\n2020-02-29,3,5\n", {}, r"text such as '2020-01-31', so it can be names or data"),
+        ('a,b\n"1,234",2\n3,4\n', {}, r"column 'a' is '1,234': expected a number such as 1234\.5, without separators"),
+        ("a,b\nTRUE,2\n3,4\n", {}, r"column 'a' is 'TRUE': expected a number"),
+        ("a,b\n5%,2\n3,4\n", {}, r"column 'a' is '5%': expected a number"),
         ("a,b,c\n" + ROWS, {"target": "d"}, r"--target: .* no column 'd': expected one of a, b, c,"),
         ("a,b,c\n" + ROWS, {"target": "3"}, r"no column '3': .* or a number from 0 to 2"),
         ("a,b,c\n" + ROWS, {"target": "-1"}, r"no column '-1'"),
@@ -116,8 +126,6 @@ def test_mean_and_sample_standard_deviation(tmp_path):
         ("a,b\n1,2\n3,4,5\n", {}, r"line 3 has 3 fields: expected 2"),
         ("a,b\n5,2\n5,4\n5,8\n", {}, r"column 'a' is 5 in every row, .*cannot be normalised"),
         ("a,b\n1,5\n2,5\n3,5\n", {}, r"column 'b' is 5 in every row"),
-        # Different as float64, the same as float32, which the model sees.
-        ("16777216,1\n16777217,2\n", {}, r"column 'column_0' is 1.67772e\+07 in every row"),
         ("a,b,c\n1,2,3\n4,5,7\n", {}, r"2 rows of numbers: expected at least 3 for 2 features"),
         ("a,b\n", {}, r"has 0 rows of numbers: expected at least 2 for 1 features"),
     ],
@@ -126,6 +134,40 @@ def test_refuses_with_one_sentence(tmp_path, content, options, message):
     with pytest.raises(UsageError, match=message) as caught:
         houses.load(write(tmp_path, content), **options)
     assert "\n" not in str(caught.value)
+
+
+def test_columns_that_differ_only_in_float64_are_kept(tmp_path):
+    loaded = houses.load(write(tmp_path, "16777216,1\n16777217,2\n"))
+    assert loaded.train["features"][:, 0].tolist() == [16777216, 16777217]
+    times = [1_700_000_000_000 + 1000 * i for i in range(5)]  # milliseconds since 1970
+    loaded = houses.load(write(tmp_path, "".join(f"{time},{i * i}\n" for i, time in enumerate(times))))
+    normalised = (loaded.train["features"][:, 0] - loaded.info["mean"][0]) / loaded.info["std"][0]
+    np.testing.assert_allclose(normalised, np.array([-2, -1, 0, 1, 2]) / 2.5**0.5, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+@pytest.mark.parametrize("index", [[0, 1, 2, 3], [7, 3, 9, 1], ["x", "y", "z", "w"]])
+def test_an_index_without_a_name_is_no_feature(name, index, tmp_path, capsys):
+    rows = zip(index, ROWS.splitlines(), strict=True)
+    path = write(tmp_path, f"{name},a,b,c\n" + "".join(f"{i},{row}\n" for i, row in rows))
+    loaded = houses.load(path)
+    assert loaded.info["feature_names"] == ["a", "b"]
+    out = capsys.readouterr().out
+    assert out == (
+        f"--csv={path}: the first column has no name, so it is left out as the index of the rows; --features=0,1,2 "
+        "takes it as a feature.\n"
+    )
+    if index[0] != "x":
+        assert houses.load(path, features="0,1,2").train["features"].shape == (4, 3)
+        assert houses.load(path, target="0").info["target_name"] == name
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("header", ["a,b,c,\n", ""])
+def test_a_comma_at_the_end_of_every_line_is_no_column(header, tmp_path):
+    loaded = houses.load(write(tmp_path, header + ROWS.replace("\n", ",\n")))
+    assert loaded.train["features"].shape == (4, 2)
+    np.testing.assert_array_equal(loaded.train["targets"], [100, 200, 600, 0])
 
 
 def test_as_many_rows_as_features_and_one_is_enough(tmp_path):

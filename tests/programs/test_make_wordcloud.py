@@ -191,7 +191,7 @@ def test_progress_is_told_for_a_text(monkeypatch, capsys):
 BAD = {
     "empty": (b"", (), r"--text is 'text\.txt', but it is empty: .* （文本为空"),
     "stop words only": ("我们的，他们的，就是这样。", (), r"none of its \d+ words is left: .* （文本的 \d+ 个词都是"),
-    "undecodable": (b"abc \xff\xff\xff def", (), r"neither UTF-8 \(from byte 4 on\) nor GB18030"),
+    "undecodable": (b"abc \xff\xff\xff def", (), r"its bytes are not UTF-8 \(from byte 4 on\)"),
     "binary": (b"\x7fELF\0\0\0\1", (), r"is a binary file"),
     "missing font": (CHINESE, ("--font=none.ttf",), r"--font is 'none\.ttf', but there is no such file"),
     "font without Chinese": (CHINESE, ("--font={latin}",), r"--font is .*Mono\.ttf', but it lacks '.*（该字体缺少"),
@@ -224,6 +224,17 @@ def test_bad_input_ends_with_one_sentence_status_2_and_no_picture(name, capsys):
     assert run("--text=text.txt", *(flag.format(latin=latin) for flag in flags)) == 2
     assert re.match(rf"make_wordcloud: .*{pattern}", sentence(capsys))
     assert not os.path.exists("cloud.png")
+
+
+@pytest.mark.parametrize("table", ["words.csv", "-"])
+def test_no_table_is_written_if_the_cloud_fails(table, capsys):
+    write(CHINESE)
+    Image.new("L", (3, 3)).save("tiny.png")
+    assert run("--text=text.txt", f"--frequencies={table}", "--mask=tiny.png") == 2
+    said = capsys.readouterr()
+    assert "has no room for any word" in said.err
+    assert "word,weight" not in said.out
+    assert not os.path.exists("words.csv")
 
 
 @pytest.mark.parametrize("weight", ["-2", "few"])

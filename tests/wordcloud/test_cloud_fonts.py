@@ -57,8 +57,8 @@ def test_a_character_that_no_font_has_is_an_error_with_advice(system):
     shutil.copy(NOTO, system / "good.otf")
     with pytest.raises(
         UsageError,
-        match=r"no font has all characters of the text \(good\.otf lacks only '\\ue455'\): install one with "
-        r"`pip install 'tf2cases\[zh\]'`, or name one with --font=FILE\. （没有找到",
+        match=r"no font has all characters of the text \(good\.otf lacks only '\\ue455'\): install a font that has "
+        r"them, or name one with --font=FILE\. （没有找到",
     ):
         fonts.find("茶园\ue455")
 
@@ -92,3 +92,27 @@ def test_a_missing_font_and_a_file_that_is_none_are_refused(tmp_path):
 def test_every_system_has_font_folders(platform, monkeypatch):
     monkeypatch.setattr("sys.platform", platform)
     assert all("ont" in folder for folder in fonts._folders())
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (
+            "한국어",
+            r"install a font for Korean, such as Noto Sans KR \(package fonts-noto-cjk in Debian\), or name one",
+        ),
+        ("हिन्दी", r"install a font for Devanagari, such as Noto Sans Devanagari \(package fonts-noto-core in Debian\)"),
+        ("茶园", r"install one with `pip install 'tf2cases\[zh\]'`, or name one"),
+        ("茶园 한국어 텍스트", r"install one with `pip install 'tf2cases\[zh\]'`, or name one"),
+    ],
+)
+def test_advice_names_a_font_for_the_script_that_is_lacking(text, advice, system):
+    with pytest.raises(UsageError, match=advice):
+        fonts.find(text)
+
+
+def test_the_extra_is_not_advised_when_it_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(fonts, "_folders", lambda: [str(tmp_path)])
+    with pytest.raises(UsageError, match=r"install a font for Korean") as raised:
+        fonts.find("茶园 한국어")
+    assert "zh]" not in str(raised.value)

@@ -1,9 +1,11 @@
 """What is drawn: words inside the mask, apart from each other, in the mask's colours, the same for the same seed."""
 
 import dataclasses
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 
+import matplotlib
 import numpy as np
 import pytest
 import wordcloud as package
@@ -179,6 +181,31 @@ def test_svg_has_the_strokes_of_the_picture():
     assert any(item.turned for item in cloud.words)
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "السلام",
+        "الْكِتَابُ",
+        "كتاب 123",
+        "שלום",
+        "שָׁלוֹם עולם",
+        "C++ العربية",
+        "العربية Python 3",
+        "می‌خواهم",
+        "office",
+        "AVATAR",
+    ],
+)
+def test_svg_is_shaped_as_the_picture_is(word):
+    """Arabic is joined, and Arabic and Hebrew run from right to left."""
+    words = wordcloud.Words({word: 1.0}, "en", 1)
+    font = os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    cloud = draw(words, width=300, height=100, font=font, background="transparent", prefer_horizontal=1.0)
+    drawn = fill_svg(ElementTree.fromstring(cloud.svg()), 300, 100)
+    painted = pixels(cloud)[..., 3] > 127
+    assert (drawn & painted).sum() / (drawn | painted).sum() > 0.8
+
+
 def contours(commands):
     """Vertices and codes of matplotlib paths, a closed one at a time."""
     vertices, codes = [], []
@@ -212,8 +239,8 @@ def fill_svg(root, width, height):
         for use in group.findall(f"{space}use"):
             pen = DecomposingRecordingPen({})
             moved = TransformPen(pen, matrix)
-            offset = float(use.get("x"))
-            parse_path(shapes[use.get("href")[1:]], TransformPen(moved, (1, 0, 0, 1, offset, 0)))
+            offset = (float(use.get("x")), float(use.get("y", 0)))
+            parse_path(shapes[use.get("href")[1:]], TransformPen(moved, (1, 0, 0, 1, *offset)))
             glyph = np.zeros(len(points), bool)
             for contour in contours(pen.value):
                 glyph ^= Path(*contour).contains_points(points)  # a contour within another is a hole

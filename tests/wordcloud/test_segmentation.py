@@ -10,7 +10,7 @@ import pytest
 
 from tf2cases.errors import UsageError
 from tf2cases.wordcloud import segmentation
-from tf2cases.wordcloud.segmentation import Segmenter
+from tf2cases.wordcloud.segmentation import OwnWords, Segmenter
 
 TEXT = "小城北边有一座茶园，陈伯先打水。\n茶馆的主人姓陈，大家都叫他陈伯。"
 
@@ -48,9 +48,9 @@ def test_equal_pairs_are_one_object():
 
 def test_words_of_ones_own_are_kept_whole_and_stay_with_their_segmenter(text_file):
     assert "陈伯先" in cut(Segmenter())
-    assert {"陈伯", "先"} <= set(cut(Segmenter(words=[" 陈伯 "])))
+    assert {"陈伯", "先"} <= set(cut(Segmenter(OwnWords(own_words=[" 陈伯 "]))))
     path = text_file("陈伯 9000 nr\n\n打水 n\n北边有\n")
-    listed = Segmenter(path)
+    listed = Segmenter(OwnWords(path))
     assert {"陈伯", "北边有"} <= set(cut(listed))
     assert ("陈伯", "nr") in [(pair.word, pair.flag) for pair in listed.cut_with_tags([TEXT])]
     assert "陈伯先" in cut(Segmenter())
@@ -60,14 +60,14 @@ def test_words_of_ones_own_are_kept_whole_and_stay_with_their_segmenter(text_fil
 @pytest.mark.parametrize("line", ["陈伯 -3", "陈伯 3 nr more", "陈伯 3 4"])
 def test_a_bad_dictionary_is_refused_with_its_line(line, text_file):
     with pytest.raises(UsageError, match=rf"--user_dict is '.*', but its line 2 is '{line}': expected a word, opt"):
-        Segmenter(text_file(f"茶园\n{line}\n"))
+        OwnWords(text_file(f"茶园\n{line}\n"))
 
 
 def test_missing_dictionaries_and_empty_words_are_refused():
     with pytest.raises(UsageError, match=r"--user_dict is 'none\.txt', but it cannot be read"):
-        Segmenter("none.txt")
+        OwnWords("none.txt")
     with pytest.raises(UsageError, match=r"--add_words has an empty word: expected words separated by commas\. （"):
-        Segmenter(words=["茶", " "])
+        OwnWords(own_words=["茶", " "])
 
 
 def test_the_cache_is_made_once_for_this_person_alone(afresh, monkeypatch):
@@ -120,3 +120,51 @@ def test_each_system_has_its_place(platform, variable, expected, monkeypatch):
     if variable:
         monkeypatch.setenv(variable, "place")
     assert segmentation.cache_folder() == pathlib.Path(expected)
+
+
+OWN = ["列夫·托尔斯泰", "C++", "c#", "Yahoo!", "New York", "𠮷野家", "3·15", "茶"]
+
+
+def test_own_words_with_marks_and_spaces_are_kept_whole(text_file):
+    text = "他读列夫·托尔斯泰的书，用C++和C#编程；Yahoo!在New\nYork，𠮷野家。3·15晚会，喝茶。"
+    listed = text_file("列夫·托尔斯泰 5 nr\nC++\n")
+    assert {"列夫·托尔斯泰", "C++", "编程"} <= set(cut(Segmenter(OwnWords(listed)), text))
+    assert ("列夫·托尔斯泰", "nr") in [(p.word, p.flag) for p in Segmenter(OwnWords(listed)).cut_with_tags([text])]
+    words = cut(Segmenter(OwnWords(own_words=OWN)), text)
+    assert {"列夫·托尔斯泰", "C++", "C#", "Yahoo!", "New York", "𠮷野家", "3·15"} <= set(words)
+
+
+@pytest.mark.parametrize("options", [{}, {"segment": False}, {"weights": "tfidf"}])
+def test_own_words_are_in_the_cloud(options, weigh):
+    text = "他读列夫·托尔斯泰的书，用C++和C#编程；Yahoo!在New York，𠮷野家。3·15晚会，茶。" * 3
+    words = weigh(text, language="zh", add_words=tuple(OWN), collocations=True, **options).weights
+    assert {"列夫·托尔斯泰", "C++", "C#", "Yahoo!", "New York", "𠮷野家", "3·15"} <= set(words)
+    assert ("茶" in words) == ("weights" not in options)  # jieba's TF-IDF leaves single characters out
+    assert "列夫·托尔斯泰" not in weigh(text, language="zh", **options).weights
+
+
+def test_own_words_are_in_the_cloud_of_an_english_text(weigh):
+    text = "In new york C++'s users write C++; New York, AT&T and 2024 and ABC++. New York!" * 2
+    words = weigh(text, add_words=("New York", "C++", "AT&T", "2024"), collocations=True).weights
+    assert {word: words[word] for word in ("New York", "C++", "AT&T", "2024")} == {
+        "New York": 6,
+        "C++": 4,
+        "AT&T": 2,
+        "2024": 2,
+    }
+    assert not {"York", "new york", "T"} & set(words)
+
+
+def test_own_words_without_part_of_speech_count_for_textrank(weigh):
+    text = "小城的托尔斯泰茶会，客人喝绿茶。列夫·托尔斯泰写小说，客人读小说。" * 3
+    plain = weigh(text, weights="textrank").weights
+    own = weigh(text, weights="textrank", add_words=("托尔斯泰茶会", "列夫·托尔斯泰")).weights
+    assert {"托尔斯泰茶会", "列夫·托尔斯泰"} <= set(own)
+    assert not {"托尔斯泰茶会", "列夫·托尔斯泰"} & set(plain)
+
+
+def test_a_large_dictionary_is_fast_enough(text_file):
+    """Tens of thousands of entries are looked up, not tried one by one."""
+    entries = "\n".join(f"名{i}·姓{i}" for i in range(50_000))
+    segmenter = Segmenter(OwnWords(text_file(entries)))
+    assert "名7·姓7" in cut(segmenter, TEXT * 50 + "名7·姓7。")

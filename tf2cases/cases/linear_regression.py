@@ -138,14 +138,14 @@ class LinearRegression(training.Case):
     # Serving
 
     def signatures(self) -> dict[str, Callable]:
-        mean, std = tf.constant(self.mean, tf.float32), tf.constant(self.std, tf.float32)
+        mean, std = tf.constant(self.mean, tf.float64), tf.constant(self.std, tf.float64)
 
         @tf.function(input_signature=[tf.TensorSpec([None, len(self.mean) - 1], tf.float32, "features")])
         def serving_default(features):
             """Features in their own units (square feet, bedrooms) -> the target in its unit, always named `price`."""
-            x = (features - mean[:-1]) / std[:-1]
-            y = x @ self.weights[1:] + self.weights[0]
-            return {"price": y[:, 0] * std[-1] + mean[-1]}
+            x = tf.cast((tf.cast(features, tf.float64) - mean[:-1]) / std[:-1], tf.float32)
+            y = tf.cast(x @ self.weights[1:] + self.weights[0], tf.float64)
+            return {"price": tf.cast(y[:, 0] * std[-1] + mean[-1], tf.float32)}
 
         return {"serving_default": serving_default}
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from csv import Error as CsvError
 from csv import reader as csv_reader
 
@@ -14,6 +15,8 @@ from tf2cases.errors import UsageError
 _Rows = list[tuple[int, list[str]]]  # [(line number, fields)]
 _MAX_BYTES = 2**30  # of a file
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_UNNAMED = ("", "Unnamed: 0")  # pandas' index as written, and as written after it was read again
+_MISSING = ("", "-", "--", "?", ".", "n/a", "#n/a", "na", "<na>", "nan", "null", "none", "missing")  # in lower case
 
 
 def load(
@@ -24,13 +27,14 @@ def load(
     Args:
       csv: path; `testdata/houses.csv` by default.
       features: columns, comma-separated, each a name or a 0-based number; by default all but the
-        target.
-      target: a column likewise; by default the last.
-      header: "yes", "no", or "auto": there is one if a field of the first row is not a number.
+        target, a first column without a name (pandas' index), and empty columns.
+      target: a column likewise; by default the last that is not empty.
+      header: "yes", "no", or "auto": there is one if the first row has names and no numbers.
         Without a header the columns are called column_0, column_1, ...
 
     Returns:
-      Source with "features" float32 [N, n] and "targets" float32 [N] in the file's own units. `test`
+      Source with "features" float64 [N, n] and "targets" float64 [N] in the file's own units, of which float32 would
+      lose much: times in milliseconds since 1970 differ by minutes at least. `test`
       is `train`: with 47 rows nothing is held out, and the original evaluates on its training data.
       `info` has feature_names, target_name, and mean and std (sample standard deviation, ddof 1,
       computed in float64) of the features followed by the target.
@@ -41,7 +45,9 @@ def load(
     path = csv or testdata_path("houses.csv")
     rows = _read(path)
     names, rows = _split_header(path, rows, header)
-    target_column = _column(path, names, target, "target") if target else len(names) - 1
+    # A comma at the end of every line makes a column without a name or a value.
+    filled = [i for i in range(len(names)) if (names[i] and not names[i].startswith("column_")) or _has_values(rows, i)]
+    target_column = _column(path, names, target, "target") if target else filled[-1]
     if features:
         wanted = next(csv_reader([features], skipinitialspace=True))
         columns = [_column(path, names, name, "features") for name in wanted]
@@ -52,7 +58,13 @@ def load(
         if len(set(columns)) < len(columns):
             raise UsageError(f"--features={features} names a column twice: expected each column once.")
     else:
-        columns = [i for i in range(len(names)) if i != target_column]
+        columns = [i for i in filled if i != target_column]
+        if names[0] in _UNNAMED and columns[:1] == [0] and len(columns) > 1:
+            columns = columns[1:]
+            print(
+                f"--csv={path}: the first column has no name, so it is left out as the index of the rows; "
+                f"--features={','.join(map(str, [0, *columns]))} takes it as a feature."
+            )
     for line, row in rows:
         if len(row) != len(names):
             raise UsageError(
@@ -65,14 +77,13 @@ def load(
         )
     columns.append(target_column)
     table = np.array([[_number(path, names, i, line, row[i]) for i in columns] for line, row in rows])
-    single = table.astype(np.float32)
-    for i, column in zip(columns, single.T, strict=True):
+    for i, column in zip(columns, table.T, strict=True):
         if column.min() == column.max():
             raise UsageError(
                 f"--csv={path}: column {names[i]!r} is {column[0]:g} in every row, so it cannot be "
-                "normalised: expected at least two different numbers."
+                "normalised: expected at least two different numbers, or --features without it."
             )
-    arrays = {"features": np.ascontiguousarray(single[:, :-1]), "targets": np.ascontiguousarray(single[:, -1])}
+    arrays = {"features": np.ascontiguousarray(table[:, :-1]), "targets": np.ascontiguousarray(table[:, -1])}
     info = {
         "feature_names": [names[i] for i in columns[:-1]],
         "target_name": names[target_column],
@@ -116,13 +127,29 @@ def _split_header(path: str, rows: _Rows, header: str) -> tuple[list[str], _Rows
     if header not in ("auto", "yes", "no"):
         raise UsageError(f"--header is {header!r}, but must be one of auto, yes, no.")
     first = rows[0][1]
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if (len(first) == 1 and mark in first[0]) or any(re.search(rf"\d{mark}[-+.\d]", field) for field in first):
+            raise UsageError(
+                f"--csv={path} has {name} between its fields: expected commas, and points in numbers such as 1234.5."
+            )
     if len(first) < 2:
         raise UsageError(
             f"--csv={path} has one column: expected at least a feature and a target, separated by a comma."
         )
-    if header == "no" or (header == "auto" and all(not f or _is_number(f) for f in first)):
+    numbers = [field for field in first if _is_number(field) and field.lower() not in _MISSING]
+    texts = [field for field in first if not _is_number(field) and field.lower() not in _MISSING]
+    if header == "auto" and numbers and texts:
+        raise UsageError(
+            f"--csv={path}: the first row has numbers such as {numbers[0]!r} and text such as {texts[0]!r}, so it can "
+            "be names or data: expected --header=yes or --header=no."
+        )
+    if header == "no" or (header == "auto" and not texts):
         return [f"column_{i}" for i in range(len(first))], rows
     return first, rows[1:]
+
+
+def _has_values(rows: _Rows, column: int) -> bool:
+    return not rows or any(row[column] for _, row in rows if column < len(row))
 
 
 def _is_number(text: str) -> bool:
@@ -156,7 +183,10 @@ def _number(path: str, names: list[str], column: int, line: int, text: str) -> f
     """A field as a float that float32 can hold."""
     where = f"--csv={path}, line {line}, column {names[column]!r}"
     if not _is_number(text):
-        raise UsageError(f"{where} is {text!r}: expected a number.")
+        raise UsageError(
+            f"{where} is {text!r}: expected a number such as 1234.5, without separators of thousands, units or percent "
+            "signs; missing values must be filled in, or their rows removed."
+        )
     value = float(text)
     if not math.isfinite(value) or abs(value) > _FLOAT32_MAX:
         raise UsageError(f"{where} is {text!r}: expected a finite number that float32 can hold.")

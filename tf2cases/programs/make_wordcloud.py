@@ -44,7 +44,10 @@ def define(values: flags.FlagValues) -> None:
     def choice(name: str, help_: str) -> None:
         flags.DEFINE_bool(name, None, help_, flag_values=values)
 
-    path("text", "Text file, UTF-8 or GB18030; - for standard input. 文本文件，- 表示标准输入。")
+    path(
+        "text",
+        "Text file, UTF-8 or another encoding that is recognised; - for standard input. 文本文件，- 表示标准输入。",
+    )
     path("out", "Picture to write, .png or .svg. 输出图片。", "cloud.png")
     text("preset", f"One of {', '.join(wordcloud.PRESETS)}; default: settings that suit the text's language. 预设。")
     path(
@@ -54,8 +57,8 @@ def define(values: flags.FlagValues) -> None:
     )
     text("language", "auto, en (any language with spaces between words) or zh. 语言。")
     choice("segment", "Segment the text into words with jieba; default: only Chinese. 是否分词。")
-    path("user_dict", "A jieba dictionary of your own. 自定义词典。")
-    flags.DEFINE_list("add_words", None, "Words that jieba must not split: one,two. 补充词语。", flag_values=values)
+    path("user_dict", "A jieba dictionary of your own, with words to keep whole. 自定义词典。")
+    flags.DEFINE_list("add_words", None, "Words to keep whole and to count: one,two. 补充词语。", flag_values=values)
     path("stopwords", "File of additional stop words, one per line. 停用词文件。")
     choice(
         "own_stopwords",
@@ -107,14 +110,14 @@ def main(values: flags.FlagValues) -> None:
     if options.font:
         fonts.find("", options.font)
     words = _read(values, options, notes) if from_text else _taken(table, options)
+    made = wordcloud.draw(words, options, mask)
+    made.save(values.out)
     if printed:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8")
         print(tables.as_text(words.weights), end="")
     if written:
         wordcloud.write_table(table, words.weights)
-    made = wordcloud.draw(words, options, mask)
-    made.save(values.out)
     took = time.perf_counter() - started
     size, drawn, font = f"{made.width} x {made.height}", len(made.words), os.path.basename(made.font)
     asked = min(len(words.weights), options.max_words)

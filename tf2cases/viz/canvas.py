@@ -4,6 +4,8 @@ Matplotlib is imported when the first chart is drawn, since the import takes hal
 pyplot is not used: it keeps global state, including all figures until they are closed.
 """
 
+import functools
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +46,44 @@ def figure(width: float, height: float, dpi: int = DPI, layout: str | None = "co
 
 def pixels(drawn: "Figure") -> np.ndarray:
     """Renders a figure to uint8 [H, W, 3]."""
+    find_fonts(drawn)
     drawn.canvas.draw()
     return np.array(drawn.canvas.buffer_rgba())[..., :3]
+
+
+def find_fonts(drawn: "Figure") -> None:
+    """Gives the texts of a figure fonts with all their characters, such as Chinese names, as word clouds find them.
+
+    To be called before texts are measured. If no font has some characters, one line on standard error says so.
+    """
+    from matplotlib import font_manager
+    from matplotlib.text import Text
+
+    for axes in drawn.axes:
+        for axis in (axes.xaxis, axes.yaxis, getattr(axes, "zaxis", axes.xaxis)):
+            axis.get_ticklabels()  # sets their texts
+    texts = [text for text in drawn.findobj(Text) if not text.get_text().isascii()]
+    characters = frozenset("".join(text.get_text() for text in texts))
+    usual = font_manager.findfont(font_manager.FontProperties())
+    families = [font_manager.FontProperties().get_name(), *_families(characters, usual)]
+    if len(families) > 1:
+        for text in texts:
+            text.set_fontfamily(families)
+
+
+@functools.cache
+def _families(characters: frozenset[str], usual: str) -> list[str]:
+    """Names of further fonts for the characters that a font lacks."""
+    from matplotlib import font_manager
+
+    from tf2cases.wordcloud import fonts
+
+    paths, advice = fonts.fallbacks(characters, usual) if characters else ([], "")
+    if advice:
+        print(f"Charts have boxes in place of some characters, since {advice}", file=sys.stderr)
+    for path in paths:
+        font_manager.fontManager.addfont(path)
+    return [font_manager.FontProperties(fname=path).get_name() for path in paths]
 
 
 def plain(text: object) -> str:

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -152,8 +153,10 @@ def bars(labels: Sequence, counts: ArrayLike, title: str, xlabel: str = "", ylab
 
 
 def _inches(texts: Sequence[str], points: float) -> float:
-    """The approximate length of the longest text, with a margin: letters are about 0.6 of the font size wide."""
-    return (max(map(len, texts)) * 0.6 + 0.6) * points / 72
+    """The approximate length of the longest text, with a margin: letters are about 0.6 of the font size wide, Chinese
+    ones all of it."""
+    widths = (sum(1.0 if east_asian_width(letter) in "WF" else 0.6 for letter in text) for text in texts)
+    return (max(widths) + 0.6) * points / 72
 
 
 def confusion_matrix(counts: ArrayLike, class_names: Sequence, title: str) -> np.ndarray:

@@ -142,5 +142,7 @@ def labelled(
 def _largest(texts: Sequence[str], styles: Sequence[dict], dpi: int) -> tuple[int, int]:
     """The largest width and the largest height of the texts, in pixels."""
     figure = canvas.figure(1, 1, dpi, layout=None)
-    boxes = [figure.text(0, 0, text, **style).get_window_extent() for text, style in zip(texts, styles, strict=True)]
+    drawn = [figure.text(0, 0, text, **style) for text, style in zip(texts, styles, strict=True)]
+    canvas.find_fonts(figure)
+    boxes = [text.get_window_extent() for text in drawn]
     return math.ceil(max(b.width for b in boxes)), math.ceil(max(b.height for b in boxes))

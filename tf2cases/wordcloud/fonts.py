@@ -4,9 +4,13 @@ import contextlib
 import itertools
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import regex
+
 from tf2cases.wordcloud.messages import bilingual_error
+from tf2cases.wordcloud.words import has_shape
 
 _SUFFIXES = (".ttf", ".otf", ".ttc")
 # Prefixes of common Chinese fonts' file names, fonts made for screens first; in lower case, without spaces or hyphens.
@@ -16,6 +20,18 @@ _USUAL = """
 """
 _NO_LETTERS = ("lastresort", "adobeblank", "emoji", "symbol")  # fonts with pictures, or a box for every character
 
+_EXTRA = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")  # scripts of the font in the extra [zh]
+_OTHER_SCRIPTS = (
+    *("Arabic", "Hebrew", "Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Tamil", "Telugu", "Kannada", "Malayalam"),
+    *("Sinhala", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Georgian", "Armenian", "Ethiopic", "Greek", "Cyrillic"),
+)
+# Language or script: its characters, and a font that has them.
+_FONTS_OF = {
+    "Korean": (r"\p{Hangul}", "Noto Sans KR (package fonts-noto-cjk in Debian)"),
+    "Chinese": (r"\p{Han}", "Noto Sans CJK (package fonts-noto-cjk in Debian)"),
+    **{name: (rf"\p{{{name}}}", f"Noto Sans {name} (package fonts-noto-core in Debian)") for name in _OTHER_SCRIPTS},
+}
+
 
 def find(characters: Iterable[str], font: str | None = None) -> str:
     """The path of a font that has all the characters.
@@ -24,13 +40,13 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
     Sans SC from the extra `[zh]`; the system's fonts, those with names of common Chinese fonts first.
 
     Args:
-      characters: the characters to draw; white space is ignored.
+      characters: the characters to draw; white space and joiners, which have no shape, are ignored.
       font: the path of a font file, or the name of one in the system's folders ("simhei"), or None.
 
     Raises:
       UsageError: `font` does not exist, is not a font or lacks characters; or no font has all of them.
     """
-    wanted = {ord(character) for character in characters if not character.isspace()}
+    wanted = {ord(character) for character in characters if not character.isspace() and has_shape(character)}
     if font is not None:
         path = _named(font)
         lacking = _lacking(path, wanted)
@@ -54,21 +70,69 @@ def find(characters: Iterable[str], font: str | None = None) -> str:
         if lacking and len(lacking) < len(fewest):
             best, fewest = path, lacking
     nearest = f" ({os.path.basename(best)} lacks only {_shown(fewest)})" if best else ""
+    if _EXTRA.search("".join(map(chr, fewest))) and _extra() is None:
+        raise bilingual_error(
+            f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
+            "one with --font=FILE.",
+            "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
+        )
     raise bilingual_error(
-        f"no font has all characters of the text{nearest}: install one with `pip install 'tf2cases[zh]'`, or name "
-        "one with --font=FILE.",
-        "（没有找到包含全部文字的字体，请运行 `pip install 'tf2cases[zh]'`，或用 --font=文件 指定中文字体。）",
+        f"no font has all characters of the text{nearest}: install {_with_characters(fewest)}, or name one with "
+        "--font=FILE.",
+        "（没有找到包含全部文字的字体，请安装包含这些文字的字体，或用 --font=文件 指定字体。）",
     )
+
+
+def fallbacks(characters: Iterable[str], font: str) -> tuple[list[str], str]:
+    """Fonts for the characters that a font lacks, found in the order of `find`; each has some that those before lack.
+
+    Args:
+      characters: the characters to draw.
+      font: the path of the font that is used for all others.
+
+    Returns:
+      The paths, and one sentence of advice if some characters are in none of them, else "".
+    """
+    wanted = {ord(character) for character in characters if not character.isspace() and has_shape(character)}
+    lacking = _lacking(font, wanted) or set()
+    found = []
+    for path in _candidates() if lacking else ():
+        left = _lacking(path, lacking)
+        if left is not None and left < lacking:
+            found.append(path)
+            lacking = left
+        if not lacking:
+            break
+    if not lacking:
+        return found, ""
+    if _EXTRA.search("".join(map(chr, lacking))) and _extra() is None:
+        return found, f"no font has {_shown(lacking)}: install one with `pip install 'tf2cases[zh]'`."
+    return found, f"no font has {_shown(lacking)}: install {_with_characters(lacking)}."
+
+
+def _extra() -> str | None:
+    """The path of the font of the extra `[zh]`, or None without it."""
+    with contextlib.suppress(ImportError):
+        import pylopdf_fonts_zh_cn
+
+        return str(pylopdf_fonts_zh_cn.sans_path())
+    return None
+
+
+def _with_characters(lacking) -> str:
+    """What to install for the script of most of the characters that are lacking."""
+    scripts = Counter(name for c in lacking for name, (pattern, _) in _FONTS_OF.items() if regex.match(pattern, chr(c)))
+    for script, _ in scripts.most_common(1):
+        return f"a font for {script}, such as {_FONTS_OF[script][1]}"
+    return "a font that has them"
 
 
 def _candidates() -> Iterator[str]:
     import wordcloud
 
     yield os.path.join(os.path.dirname(wordcloud.__file__), "DroidSansMono.ttf")
-    with contextlib.suppress(ImportError):
-        import pylopdf_fonts_zh_cn
-
-        yield str(pylopdf_fonts_zh_cn.sans_path())
+    if extra := _extra():
+        yield extra
     installed = [path for path in _system_fonts() if not any(word in _plain(path) for word in _NO_LETTERS)]
     yield from sorted(installed, key=_rank)
 

@@ -1,4 +1,4 @@
-"""Text files of any length, read in pieces: UTF-8 with and without a byte order mark, and GB18030."""
+"""Text files of any length, read in pieces, in Unicode or in another encoding that is recognised for certain."""
 
 import codecs
 import contextlib
@@ -11,19 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 from tf2cases import files
+from tf2cases.wordcloud import encodings, words
 from tf2cases.wordcloud.messages import bilingual_error
 
 MAX_BYTES = 1 << 32  # of a text
 BLOCK = 1 << 17  # bytes read at once; limits the memory for segmenting a text without line breaks
-_SAMPLE = 1 << 20  # bytes from which binary files and false GB18030 are detected
+_SAMPLE = 1 << 20  # bytes from which binary files and encodings are detected
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
-_UP_TO_A_BREAK = re.compile(r".*[\s，。、；：！？…—“”（）《》,;!?()\"]", re.DOTALL)
-_ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8 with BOM", "gb18030": "GB18030"}
-# A third or more of any Chinese text, simplified or traditional, but only a few percent of bytes misread as GB18030.
-_COMMON = frozenset(
-    "的一是不了人我在有他这這个個们們来來到时時大地为為子中你说說生国國年着著就那和要出也得里裡后後自以会會家可下而"
-    "过過天去能对對小多然于於心学學么麼之都好看起发發当當没沒成只如事把还還用第样樣道想作开開其此所者曰与與无無上"
-)
+_UP_TO_A_BREAK = re.compile(r".*[\s\u200b，。、；：！？…—“”（）《》,;!?()\"]", re.DOTALL)
 
 
 class Text:
@@ -31,7 +26,7 @@ class Text:
 
     Attributes:
       name: the beginning of messages about it: "--text is PATH".
-      encoding: "UTF-8", "UTF-8 with BOM" or "GB18030".
+      encoding: its name: "UTF-8", "UTF-8 with BOM", "GB18030" or another of `encodings.NAMES`.
       size: in bytes.
     """
 
@@ -40,10 +35,10 @@ class Text:
         self.name = name
         self.size = file.seek(0, os.SEEK_END)
         self._codec = _codec_of(file, name)
-        self.encoding = _ENCODINGS[self._codec]
+        self.encoding = encodings.NAMES[self._codec]
 
     def chunks(self, progress: Callable[[int], None] | None = None) -> Iterator[str]:
-        """The text from its beginning, in pieces that end between words; only one is in memory at a time.
+        """The text from its beginning, normalised, in pieces that end between words; only one is in memory at a time.
 
         Args:
           progress: called with the bytes read since the last call.
@@ -56,17 +51,17 @@ class Text:
             end = _last_break(text)
             rest = text[end:]
             if end:
-                yield text[:end]
+                yield words.normalised(text[:end])
         if rest:
-            yield rest
+            yield words.normalised(rest)
 
     def sample(self) -> str:
-        """The first characters, from at most `BLOCK` bytes: enough to tell the language."""
-        return next((text for text, _ in _decoded(self._file, self._codec) if text), "")
+        """The first characters, from at most `BLOCK` bytes, normalised: enough to tell the language."""
+        return words.normalised(next((text for text, _ in _decoded(self._file, self._codec) if text), ""))
 
     def all(self) -> str:
-        """The whole text."""
-        return "".join(text for text, _ in _decoded(self._file, self._codec))
+        """The whole text, normalised."""
+        return words.normalised("".join(text for text, _ in _decoded(self._file, self._codec)))
 
 
 @contextlib.contextmanager
@@ -78,7 +73,7 @@ def opened(path: str, flag: str = "--text") -> Iterator[Text]:
       flag: the flag that gave the path, for messages.
 
     Raises:
-      UsageError: it is missing, unreadable, empty, a binary file, or neither UTF-8 nor GB18030.
+      UsageError: it is missing, unreadable, empty, a binary file, or in an encoding that is not certain.
     """
     name = f"{flag} is {path!r}"
     try:
@@ -132,25 +127,28 @@ def _codec_of(file, name) -> str:
     start = file.read(_SAMPLE)
     if len(start) < _SAMPLE and not start.removeprefix(codecs.BOM_UTF8).strip():
         raise bilingual_error(f"{name}, but it is empty: expected some words.", "（文本为空，请给出有内容的文本。）")
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise bilingual_error(
-            f"{name}, but it is UTF-16: save it as UTF-8 or GB18030.",
-            "（文件是 UTF-16 编码，请另存为 UTF-8 或 GB18030。）",
-        )
+    codec = encodings.of_bom(start)
     control = len(start) - len(start.translate(None, _CONTROL))
-    if b"\0" in start or control > len(start) / 100:
-        raise bilingual_error(
-            f"{name}, but it is a binary file: expected plain text in UTF-8 or GB18030.",
-            "（这是二进制文件，请给出 UTF-8 或 GB18030 编码的纯文本。）",
-        )
-    wrong = _first_wrong_byte(file, "utf-8")
+    if codec in (None, "utf-8-sig") and (b"\0" in start or control > len(start) / 100):
+        codec = encodings.with_zeros(start) if b"\0" in start else None
+        if codec is None:
+            raise bilingual_error(
+                f"{name}, but it is a binary file: expected plain text, best in UTF-8.",
+                "（这是二进制文件，请给出纯文本，最好是 UTF-8 编码。）",
+            )
+    codec = codec or encodings.with_escapes(start) or "utf-8"
+    wrong = _first_wrong_byte(file, codec)
     if wrong is None:
-        return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
-    if _first_wrong_byte(file, "gb18030") is None and _is_chinese(start):
-        return "gb18030"
+        return codec
+    other = encodings.legacy(start) if codec == "utf-8" else None
+    if other and _first_wrong_byte(file, other) is None:
+        return other
+    shown = encodings.NAMES[codec]
     raise bilingual_error(
-        f"{name}, but its bytes are neither UTF-8 (from byte {wrong:,} on) nor GB18030: save it as UTF-8.",
-        f"（从字节偏移 {wrong:,} 处起不是有效的 UTF-8，也不是 GB18030 编码，请另存为 UTF-8。）",
+        f"{name}, but its bytes are not {shown} (from byte {wrong:,} on), and no other encoding is certain: save it as "
+        "UTF-8, or convert it, for example with `iconv -f WINDOWS-1252 -t UTF-8`.",
+        f"（从字节偏移 {wrong:,} 处起不是有效的 {shown}，也无法确定是哪种编码，请另存为 UTF-8，"
+        "或用 iconv 等工具转换编码。）",
     )
 
 
@@ -166,12 +164,3 @@ def _first_wrong_byte(file, codec) -> int | None:
     except UnicodeDecodeError as error:
         return done - kept + error.start
     return None
-
-
-def _is_chinese(start) -> bool:
-    """Whether bytes that decode as GB18030 are Chinese: nearly any bytes above 127 decode to some rare characters."""
-    text = start.decode("gb18030", "ignore")
-    foreign = [character for character in text if ord(character) > 127]
-    simple = len("".join(foreign).encode("gb2312", "ignore")) / 2
-    common = sum(character in _COMMON for character in foreign)
-    return simple >= 0.95 * len(foreign) or common >= 0.1 * len(foreign)

@@ -1,7 +1,6 @@
 """Words that say little about a text and are left out of its cloud."""
 
 import pathlib
-import unicodedata
 
 from tf2cases.wordcloud import reading
 
@@ -28,5 +27,5 @@ def chosen(path: str | None, own: bool) -> frozenset[str]:
     if path:
         with reading.opened(path, "--stopwords") as text:
             lines = (line.split("#")[0].strip() for line in text.all().splitlines())
-            words.update(unicodedata.normalize("NFC", line) for line in lines if line)
+            words.update(line for line in lines if line)
     return frozenset(word.lower() for word in words)

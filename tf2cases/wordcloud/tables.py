@@ -31,7 +31,7 @@ def write_table(path: str, weights: dict[str, float]) -> None:
 
 
 def read_table(path: str) -> dict[str, float]:
-    """Reads a table of `word,weight` lines, UTF-8 or GB18030, with or without the header.
+    """Reads a table of `word,weight` lines, in an encoding that `opened` recognises, with or without the header.
 
     Args:
       path: a file, or "-" for standard input.
@@ -72,7 +72,7 @@ def _entry(name, line, row):
     if len(row) != 2:
         raise _bad(name, line, f"has {len(row)} columns")
     word = row[0].strip()
-    if not word or not word.isprintable():
+    if not word or not word.translate({ord(joiner): None for joiner in "\u200c\u200d"}).isprintable():
         raise _bad(name, line, f"has {word!r} as its word")
     try:
         weight = float(row[1])

@@ -3,20 +3,20 @@
 import copy
 import dataclasses
 import itertools
-import re
 import types
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from tf2cases.wordcloud import language, stopwords
+from tf2cases.wordcloud import capitals, language, stopwords
 from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import Options
 from tf2cases.wordcloud.reading import Text
-from tf2cases.wordcloud.segmentation import Segmenter, analyse
+from tf2cases.wordcloud.segmentation import OwnWords, Segmenter, analyse
+from tf2cases.wordcloud.words import Kept, find, is_number, is_word, length, unspaced
 
 MAX_DIFFERENT = 500_000  # words, and pairs of words, that are counted at once; beyond it, the rarest are dropped
 MAX_TEXTRANK_BYTES = 8_000_000  # TextRank holds all words and all pairs of neighbours in memory
-_WORD = re.compile(r"\w[\w']*")  # as in the wordcloud package
+_NONE = Kept()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,22 +51,28 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
         _check_preset(text, options.preset, options.language)
     spoken = language.detect(text.sample()) if options.language == "auto" else options.language
     chinese = spoken == "zh"
+    if options.language == "auto":
+        _check_spaces(text)
     if options.weights != "count":
         _check_method(text, options.weights, chinese)
     stop = stopwords.chosen(options.stopwords, options.own_stopwords)
     shortest = options.min_word_length if options.min_word_length is not None else 2 if chinese else 0
     segment = options.segment if options.segment is not None else chinese
+    own = OwnWords(options.user_dict, options.add_words)
     chunks = text.chunks(progress)
     if options.weights == "count":
         if segment:
-            segmenter = Segmenter(options.user_dict, options.add_words)
-            chunks = (" ".join(words) for words in segmenter.cut(chunks))
+            chunks = (" ".join(words) for words in Segmenter(own).cut(chunks))
         pairs = options.collocations if options.collocations is not None else not chinese
-        weights, seen = count(chunks, stop, shortest, pairs)
+        weights, seen = count(chunks, stop, shortest, pairs, own.marked if segment else own.all, own.given)
     else:
         ask = _tfidf if options.weights == "tfidf" else _textrank
-        tags, seen = ask(Segmenter(options.user_dict, options.add_words), chunks, stop)
-        weights = {word: weight for word, weight in tags if len(word) >= shortest and _is_word(word)}
+        tags, seen = ask(Segmenter(own), chunks, stop)
+        weights = {
+            word: weight
+            for word, weight in tags
+            if word in own.given or (length(word) >= shortest and (is_word(word) or word in own.marked))
+        }
     if not weights:
         raise bilingual_error(
             f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
@@ -76,17 +82,21 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
     return Words(dict(Counter(weights).most_common(options.max_words)), spoken, len(weights))
 
 
-def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: bool) -> tuple[dict[str, int], int]:
-    """Counts words as `WordCloud.process_text` does, but one chunk at a time.
+def count(
+    chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: bool, whole: Kept = _NONE, given: Kept = _NONE
+) -> tuple[dict[str, int], int]:
+    """Counts words as `WordCloud.process_text` does, but one chunk at a time, and by Unicode's rules (see `words`).
 
     Words that differ only in case are counted as the most frequent form, and plurals in -s as their singular; numbers
     are not counted. With `pairs`, two words that occur together much more often than by chance are counted as one.
 
     Args:
-      chunks: pieces of text, with white space between words.
+      chunks: pieces of normalised text, with white space between words.
       stop: stop words in lower case.
       shortest: words of fewer characters are left out.
       pairs: whether to look for pairs.
+      whole: words that are kept whole.
+      given: words that are counted even if they are short or numbers.
 
     Returns:
       {word: times}, in the order of first appearance, and the number of words before any were left out.
@@ -94,12 +104,18 @@ def count(chunks: Iterable[str], stop: frozenset[str], shortest: int, pairs: boo
     singles: Counter = Counter()
     doubles: Counter = Counter()
     seen = 0
-    before, before_kept = None, False  # the last word of the previous chunk
+    before, before_kept = "", False  # the last word of the previous chunk
     for chunk in chunks:
-        words = _WORD.findall(chunk)
+        words: list[str] = []
+        for piece, is_own in whole.split(chunk):
+            words += [piece] if is_own else find(piece)
         seen += len(words)
         words = [word[:-2] if word.endswith(("'s", "'S")) else word for word in words]
-        words = [word for word in words if not word.isdigit() and len(word) >= shortest]
+        words = [
+            word
+            for word in words
+            if (length(word) >= shortest and (not is_number(word) or word in whole)) or word in given
+        ]
         if not words:
             continue
         kept = [word.lower() not in stop for word in words]
@@ -119,15 +135,17 @@ def _with_pairs(singles, doubles):
     """Counts words and, as the wordcloud package does, collocations, whose counts are subtracted from their words'."""
     from wordcloud.tokenization import process_tokens, score
 
-    counts, written = process_tokens(singles.elements())
-    pair_counts, _ = process_tokens(" ".join(pair) for pair in doubles.elements())
+    spelled = capitals.spellings(singles)
+    counts, written = process_tokens(spelled.get(word, word) for word in singles.elements())
+    joined = ("\n".join(spelled.get(word, word) for word in pair) for pair in doubles.elements())
+    pair_counts, _ = process_tokens(joined)
     alone, total = dict(counts), singles.total()
     for pair, times in pair_counts.items():
-        first, second = (written.get(word.lower(), word) for word in pair.split(" "))
+        first, second = (written.get(word.lower(), word) for word in pair.split("\n"))
         if first in alone and second in alone and score(times, alone[first], alone[second], total) > 30:
             counts[first] -= times
             counts[second] -= times
-            counts[pair] = times
+            counts[pair.replace("\n", " ")] = times
     return {word: times for word, times in counts.items() if times > 0}
 
 
@@ -169,10 +187,6 @@ def _extractor(default, cut, stop):
     return made
 
 
-def _is_word(word) -> bool:
-    return bool(_WORD.fullmatch(word)) and not word.isdigit()
-
-
 def _check_preset(text, preset, wanted):
     sample = text.sample()
     if language.detect(sample) == wanted or not any(map(str.isalpha, sample)):
@@ -188,6 +202,15 @@ def _check_preset(text, preset, wanted):
         f"expected another preset, or --language={wanted}.",
         f"（预设 {preset} 用于词间有空格的语言，而该文本是中文，请换用其他预设，或加上 --language={wanted}。）",
     )
+
+
+def _check_spaces(text):
+    if spoken := unspaced(text.sample()):
+        raise bilingual_error(
+            f"{text.name}, which is {spoken} without spaces between the words: expected a text that another program "
+            "has segmented into words, or --language=en for a cloud of what stands between the spaces.",
+            "（该语言的词之间没有空格，请先用其他程序分词，或用 --language=en 按空格处理。）",
+        )
 
 
 def _check_method(text, method, chinese):
