@@ -1,9 +1,9 @@
 """What both front ends call: finds the model of a request and runs it. Knows nothing of gRPC services and HTTP.
 
     with core.lease(ModelSpec("digits", label="stable")) as servable:
-        signature = servable.signature("serving_default")
-        outputs = await servable.predict(signature, {"images": images})
-        servable.version, signature.name    # for the answer's model_spec
+        specs = servable.signatures["serving_default"].inputs
+        outputs = await servable.predict("serving_default", {"images": images})
+        servable.version    # for the answer's model_spec
 
 All methods are called on the event loop's thread. A failure that a client may cause or should know is a `ServingError`.
 If the awaiting task is cancelled, since the client has gone, or the deadline passes, the request is dropped if it has
@@ -27,24 +27,18 @@ class Servable:
 
     Attributes:
       name, version: of the model.
+      signatures: {name: Signature}.
       signature_defs: {name: SignatureDef message}, for GetModelMetadata.
     """
 
     name: str
     version: int
+    signatures: Mapping[str, Signature]
     signature_defs: Mapping[str, Any]
-
-    def signature(self, name: str | None = None) -> Signature:
-        """The signature of a name; "serving_default" for None and "".
-
-        Raises:
-          ServingError: INVALID_ARGUMENT, there is none.
-        """
-        raise NotImplementedError
 
     async def predict(
         self,
-        signature: Signature,
+        signature: str,
         inputs: Mapping[str, np.ndarray],
         output_filter: Sequence[str] = (),
         deadline: float | None = None,
@@ -52,7 +46,7 @@ class Servable:
         """Runs a signature.
 
         Args:
-          signature: what `signature` returned.
+          signature: its name; "serving_default" if empty.
           inputs: {input name: array of the input's dtype}; strings are object arrays of bytes.
           output_filter: names of the wanted outputs; all if empty.
           deadline: a time of the event loop's clock (`loop.time()`), or None.
@@ -61,20 +55,19 @@ class Servable:
           {output name: array}; strings are object arrays of bytes.
 
         Raises:
-          ServingError: inputs are missing, unknown, of another type or shape; unknown outputs are asked for; the model
-            refuses the values; RESOURCE_EXHAUSTED or UNAVAILABLE, the queue is full; DEADLINE_EXCEEDED.
+          ServingError: FAILED_PRECONDITION, no such signature; INVALID_ARGUMENT, inputs are missing, unknown, of another
+            type, or refused by the model, or unknown outputs are asked for; UNAVAILABLE, the queue is full;
+            DEADLINE_EXCEEDED.
         """
         raise NotImplementedError
 
     async def classify(
-        self, signature: Signature, examples: Sequence[bytes], deadline: float | None = None
+        self, signature: str, examples: Sequence[bytes], deadline: float | None = None
     ) -> list[list[tuple[str, float]]]:
         """Classifies serialized tf.Examples; each gets a list of (label, score), with "" or 0 for what is not given."""
         raise NotImplementedError
 
-    async def regress(
-        self, signature: Signature, examples: Sequence[bytes], deadline: float | None = None
-    ) -> list[float]:
+    async def regress(self, signature: str, examples: Sequence[bytes], deadline: float | None = None) -> list[float]:
         """The value of each serialized tf.Example."""
         raise NotImplementedError
 
@@ -96,7 +89,7 @@ class Core:
         """The version that a request asks for; it stays loaded within the `with` block.
 
         Raises:
-          ServingError: NOT_FOUND, "Servable not found for request: ..."; UNAVAILABLE or FAILED_PRECONDITION for labels.
+          ServingError: NOT_FOUND, "Servable not found for request: ..."; INVALID_ARGUMENT, no name or an unknown label.
         """
         raise ServingError(Code.NOT_FOUND, f"Servable not found for request: Latest({spec.name})")
         yield
