@@ -53,15 +53,19 @@ class Limits:
     """What a client may do.
 
     Attributes:
-      body_bytes: size of a message or of an unpacked HTTP body.
+      body_bytes: size of a gRPC message.
+      rest_body_bytes: size of an HTTP body, before and after it is unpacked; parsing it takes about ten times as much.
+      rest_buffered_bytes: size of all HTTP bodies together that are being read.
       concurrent_requests: requests that are read or answered at a time; others are refused (503, RESOURCE_EXHAUSTED).
       header_bytes: size of an HTTP request's headers.
       header_seconds: time for an HTTP request's headers; an idle connection is closed after this as well.
       body_seconds: time for an HTTP request's body.
-      connections: open HTTP connections; others are closed at once.
+      connections: open HTTP connections; a further one replaces the one that is idle for longest.
     """
 
     body_bytes: int = 2**31 - 1
+    rest_body_bytes: int = 64 * 2**20
+    rest_buffered_bytes: int = 256 * 2**20
     concurrent_requests: int = 1000
     header_bytes: int = 64 * 1024
     header_seconds: float = 60

@@ -14,7 +14,7 @@ from tf2cases.server.errors import Code, ServingError
 # since its size is not bounded by the message's.
 MOST_FILLED_BYTES = 256 << 20
 _MOST_DIMENSIONS = 64  # of NumPy
-_FIELDS = {
+_FIELDS: dict[str, list] = {
     "float_val": [np.float32],
     "double_val": [np.float64],
     "int_val": [np.int32, np.int16, np.int8, np.uint16, np.uint8],
