@@ -200,6 +200,10 @@ class Core:
         """
         return self._versions.statuses(spec.name, self._number(spec))
 
+    def served(self) -> dict[str, list[int]]:
+        """{model: numbers of its available versions}."""
+        return {model.name: self._versions.available(model.name) for model in self._models()}
+
     async def reload(self, config: Any) -> None:
         """Serves what a ModelServerConfig message lists, and nothing else; returns when new models are loaded.
 
@@ -211,7 +215,7 @@ class Core:
         await self._apply(config)
         added = [model.name for model in self._models() if model.name not in before]
         await self._versions.first_tries(added)
-        missing = [name for name in added if not self._is_served(name)]
+        missing = [name for name in added if not self._versions.available(name)]
         if missing:
             reasons = "".join(f"{{{name}{self._reason(name)}}}, " for name in missing)
             raise ServingError(Code.UNKNOWN, f"{len(missing)} model(s) did not become available: {{{reasons}}}")
@@ -272,11 +276,6 @@ class Core:
 
     def _repeat(self, seconds: float, function: Callable[[], Coroutine]) -> None:
         self._polls.append(asyncio.create_task(_repeated(seconds, function)))
-
-    def _is_served(self, name: str) -> bool:
-        with contextlib.suppress(ServingError), self._versions.lease(name, None):
-            return True
-        return False
 
     def _reason(self, name: str) -> str:
         try:

@@ -97,6 +97,10 @@ class Versions:
             await version.first_try.wait()
         return [version for version in versions if version.status.state != State.AVAILABLE]
 
+    def available(self, name: str) -> list[int]:
+        """The numbers of a model's wanted versions that are loaded."""
+        return [number for number in self._wanted.get(name, {}) if self.is_available(name, number)]
+
     def is_available(self, name: str, number: int) -> bool:
         version = self._wanted.get(name, {}).get(number)
         return version is not None and version.status.state == State.AVAILABLE
