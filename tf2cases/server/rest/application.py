@@ -22,7 +22,7 @@ from tf2cases.server.core import Core
 from tf2cases.server.errors import Code, ServingError
 from tf2cases.server.options import RestOptions
 from tf2cases.server.rest import examples, json_text, tensors
-from tf2cases.server.specs import ModelSpec
+from tf2cases.server.specs import DEFAULT_SIGNATURE, ModelSpec
 
 # The HTTP status of each canonical code, as TensorFlow Serving has it.
 HTTP_STATUS: Final = {
@@ -196,19 +196,23 @@ class Application:
         tensors.utf8(name)
         if method == "predict":
             with self._core.lease(spec) as servable:
-                signature = servable.signature(name)
+                signature = servable.signatures.get(name or DEFAULT_SIGNATURE)
+                if signature is None:
+                    raise ServingError(
+                        Code.INVALID_ARGUMENT,
+                        f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def',
+                    )
                 inputs, rows = tensors.inputs_of(document, name, signature.inputs, json_text.has_words(body))
                 # Text and parsed lists take much more memory than arrays.
                 del document, body
-                outputs = await servable.predict(signature, inputs, deadline=deadline)
+                outputs = await servable.predict(name, inputs, deadline=deadline)
             return _json(tensors.predictions(outputs) if rows else tensors.columns(outputs))
         serialized = examples.examples_of(document)
         del document, body
         with self._core.lease(spec) as servable:
-            signature = servable.signature(name)
             if method == "classify":
-                return _json(tensors.classifications(await servable.classify(signature, serialized, deadline)))
-            return _json(tensors.regressions(await servable.regress(signature, serialized, deadline)))
+                return _json(tensors.classifications(await servable.classify(name, serialized, deadline)))
+            return _json(tensors.regressions(await servable.regress(name, serialized, deadline)))
 
     async def _body(self, request: _Request) -> bytes | bytearray:
         """The unpacked body; raises HttpError if it or all bodies together are too large."""

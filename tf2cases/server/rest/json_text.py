@@ -277,7 +277,7 @@ class _Parser:
                         keys.append(self._key())
                     break
                 if mark != ("}" if is_object else "]"):
-                    raise json.JSONDecodeError("Expecting ',' delimiter", self._text, self._at)
+                    raise json.JSONDecodeError("Expecting ',' delimiter", self._text, self._at - len(mark))
                 stack.pop()
                 value = _object(items) if is_object else items
             else:

@@ -191,6 +191,37 @@ class _Watch:
         return False
 
 
+class _Joined:
+    """A transport that sends in one piece what is written in one step of the event loop: an answer's headers and body."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop):
+        self._transport, self._loop = transport, loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if data:
+            if not self._parts:
+                self._loop.call_soon(self.flush)
+            self._parts.append(data)
+
+    def flush(self) -> None:
+        if self._parts:
+            data = b"".join(self._parts) if len(self._parts) > 1 else self._parts[0]
+            self._parts.clear()
+            self._transport.write(data)
+
+    def write_eof(self) -> None:
+        self.flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+
 class _Connection(H11Protocol):
     """A connection with timers, whose request is cancelled when the client goes.
 
@@ -210,7 +241,9 @@ class _Connection(H11Protocol):
         self.app_state = {**self.app_state, "connection": self}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
+        # asyncio does this only for sockets that say they are TCP. Otherwise a body waits for the headers to arrive.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watch.enter(self, "idle")
         if len(self.connections) > self._watch.connections and not self._watch.make_room():
             self._refuse(503, f"The server already has {self._watch.connections} connections; try again later.")

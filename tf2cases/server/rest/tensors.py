@@ -19,7 +19,7 @@ from tf2cases.server.rest import json_text
 from tf2cases.server.specs import TensorSpec
 
 # NumPy has 64 dimensions at most, and the rows of a request are one.
-MAX_RANK: Final = 63
+MAX_RANK: Final = 62
 
 _FLOATS: Final = ("DT_FLOAT", "DT_DOUBLE")
 _INTEGERS: Final = ("DT_INT8", "DT_UINT8", "DT_INT16", "DT_INT32", "DT_UINT32", "DT_INT64", "DT_UINT64")
@@ -181,8 +181,8 @@ def _fill(value: Any, spec: TensorSpec, values: list[Any]) -> list[int]:
     first = value
     while isinstance(first, list):
         shape.append(len(first))
-        if len(shape) >= MAX_RANK:
-            raise _invalid(f"A JSON list is nested more than {MAX_RANK - 1} deep; tensors have fewer dimensions.")
+        if len(shape) > MAX_RANK:
+            raise _invalid(f"A list is nested more than {MAX_RANK} deep; tensors have fewer dimensions.")
         if not first:
             break
         first = first[0]
