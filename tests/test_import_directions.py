@@ -11,6 +11,7 @@ ARROWS = {
     "bin": {"programs", "data", "errors", "quiet"},
     "programs": {
         "benchmarks",
+        "server",
         "serving",
         "evaluation",
         "cases",
@@ -36,6 +37,7 @@ ARROWS = {
         "errors",
         "quiet",
     },
+    "server": {"files", "errors"},
     "serving": {"files", "errors"},
     "evaluation": {"cases", "inception_v3", "training", "nn", "data", "viz", "configs", "files", "errors"},
     "cases": {"inception_v3", "training", "nn", "data", "viz", "configs", "errors"},

@@ -1,0 +1,341 @@
+"""Serves exported models over gRPC and REST: a stand-in for tensorflow_model_server, for development and tests.
+
+    python -m bin.serve --model_name=digits --model_base_path=exports/digits
+    python -m bin.serve --model_base_path=exports
+    python -m bin.serve --model_config_file=models.config --enable_batching --batching_parameters_file=batching.txt
+
+It takes the flags and files of tensorflow_model_server and answers the same requests, so clients and configurations
+that work here also work there. SavedModels of any origin can be served. If --model_base_path has no versions, but its
+sub-folders have, each of them is a model (only here).
+
+It ends on SIGTERM or Ctrl-C: it stops listening, answers the requests that it has, and ends within ten seconds.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import os
+import resource
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from tf2cases import quiet
+from tf2cases.configs import path_flags
+from tf2cases.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from tf2cases.server.core import Core
+    from tf2cases.server.options import Limits
+
+_LIBRARIES = {
+    "tensorflow_serving": "tensorflow-serving-api",
+    "grpc": "grpcio",
+    "grpc_health": "grpcio-health-checking",
+    "starlette": "starlette",
+    "uvicorn": "uvicorn",
+    "h11": "h11",
+}
+_METRICS_PATH = "/monitoring/prometheus/metrics"
+_GRACE_SECONDS = 8  # for the requests that are being answered when the server is stopped
+_END_SECONDS = 9.5  # the process ends after this, whatever its threads are doing
+_FILES = 65536  # open files, such as connections, if the system allows as many
+
+# Flags of tensorflow_model_server that mean nothing here, with their types.
+_IGNORED = {
+    "num_load_threads": int,
+    "num_unload_threads": int,
+    "flush_filesystem_caches": bool,
+    "tensorflow_session_config_file": str,
+    "use_alts_credentials": bool,
+    "platform_config_file": str,
+    "remove_unused_fields_from_bundle_metagraph": bool,
+    "prefer_tflite_model": bool,
+    "num_tflite_pools": int,
+    "num_tflite_interpreters_per_pool": int,
+    "xla_cpu_compilation_enabled": bool,
+    "xla_gpu_compilation_enabled": bool,
+    "enable_profiler": bool,
+    "thread_pool_factory_config_file": str,
+    "mixed_precision": str,
+    "skip_initialize_tpu": bool,
+    "enforce_session_run_timeout": bool,
+}
+
+
+def define(values: flags.FlagValues) -> None:
+    text: Any = dict(flag_values=values)
+    path_flags.define("model_base_path", None, "Folder of a model's versions.", path_flags.OTHER, **text)
+    flags.DEFINE_string("model_name", "default", "Name of the model.", **text)
+    path_flags.define(
+        "model_config_file",
+        None,
+        "Text file with a ModelServerConfig; then --model_name and --model_base_path are ignored.",
+        path_flags.READ,
+        **text,
+    )
+    flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all.", **text)
+    flags.DEFINE_integer("port", 8500, "Port for gRPC; 0 for none.", 0, 65535, **text)
+    flags.DEFINE_integer("rest_api_port", 8501, "Port for REST; 0 for none.", 0, 65535, **text)
+    path_flags.define("grpc_socket_path", None, "Unix socket for gRPC as well.", path_flags.OTHER, **text)
+    flags.DEFINE_string("grpc_channel_arguments", "", "Arguments of the gRPC library, key=value,key=value.", **text)
+    _define_times(values)
+    _define_execution(values)
+    _define_services(values)
+    _define_limits(values)
+    for name, kind in _IGNORED.items():
+        if kind is bool:
+            flags.DEFINE_bool(name, None, "Ignored.", **text)
+        else:
+            flags.DEFINE_string(name, None, "Ignored.", **text)
+
+
+def _define_times(values: flags.FlagValues) -> None:
+    text: Any = dict(flag_values=values)
+    flags.DEFINE_integer("rest_api_timeout_in_ms", 30000, "Time for a REST request.", 0, **text)
+    flags.DEFINE_integer(
+        "file_system_poll_wait_seconds", 1, "Time between two looks for versions; 0 to look only once.", **text
+    )
+    flags.DEFINE_integer(
+        "model_config_file_poll_wait_seconds", 0, "Time between two readings of the file; 0 to read it once.", **text
+    )
+    flags.DEFINE_integer("max_num_load_retries", 5, "How often a failed load is repeated.", 0, **text)
+    flags.DEFINE_integer("load_retry_interval_micros", 60_000_000, "Time between two attempts to load.", **text)
+
+
+def _define_execution(values: flags.FlagValues) -> None:
+    text: Any = dict(flag_values=values)
+    flags.DEFINE_bool("enable_batching", False, "Join requests into batches.", **text)
+    path_flags.define("batching_parameters_file", None, "Text file with BatchingParameters.", path_flags.READ, **text)
+    flags.DEFINE_bool(
+        "enable_per_model_batching_parameters",
+        False,
+        "Read batching_params.pbtxt in each version's folder; versions without it are not batched.",
+        **text,
+    )
+    for flag, front in (("rest_api_num_threads", "REST"), ("grpc_max_threads", "gRPC")):
+        help_text = f"{front} requests computed at a time without batching; the larger of the two numbers counts."
+        flags.DEFINE_integer(flag, None, f"{help_text} By default, the number of processors.", 1, **text)
+    for name in ("session", "intra_op", "inter_op"):
+        flags.DEFINE_integer(f"tensorflow_{name}_parallelism", 0, "Threads of TensorFlow; 0 chooses them.", 0, **text)
+    flags.DEFINE_float(
+        "per_process_gpu_memory_fraction", 0, "Part of the GPU's memory to use; 0 lets it grow.", 0, 1, **text
+    )
+    flags.DEFINE_bool("enable_model_warmup", True, "Run a version's warm-up records before it is served.", **text)
+    flags.DEFINE_integer("num_request_iterations_for_warmup", 1, "How often each record is run.", 0, **text)
+    flags.DEFINE_string("saved_model_tags", "serve", "Tags of the graph to load, separated by commas.", **text)
+
+
+def _define_services(values: flags.FlagValues) -> None:
+    text: Any = dict(flag_values=values)
+    flags.DEFINE_bool(
+        "allow_version_labels_for_unavailable_models", False, "New labels may be of versions not yet loaded.", **text
+    )
+    flags.DEFINE_bool(
+        "enable_signature_method_name_check", False, "Refuse requests that do not fit the method's name.", **text
+    )
+    flags.DEFINE_bool(
+        "enable_serialization_as_tensor_content", False, "Answer Predict with tensor_content over gRPC.", **text
+    )
+    flags.DEFINE_bool("enable_grpc_healthcheck_service", False, "Offer gRPC's health service.", **text)
+    flags.DEFINE_bool("rest_api_enable_cors_support", False, "Let pages of other origins use REST.", **text)
+    path_flags.define("monitoring_config_file", None, "Text file with a MonitoringConfig.", path_flags.READ, **text)
+    path_flags.define("ssl_config_file", None, "Text file with an SSLConfig for gRPC.", path_flags.READ, **text)
+
+
+_LIMITS = {
+    "body_bytes": ("max_message_bytes", "Size of a gRPC message."),
+    "rest_body_bytes": ("max_body_bytes", "Size of an HTTP body, also after it is unpacked."),
+    "rest_buffered_bytes": ("max_buffered_bytes", "Size of all HTTP bodies that are being read."),
+    "concurrent_requests": ("max_concurrent_requests", "Requests read or answered at a time, per port."),
+    "header_bytes": ("max_header_bytes", "Size of an HTTP request's headers."),
+    "header_seconds": ("header_timeout_seconds", "Time for an HTTP request's headers; also for an idle connection."),
+    "body_seconds": ("body_timeout_seconds", "Time for an HTTP request's body."),
+    "connections": ("max_connections", "Open HTTP connections; a further one replaces an idle one."),
+}
+"""{field of `Limits`: (flag, help)}."""
+_LIMIT_DEFAULTS = (2**31 - 1, 64 << 20, 256 << 20, 1000, 64 << 10, 60, 300, 20000)
+
+
+def _define_limits(values: flags.FlagValues) -> None:
+    for (flag, help_text), default in zip(_LIMITS.values(), _LIMIT_DEFAULTS, strict=True):
+        flags.DEFINE_integer(flag, default, help_text, 1, flag_values=values)
+
+
+def main(values: flags.FlagValues) -> None:
+    _check(values)
+    missing = [name for module, name in _LIBRARIES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise UsageError(f"serving needs {', '.join(missing)}: pip install 'tf2cases[serving]'.")
+    logging.basicConfig(format="%(levelname).1s %(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    for name in _IGNORED:
+        if values[name].present:
+            print(f"--{name} is ignored: it means nothing here.", file=sys.stderr)
+    quiet.import_tensorflow()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("tf2cases.server").setLevel(logging.INFO)
+    _raise_limit_of_files()
+    asyncio.run(_serve(values))
+
+
+def _check(values: flags.FlagValues) -> None:
+    if not values.model_base_path and not values.model_config_file:
+        raise UsageError(
+            "neither --model_base_path nor --model_config_file is given: one of them must say what to serve."
+        )
+    if values.port == values.rest_api_port != 0:
+        raise UsageError(f"--port and --rest_api_port are both {values.port}, but must be different.")
+    if not values.port and not values.rest_api_port and not values.grpc_socket_path:
+        raise UsageError("--port and --rest_api_port are 0, but one of them, or --grpc_socket_path, must be given.")
+    for flag in ("batching_parameters_file", "enable_per_model_batching_parameters"):
+        if values[flag].value and not values.enable_batching:
+            raise UsageError(f"--{flag} is given, but --enable_batching is not: it must be given too.")
+
+
+async def _serve(values: flags.FlagValues) -> None:
+    """Starts everything, waits for a signal, and stops everything."""
+    from tf2cases.server.core import Core
+    from tf2cases.server.grpc_front import GrpcFront
+    from tf2cases.server.rest.server import RestServer
+
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    print("serve is for development and tests; use tensorflow_model_server in production.", flush=True)
+    core = Core(_core_options(values))
+    fronts: list[GrpcFront | RestServer] = []
+    try:
+        if not await _unless(stopped, core.start()):
+            return
+        where = []
+        if grpc_options := _grpc_options(values):
+            fronts.append(GrpcFront(core, grpc_options))
+            await fronts[-1].start()
+            where.append(f"gRPC at {', '.join(grpc_options.addresses)}")
+        if values.rest_api_port:
+            fronts.append(RestServer(core, _rest_options(values)))
+            await _started_at(values, fronts[-1])
+            where.append(f"REST at http://{_address(values.host, values.rest_api_port)}")
+        print(f"{_served(core)}; {', '.join(where)}", flush=True)
+        await stopped.wait()
+    finally:
+        # Threads may be computing; the interpreter would wait for them.
+        last = threading.Timer(_END_SECONDS, os._exit, [0])
+        last.daemon = True
+        last.start()
+        await asyncio.gather(*(front.stop(_GRACE_SECONDS) for front in fronts))
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(core.close(), 1)
+
+
+async def _unless(stopped: asyncio.Event, coroutine) -> bool:
+    """Awaits a coroutine; whether it has ended before the server was stopped."""
+    work, stop = asyncio.ensure_future(coroutine), asyncio.ensure_future(stopped.wait())
+    await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not work.done():
+        work.cancel()
+        return False
+    work.result()
+    return True
+
+
+async def _started_at(values: flags.FlagValues, front) -> None:
+    try:
+        await front.start()
+    except OSError as error:
+        raise RunError(
+            f"cannot listen at {_address(values.host, values.rest_api_port)} for REST: {error.strerror or error}."
+        ) from error
+
+
+def _core_options(values: flags.FlagValues):
+    from tf2cases.server import messages
+    from tf2cases.server.options import CoreOptions
+
+    metrics_path = None
+    if values.monitoring_config_file:
+        config = messages.read(values.monitoring_config_file, messages.MonitoringConfig()).prometheus_config
+        metrics_path = (config.path or _METRICS_PATH) if config.enable else None
+    threads = max(values.rest_api_num_threads or 0, values.grpc_max_threads or 0) or os.cpu_count() or 1
+    session = values.tensorflow_session_parallelism
+    return CoreOptions(
+        config_file=values.model_config_file,
+        name=values.model_name,
+        base_path=values.model_base_path or "",
+        config_poll_seconds=values.model_config_file_poll_wait_seconds,
+        poll_seconds=values.file_system_poll_wait_seconds,
+        retries=values.max_num_load_retries,
+        retry_seconds=values.load_retry_interval_micros / 1e6,
+        lenient_labels=values.allow_version_labels_for_unavailable_models,
+        batching=values.enable_batching,
+        batching_file=values.batching_parameters_file,
+        batching_per_model=values.enable_per_model_batching_parameters,
+        warmup=values.enable_model_warmup,
+        warmup_iterations=values.num_request_iterations_for_warmup,
+        tags=tuple(values.saved_model_tags.split(",")),
+        check_methods=values.enable_signature_method_name_check,
+        threads=threads,
+        intra_op=values.tensorflow_intra_op_parallelism or session,
+        inter_op=values.tensorflow_inter_op_parallelism or session,
+        gpu_fraction=values.per_process_gpu_memory_fraction,
+        metrics_path=metrics_path,
+    )
+
+
+def _grpc_options(values: flags.FlagValues):
+    from tf2cases.server.grpc_front import channel_arguments
+    from tf2cases.server.options import GrpcOptions
+
+    addresses = [_address(values.host, values.port)] if values.port else []
+    if values.grpc_socket_path:
+        addresses.append(f"unix:{values.grpc_socket_path}")
+    if not addresses:
+        return None
+    return GrpcOptions(
+        addresses=tuple(addresses),
+        channel_arguments=channel_arguments(values.grpc_channel_arguments),
+        ssl_file=values.ssl_config_file,
+        health=values.enable_grpc_healthcheck_service,
+        tensor_content=values.enable_serialization_as_tensor_content,
+        limits=_limits(values),
+    )
+
+
+def _rest_options(values: flags.FlagValues):
+    from tf2cases.server.options import RestOptions
+
+    return RestOptions(
+        host=values.host,
+        port=values.rest_api_port,
+        timeout_ms=values.rest_api_timeout_in_ms,
+        cors=values.rest_api_enable_cors_support,
+        limits=_limits(values),
+    )
+
+
+def _limits(values: flags.FlagValues) -> "Limits":
+    from tf2cases.server.options import Limits
+
+    numbers: Any = {field: values[flag].value for field, (flag, _) in _LIMITS.items()}
+    return Limits(**numbers)
+
+
+def _served(core: "Core") -> str:
+    models = [f"{name} version {', '.join(map(str, numbers)) or 'none yet'}" for name, numbers in core.served().items()]
+    return f"serving {'; '.join(models) or 'no model yet'}"
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _raise_limit_of_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

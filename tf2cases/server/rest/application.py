@@ -1,0 +1,329 @@
+"""The ASGI application: paths, methods, bodies and status codes of TensorFlow Serving's REST API."""
+
+import asyncio
+import dataclasses
+import json
+import logging
+import re
+import time
+import zlib
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+import orjson
+from google.protobuf import json_format
+from starlette import requests
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tf2cases.server.core import Core
+from tf2cases.server.errors import Code, ServingError
+from tf2cases.server.options import RestOptions
+from tf2cases.server.rest import examples, json_text, tensors
+from tf2cases.server.specs import DEFAULT_SIGNATURE, ModelSpec
+
+# The HTTP status of each canonical code, as TensorFlow Serving has it.
+HTTP_STATUS: Final = {
+    Code.OK: 200,
+    Code.CANCELLED: 499,
+    Code.UNKNOWN: 500,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNIMPLEMENTED: 501,
+    Code.INTERNAL: 500,
+    Code.UNAVAILABLE: 503,
+    Code.DATA_LOSS: 500,
+    Code.UNAUTHENTICATED: 401,
+}
+
+_WHICH: Final = rb"(?:/versions/(\d+)|/labels/([^/:]+))?"
+# Paths are matched before they are decoded, so a model's name may have an encoded slash.
+_PREDICTION: Final = re.compile(rb"/v1/models/([^/:]+)" + _WHICH + rb":(classify|regress|predict)", re.IGNORECASE)
+_STATUS: Final = re.compile(rb"/v1/models(?:/([^/:]+))?" + _WHICH + rb"(?:/(metadata))?", re.IGNORECASE)
+
+_CORS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class HttpError(Exception):
+    """A request is answered with an HTTP status that no canonical code stands for."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+class _Request(requests.Request):
+    """A request that knows whether its body has been read."""
+
+    is_read = False
+
+
+@dataclasses.dataclass
+class _Call:
+    """What a request turned out to be about, for the metrics."""
+
+    model: str = ""
+    api: str = ""
+
+
+class Application:
+    """Answers HTTP requests, as an ASGI application.
+
+    The server may put an object `connection` into the state of the scope. Then the application assigns the task of each
+    request to its attribute `task`, and the server cancels that task when the client has gone.
+    """
+
+    def __init__(self, core: Core, options: RestOptions):
+        self._core, self._options = core, options
+        self._requests = 0
+        self._buffered = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        connection = scope.get("state", {}).get("connection")
+        if connection is not None:
+            connection.task = asyncio.current_task()
+        self._requests += 1
+        request, started = _Request(scope, receive), False
+        try:
+            response = await self._respond(request)
+            if self._options.cors:
+                response.headers.update(_CORS)
+            if "expect" in request.headers and not request.is_read:
+                # The client may send the body all the same, or go on with another request.
+                response.headers["Connection"] = "close"
+            started = True
+            await response(scope, receive, send)
+        except (ClientDisconnect, asyncio.CancelledError):
+            if not started and connection is not None and not connection.lost:
+                await error_response(503, "The server is shutting down.")(scope, receive, send)
+        finally:
+            self._requests -= 1
+            if connection is not None:
+                connection.task = None
+
+    async def _respond(self, request: _Request) -> Response:
+        start, call, code = time.perf_counter(), _Call(), Code.OK
+        try:
+            return await self._answer(request, call)
+        except ServingError as error:
+            code = error.code
+            return error_response(HTTP_STATUS[code], error.message)
+        except HttpError as error:
+            code = Code.INVALID_ARGUMENT
+            return error_response(error.status, error.message)
+        except ClientDisconnect:
+            code = Code.CANCELLED
+            raise
+        except asyncio.CancelledError:
+            code = Code.CANCELLED
+            raise
+        except Exception as error:
+            code = Code.INTERNAL
+            where = error.__traceback__
+            while where is not None and where.tb_next is not None:
+                where = where.tb_next
+            place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "an unknown place"
+            _log.error("%s at %s: %s", type(error).__name__, place, error)
+            return error_response(500, f"The server failed: {type(error).__name__}.")
+        finally:
+            if call.api:
+                self._core.metrics.request(call.model, call.api, "REST", code.name, time.perf_counter() - start)
+
+    async def _answer(self, request: _Request, call: _Call) -> Response:
+        limits = self._options.limits
+        if self._requests > limits.concurrent_requests:
+            raise HttpError(503, f"The server already has {limits.concurrent_requests} requests; try again later.")
+        size = sum(len(name) + len(value) for name, value in request.scope["headers"])
+        if size > limits.header_bytes:
+            raise HttpError(431, f"The headers have {size} bytes; at most {limits.header_bytes} are accepted.")
+        path: bytes = request.scope["raw_path"]
+        target = path + b"?" + request.scope["query_string"] if request.scope["query_string"] else path
+        metrics_path = self._core.metrics_path
+        if metrics_path is not None and path == metrics_path.encode():
+            return self._metrics(target, metrics_path)
+        if not path[:4].lower() == b"/v1/":
+            raise HttpError(404, f"Not found: {_shown(path)}; the models are at /v1/models/NAME.")
+        if request.method == "OPTIONS":
+            # As in a page's question whether it may send the real request.
+            if not re.search("https?://", request.headers.get("origin", "")):
+                raise ServingError(Code.FAILED_PRECONDITION, "Origin header is missing in CORS preflight")
+            return Response()
+        if request.method == "POST" and (match := _PREDICTION.fullmatch(target)):
+            method = match[4].decode()
+            if method in ("predict", "classify", "regress"):
+                spec = _spec(match)
+                call.model, call.api = spec.name, method.capitalize()
+                return await self._prediction(request, spec, method)
+        if request.method == "GET" and (match := _STATUS.fullmatch(target)):
+            if match[1] is None:
+                raise ServingError(Code.INVALID_ARGUMENT, "Missing model name in request.")
+            spec = _spec(match)
+            if match[4] == b"metadata":
+                call.model, call.api = spec.name, "GetModelMetadata"
+                return self._metadata(spec)
+            return self._status(spec)
+        raise ServingError(Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {_shown(target)}")
+
+    async def _prediction(self, request: _Request, spec: ModelSpec, method: str) -> Response:
+        body = await self._body(request)
+        timeout = self._options.timeout_ms
+        deadline = asyncio.get_running_loop().time() + timeout / 1000 if timeout > 0 else None
+        document = json_text.parse(body)
+        name = document.get("signature_name", "")
+        if not isinstance(name, str):
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                f"JSON Value: {json_text.shown(document)} not formatted correctly. 'signature_name' key must be a "
+                "string value.",
+            )
+        tensors.utf8(name)
+        if method == "predict":
+            with self._core.lease(spec) as servable:
+                signature = servable.signatures.get(name or DEFAULT_SIGNATURE)
+                if signature is None:
+                    raise ServingError(
+                        Code.INVALID_ARGUMENT,
+                        f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def',
+                    )
+                inputs, rows = tensors.inputs_of(document, name, signature.inputs, json_text.has_words(body))
+                # Text and parsed lists take much more memory than arrays.
+                del document, body
+                outputs = await servable.predict(name, inputs, deadline=deadline)
+            return _json(tensors.predictions(outputs) if rows else tensors.columns(outputs))
+        serialized = examples.examples_of(document)
+        del document, body
+        with self._core.lease(spec) as servable:
+            if method == "classify":
+                return _json(tensors.classifications(await servable.classify(name, serialized, deadline)))
+            return _json(tensors.regressions(await servable.regress(name, serialized, deadline)))
+
+    async def _body(self, request: _Request) -> bytes | bytearray:
+        """The unpacked body; raises HttpError if it or all bodies together are too large."""
+        limit = self._options.limits.rest_body_bytes
+        length = request.headers.get("content-length")
+        if length is not None and int(length) > limit:
+            raise HttpError(413, f"The body has {length} bytes; at most {limit} are accepted.")
+        body: bytes | bytearray = b""
+        try:
+            async for chunk in request.stream():
+                if not chunk:
+                    continue
+                self._buffered += len(chunk)
+                if not body:
+                    body = chunk
+                else:
+                    if isinstance(body, bytes):
+                        body = bytearray(body)
+                    body += chunk
+                if len(body) > limit:
+                    raise HttpError(413, f"The body has more than {limit} bytes, which is the limit.")
+                if self._buffered > self._options.limits.rest_buffered_bytes:
+                    raise HttpError(503, "The server has too many bodies of requests in memory; try again later.")
+            request.is_read = True
+            encoding = request.headers.get("content-encoding", "").strip().lower()
+            if "gzip" in encoding:
+                if len(body) > 100_000:
+                    return await asyncio.to_thread(_unpacked, body, limit)
+                return _unpacked(body, limit)
+            if encoding not in ("", "identity"):
+                raise ServingError(
+                    Code.INVALID_ARGUMENT, f"Content-Encoding {encoding!r} is not supported; send gzip or none."
+                )
+            return body
+        finally:
+            self._buffered -= len(body)
+
+    def _status(self, spec: ModelSpec) -> Response:
+        versions = [
+            {
+                "version": str(status.version),
+                "state": status.state.name,
+                "status": {"error_code": status.code.name, "error_message": status.message},
+            }
+            for status in self._core.status(spec)
+        ]
+        return _pretty({"model_version_status": versions})
+
+    def _metadata(self, spec: ModelSpec) -> Response:
+        with self._core.lease(spec) as servable:
+            signatures = {
+                name: json_format.MessageToDict(
+                    message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+                )
+                for name, message in servable.signature_defs.items()
+            }
+            model_spec = {"name": servable.name, "signature_name": "", "version": str(servable.version)}
+        return _pretty({"model_spec": model_spec, "metadata": {"signature_def": {"signature_def": signatures}}})
+
+    def _metrics(self, target: bytes, metrics_path: str) -> Response:
+        if target != metrics_path.encode():
+            return Response(f"Unexpected path: {_shown(target)}. Should be {metrics_path}", 400, media_type="text/plain")
+        return Response(self._core.metrics.render(), media_type="text/plain")
+
+
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer {"error": message}."""
+    text = message.encode(errors="replace").decode()
+    return Response(b'{ "error": %b }' % orjson.dumps(text), status, headers, media_type="application/json")
+
+
+def _spec(match: re.Match[bytes]) -> ModelSpec:
+    name, version, label = match[1], match[2], match[3]
+    if version is not None and int(version[:25]) >= 2**63:
+        raise ServingError(Code.INVALID_ARGUMENT, f"Failed to convert version: {_shown(version)} to numeric.")
+    return ModelSpec(
+        unquote_to_bytes(name).decode(errors="replace"),
+        None if version is None else int(version),
+        None if label is None else unquote_to_bytes(label).decode(errors="replace"),
+    )
+
+
+def _unpacked(body: bytes | bytearray, limit: int) -> bytes:
+    """The content of gzip data, of at most `limit` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    rest = bytes(body)
+    while rest:
+        unpacking = zlib.decompressobj(31)
+        try:
+            part = unpacking.decompress(rest, limit - size + 1)
+        except zlib.error:
+            raise ServingError(Code.INVALID_ARGUMENT, "The body is not gzip data, as Content-Encoding says.") from None
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise HttpError(413, f"The unpacked body has more than {limit} bytes, which is the limit.")
+        if not unpacking.eof:
+            raise ServingError(Code.INVALID_ARGUMENT, "The body is incomplete gzip data.")
+        rest = unpacking.unused_data.lstrip(b"\0")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _shown(text: bytes) -> str:
+    """A part of a path for an error message; long ones are cut."""
+    return text.decode(errors="replace") if len(text) <= 200 else text[:200].decode(errors="replace") + "..."
+
+
+def _json(text: bytes) -> Response:
+    return Response(text, media_type="application/json")
+
+
+def _pretty(value: MutableMapping[str, Any]) -> Response:
+    return _json(json.dumps(value, indent=1, ensure_ascii=False).encode(errors="replace") + b"\n")
