@@ -182,6 +182,7 @@ class Workdir:
           RunError: the disk is full.
         """
         with files.writing(self.path):
+            files.sweep(self.file(PICTURES))
             if os.path.exists(self.file(METRICS)):
                 records, damaged = _read_reports(self.file(METRICS), metric_names)
                 if damaged:
