@@ -36,6 +36,7 @@ _NOT_LITERAL = re.compile(r"[\[\]\\*?\ud800-\udfff]")
 def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, **options: Any) -> Iterator[IO]:
     """Opens a temporary file for writing; it is renamed to `path` when the block ends, or removed if the block raises.
 
+    If `durable`, what killed writers of the same file left behind is removed first.
     A symbolic link is followed: the file it points to is replaced, not the link. An existing path that is not a regular
     file (a device, a pipe) is written to directly. Missing folders are created.
 
@@ -57,6 +58,8 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
         return
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
+    if durable:
+        sweep(folder, name)
     temporary, lock = _new(folder, name, lambda new: open(new, "x").close())
     try:
         with open(temporary, mode, **options) as file:
@@ -76,13 +79,9 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file atomically, and removes what killed writers of the same file left behind.
-
-    Raises the same errors as `replacing`.
-    """
+    """Writes a file atomically, with `replacing`."""
     with replacing(path) as file:
         file.write(content)
-    sweep(*os.path.split(os.path.realpath(path)))
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -102,6 +101,8 @@ def write_json(path: str | os.PathLike, record: object) -> None:
 def temporary_folder(parent: str | os.PathLike, name: str) -> Iterator[str]:
     """Creates a folder in `parent` under a temporary name; it is removed at the end unless `publish` has renamed it.
 
+    What killed writers of the same folder left behind is removed first.
+
     Args:
       parent: created if missing.
       name: the folder's final name.
@@ -110,6 +111,7 @@ def temporary_folder(parent: str | os.PathLike, name: str) -> Iterator[str]:
       Its path.
     """
     os.makedirs(parent, exist_ok=True)
+    sweep(parent, name)
     path, lock = _new(os.fspath(parent), name, os.mkdir)
     try:
         yield path

@@ -27,6 +27,16 @@ def end_guard() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def is_guarding() -> bool:
+    """Whether Ctrl-C ends this process with one line."""
+    return signal.getsignal(signal.SIGINT) is _end
+
+
+def end(number: int) -> None:
+    """Ends this process because of a signal, as Ctrl-C does while it is starting."""
+    _end(number, None)
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     os.write(_error_output, f"{_program()}: interrupted; nothing has been done yet.\n".encode())
     os._exit(128 + number)

@@ -224,10 +224,10 @@ class CaptchaReader(training.Case):
         height, width, _ = self.info["image_shape"]
 
         def to_captcha(rgba):
-            grey = graph.to_grey(graph.composite_on_white(rgba))
+            grey = graph.to_grey(graph.composite_on_white(graph.reduced(rgba)))
             return tf.image.resize(grey, [height, width], antialias=True)
 
-        return graph.decode_batch(files, to_captcha, self.info["image_shape"])
+        return graph.decode_batch(files, to_captcha, self.info["image_shape"], max_pixels=graph.SMALL)
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         height, width, _ = self.info["image_shape"]

@@ -184,7 +184,7 @@ class MNIST(training.Case):
 
     def _opened(self, files: tf.Tensor) -> tf.Tensor:
         """Picture files, string [N] -> digits, float32 [N, 28, 28, 1] in [0, 1]."""
-        return graph.decode_batch(files, to_digit, self.info["image_shape"])
+        return graph.decode_batch(files, to_digit, self.info["image_shape"], max_pixels=graph.SMALL)
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         images = np.zeros([3, *self.info["image_shape"]], np.uint8)

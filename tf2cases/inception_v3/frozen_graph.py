@@ -1,5 +1,6 @@
 """The graph of 2015, `classify_image_graph_def.pb`: reads its constants as weights, or runs the graph itself."""
 
+import math
 from collections.abc import Collection
 
 import numpy as np
@@ -50,7 +51,7 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
       UsageError: see `parse`, or the batch norm is not Inception-v3's.
     """
     graph_def = parse(path)
-    tensors = {node.name: tf.make_ndarray(node.attr["value"].tensor) for node in graph_def.node if node.op == "Const"}
+    tensors = {node.name: _constant(path, node) for node in graph_def.node if node.op == "Const"}
     names = {f"{unit}/{ours}": f"{unit}/{theirs}" for unit in unit_paths for ours, theirs in _VARIABLES.items()}
     for node in graph_def.node:
         if node.op == _OLD_NORM and node.name.removesuffix("/batchnorm") in unit_paths:
@@ -60,6 +61,18 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
             if node.attr["scale_after_normalization"].b:
                 names[f"{node.name.removesuffix('/batchnorm')}/scale"] = f"{node.name}/gamma"
     return tensors, names | {"logits/kernel": "softmax/weights", "logits/bias": "softmax/biases"}
+
+
+def _constant(path, node):
+    proto = node.attr["value"].tensor
+    sizes = [dimension.size for dimension in proto.tensor_shape.dim]
+    try:
+        if math.prod(max(size, 1) for size in sizes) > _MAX_BYTES:  # a single value may stand for all
+            raise ValueError(f"its shape is {sizes}")
+        return tf.make_ndarray(proto)
+    except (TypeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise UsageError(f"{path} is damaged: the constant {node.name!r} cannot be read ({why}).") from error
 
 
 class Engine:
@@ -72,14 +85,16 @@ class Engine:
         """Raises:
         UsageError: see `parse`, or the graph lacks operations of the graph of 2015.
         """
-        graph_def = _modernized(parse(path))
+        parsed = parse(path)
         try:
+            graph_def = _modernized(parsed)
             wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
             graph = wrapped.graph
             fetches = {name: graph.get_tensor_by_name(tensor) for name, tensor in _OUTPUTS.items()}
             self._function = wrapped.prune(graph.get_tensor_by_name(_INPUT), fetches)
-        except (ValueError, KeyError, tf.errors.OpError) as error:
-            raise UsageError(f"{path} is not the graph of 2015: {str(error).splitlines()[0]}") from error
+        except Exception as error:  # TensorFlow raises all kinds of errors for damaged graphs
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UsageError(f"{path} is not the graph of 2015: {why}") from error
 
     @property
     def classes(self) -> int:

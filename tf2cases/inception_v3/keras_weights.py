@@ -5,8 +5,10 @@ from collections.abc import Collection
 
 import numpy as np
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 
+_MAX_BYTES = 2**31  # of a tensor; the whole network has 95 MB
 _LEGACY = {
     "kernel": "kernel",
     "bias": "bias",
@@ -47,10 +49,14 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
     import h5py
 
     try:
+        files.check_regular(path)
         with h5py.File(path, "r") as file:
             layers, tensors = _read_layers(path, file, h5py)
-    except OSError as error:
-        raise UsageError(f"{path} is not a complete HDF5 file ({error}); download or save it again.") from error
+    except UsageError:
+        raise
+    except Exception as error:  # h5py raises all kinds of errors for damaged files
+        why = " ".join(str(error).split()).strip("'\"")
+        raise UsageError(f"{path} is not a complete HDF5 file ({why}); download or save it again.") from error
 
     def numbered(kind):
         found = [re.fullmatch(rf"{kind}(?:_(\d+))?", layer) for layer in layers]
@@ -77,6 +83,8 @@ def _read_layers(path, file, h5py):
     def visit(place, item):
         if not isinstance(item, h5py.Dataset):
             return
+        if item.size * item.dtype.itemsize > _MAX_BYTES:
+            raise ValueError(f"{place} has the shape {list(item.shape)}")
         tensors[place] = np.asarray(item)
         parts = place.removeprefix(prefix).split("/")
         if not place.startswith(prefix):  # an optimizer's variable

@@ -70,7 +70,7 @@ def read_label_map(path: str) -> dict[int, str]:
     text, nodes = re.sub("#.*", "", _read(path)), {}
     for match in _ENTRY.finditer(text):
         line, node, synset = text.count("\n", 0, match.start()) + 1, match["node"], match["synset"]
-        if not node or not synset:
+        if not node or not synset or len(node) > 9:
             raise UsageError(
                 f"{path}, line {line}: found {match[0][:40]!r}, but expected entry {{ target_class: NODE "
                 'target_class_string: "SYNSET" }, with a synset such as n01440764.'

@@ -134,7 +134,7 @@ def _unpack(archive, folder):
                     continue
                 with files.replacing(os.path.join(folder, name)) as file, tar.extractfile(member) as content:
                     shutil.copyfileobj(content, file, 1 << 20)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
         raise UsageError(f"{archive} is not a complete tar archive; download it again.") from error
 
 
@@ -149,6 +149,8 @@ def _loaded(source, tensors, names, preprocessing):
       preprocessing: a `Preprocessing`.
     """
     bias = tensors.get(names.get("logits/bias"))
+    if bias is not None and np.ndim(bias) != 1:
+        raise UsageError(f"{source}: {names['logits/bias']!r} has {np.ndim(bias)} dimensions, but must have one.")
     classes = 0 if bias is None else len(bias)
     if not classes and names.get("logits/kernel") in tensors:
         raise UsageError(f"{source} has {names['logits/kernel']!r}, but must also have the last layer's bias.")
@@ -179,6 +181,8 @@ def _tensor(source, tensors, name, place, shape):
             "is incomplete."
         )
     array = np.asarray(tensors[place])
+    if array.dtype.kind not in "fiuV":  # V: bfloat16
+        raise UsageError(f"{source}: {place!r} has the dtype {array.dtype}, but Inception-v3's {name} are numbers.")
     if array.shape != tuple(shape):
         raise UsageError(
             f"{source}: {place!r} has shape {list(array.shape)}, but Inception-v3's {name} must have {list(shape)}."

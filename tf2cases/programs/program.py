@@ -17,10 +17,11 @@ import ast
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 from absl import flags, logging
@@ -30,6 +31,7 @@ from tf2cases.configs import path_flags
 from tf2cases.errors import RunError, UsageError
 
 _VERSION = f"tf2cases {__version__}"
+_UNWINDING = (signal.SIGTERM, signal.SIGHUP)
 _CALLS_FOR_HELP = ("help", "helpshort", "helpfull")  # absl's three
 
 
@@ -80,8 +82,10 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
         flags.DEFINE_bool(call, False, "Show this help.", short_name=short_name, flag_values=values)
     flags.DEFINE_bool("version", False, "Show the version of tf2cases.", flag_values=values)
     positional = getattr(program, "POSITIONAL", None)
+    received: list[int] = []
     try:
         quiet.end_guard()
+        _unwind_on_signals(received)
         rest = values(argv)[1:]
         if any(values[call].value for call in _CALLS_FOR_HELP):
             print(_usage(name, program, positional, values), flush=True)
@@ -103,7 +107,33 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
     except (RunError, OSError) as error:
         _fail(name, error, 1, bool(values["debug"].value))
     except KeyboardInterrupt as error:
-        _fail(name, f"interrupted; {str(error) or 'finished output is kept'}.", 130, bool(values["debug"].value))
+        number = received[0] if received else signal.SIGINT
+        by = f" by {signal.Signals(number).name}" if received else ""
+        why = f"interrupted{by}; {str(error) or 'finished output is kept'}."
+        _fail(name, why, 128 + number, bool(values["debug"].value))
+    finally:
+        for number in _UNWINDING:
+            if signal.getsignal(number) not in (signal.SIG_IGN, signal.SIG_DFL):
+                signal.signal(number, signal.SIG_DFL)
+
+
+def _unwind_on_signals(received: list[int]) -> None:
+    """Lets SIGTERM and SIGHUP end the program as Ctrl-C does, so that it removes what is unfinished.
+
+    Args:
+      received: the signal's number is appended to it.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        if quiet.is_guarding():
+            quiet.end(number)
+        received.append(number)
+        raise KeyboardInterrupt
+
+    for number in _UNWINDING:
+        if signal.getsignal(number) == signal.SIG_DFL:  # with `nohup`, SIGHUP is ignored
+            signal.signal(number, handle)
 
 
 def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:

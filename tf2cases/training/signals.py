@@ -5,7 +5,9 @@ from typing import Any
 
 
 class Stopper:
-    """Within `with`, SIGINT and SIGTERM set `received` instead of ending the process; a second SIGINT ends it at once.
+    """Within `with`, SIGINT, SIGTERM and SIGHUP set `received` instead of ending the process.
+
+    A second SIGINT ends it at once. If SIGHUP is ignored, as with `nohup`, it stays ignored.
 
     Attributes:
       received: the signal's number, or None.
@@ -16,8 +18,9 @@ class Stopper:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "Stopper":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._handle)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *exception: object) -> None:

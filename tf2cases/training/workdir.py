@@ -166,11 +166,12 @@ class Workdir:
           RunError: the disk is full.
         """
         with files.writing(self.path):
+            files.sweep(self.file(PICTURES))
             if os.path.exists(self.file(METRICS)):
                 records, damaged = _read_reports(self.file(METRICS), metric_names)
                 if damaged:
-                    with open(self.file(f"damaged_{METRICS}"), "ab") as file:
-                        file.writelines(line + b"\n" for line in damaged.values())
+                    with open(self.file(f"damaged_{METRICS}"), "ab") as aside:
+                        aside.writelines(line + b"\n" for line in damaged.values())
                     print(
                         f"warning: {_named(self.file(METRICS), damaged)}; kept in damaged_{METRICS}, while the run "
                         "goes on without.",

@@ -1,7 +1,10 @@
 """Decoding inside the graph, against Pillow."""
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf2cases.data.pictures import graph
+from tf2cases.data.pictures import decoding, graph
 
 HEIGHT, WIDTH = 40, 50
 ROWS, COLUMNS = np.mgrid[0:HEIGHT, 0:WIDTH]
@@ -124,7 +127,8 @@ def oversized():
 @pytest.mark.parametrize("kind", ["png", "bmp", "jpeg"])
 def test_more_than_50_megapixels_are_refused(kind):
     data = bytes(oversized()[kind])
-    sentence = r"The picture has 20000 x -?20000 pixels, but at most 50 megapixels are accepted\."
+    most = 25 if kind == "bmp" else 50
+    sentence = rf"The picture has 20000 x -?20000 pixels, but at most {most} megapixels are accepted\."
     with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
         graph.decode(data)
     with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
@@ -159,3 +163,60 @@ def test_what_cannot_be_decoded_is_refused(data, sentence):
         graph.decode(data)
     with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
         traced([KINDS["png_rgb"], data])
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "jpeg"])
+def test_a_smaller_limit_can_be_set(kind):
+    sentence = r"The picture has 20000 x -?20000 pixels, but at most 16 megapixels are accepted\."
+    with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
+        graph.decode(bytes(oversized()[kind]), max_pixels=graph.SMALL)
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused_here_and_in_the_graph():
+    data = encode(COLOUR, "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    for more, accepted in ((40, True), (1000, False)):
+        padded = data[:-2] + scan * more + data[-2:]
+        if accepted:
+            assert graph.decode(padded).shape == (HEIGHT, WIDTH, 4)
+            assert decoding.decode(padded, "RGB").size == (WIDTH, HEIGHT)
+        else:
+            with pytest.raises(tf.errors.InvalidArgumentError, match=r"The picture has more than 64 scans\."):
+                graph.decode(padded)
+            with pytest.raises(ValueError, match="the picture has more than 64 scans"):
+                decoding.decode(padded, "RGB")
+
+
+def test_a_large_jpeg_is_halved(monkeypatch):
+    monkeypatch.setattr(graph, "LARGE", HEIGHT * WIDTH - 1)
+    found = graph.decode(encode(COLOUR, "JPEG", quality=95)).numpy()
+    means = RGB.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(found[..., :3], means, atol=8)
+
+
+def test_large_pictures_are_reduced_to_means_and_those_with_transparency_to_some_pixels(monkeypatch):
+    monkeypatch.setattr(graph, "_REDUCED", HEIGHT * WIDTH // 4)
+    opaque = np.dstack([RGB, np.full([HEIGHT, WIDTH], 255, np.uint8)])
+    means = RGB.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(graph.reduced(opaque).numpy()[..., :3], means, atol=0.51)
+    np.testing.assert_array_equal(graph.reduced(RGBA).numpy(), RGBA[::2, ::2])
+    monkeypatch.setattr(graph, "_REDUCED", HEIGHT * WIDTH)
+    np.testing.assert_array_equal(graph.reduced(RGBA).numpy(), RGBA)
+
+
+def test_a_large_picture_takes_less_than_300_mb(tmp_path):
+    Image.fromarray(np.zeros([3900, 4000, 3], np.uint8)).save(tmp_path / "a.png", compress_level=1)
+    program = f"""
+import resource, tensorflow as tf
+from tf2cases.data.pictures import decoding, graph
+def small(rgba):
+    return tf.image.resize(graph.composite_on_white(graph.reduced(rgba)), [28, 28], antialias=True)
+decode = tf.function(lambda data: graph.decode_batch(data, small, [28, 28, 3], max_pixels=graph.SMALL))
+decode(tf.constant([{KINDS["png_rgb"]!r}]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decode(tf.constant([open({str(tmp_path / "a.png")!r}, "rb").read()]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert int(done.stdout) < 300_000  # KiB

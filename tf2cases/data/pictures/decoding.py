@@ -17,6 +17,9 @@ ENDINGS = (
 )
 JPEG = ("JPEG", "MPO")  # phones write MPO: a JPEG file with more pictures after the first; only the first is read
 MAX_PIXELS = 50_000_000  # a picture of a few kilobytes can unpack to gigabytes
+LARGE = 25_000_000  # pixels; above this, graphs take only kinds of pictures that need no copies
+MAX_SCANS = 64  # of a progressive JPEG, each of which takes the time of a whole picture; usual ones have 10
+START_OF_SCAN = b"\xff\xda"
 MAX_BYTES = 2**28  # of a file; enough for 50 megapixels of four bytes
 ACCEPTED = (
     "a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM file with one picture of 8 or 16 bits a channel and at most 50 megapixels"
@@ -74,6 +77,8 @@ def opened(data: bytes) -> Image.Image:
         frames = 1 if image.format in JPEG else getattr(image, "n_frames", 1)
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"the picture has {image.width} x {image.height} pixels, more than 50 megapixels")
+    if image.format in JPEG and data.count(START_OF_SCAN) > MAX_SCANS:
+        raise ValueError(f"the picture has more than {MAX_SCANS} scans")
     if frames != 1:
         raise ValueError(f"the picture has {frames} frames instead of one")
     if "transparency" in image.info and image.format == "PNG":

@@ -27,9 +27,9 @@ def decode(path: str | os.PathLike, mode: str) -> Image.Image:
 def read(path: str | os.PathLike) -> bytes:
     """Reads and checks a picture file, and returns bytes that `graph.decode` decodes as `decode` would.
 
-    PNG, JPEG and BMP files are returned unchanged, unless the graph would decode them differently: those with an EXIF
-    orientation, 16-bit grey, and BMP files with a palette or compression. These and all other formats are converted to
-    PNG.
+    PNG, JPEG and BMP files are returned unchanged, unless the graph would decode them differently or refuse them: those
+    with an EXIF orientation, 16-bit grey, BMP files with a palette or compression, and large files of some kinds. These
+    and all other formats are converted to PNG.
 
     Returns:
       A PNG, JPEG or BMP file.
@@ -50,6 +50,9 @@ def read(path: str | os.PathLike) -> bytes:
 
 def _graph_reads(image: Image.Image, data: bytes) -> bool:
     if decoding.orientation(image) != 1 or image.mode.startswith("I"):
+        return False
+    is_large = image.width * image.height > decoding.LARGE
+    if is_large and (image.format == "BMP" or (image.format == "PNG" and data[24] < 8)):
         return False
     if image.format == "BMP":
         header, bits, compression = struct.unpack_from("<I", data, 14) + struct.unpack_from("<HI", data, 28)

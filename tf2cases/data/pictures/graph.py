@@ -7,17 +7,23 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tf2cases.data.pictures.decoding import MAX_PIXELS
+from tf2cases.data.pictures.decoding import LARGE, MAX_PIXELS, MAX_SCANS, START_OF_SCAN
 
+SMALL = 16_000_000  # pixels: enough for a photo of a phone (12 megapixels) of a digit, a captcha and the like
+_REDUCED = 1_000_000  # pixels to which `reduced` reduces
 _OPAQUE = 255
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEAD_BYTES = 64
 
 
-def decode(image_bytes: tf.Tensor | bytes, dct_method: str = "INTEGER_ACCURATE") -> tf.Tensor:
+def decode(
+    image_bytes: tf.Tensor | bytes, dct_method: str = "INTEGER_ACCURATE", max_pixels: int = MAX_PIXELS
+) -> tf.Tensor:
     """Decodes one PNG, JPEG or BMP picture, recognised by its first bytes, to RGBA.
 
-    The header is read first: a picture of more than `MAX_PIXELS` pixels is refused before memory is allocated for it.
+    The header is read first: a picture of more than `max_pixels` pixels is refused before memory is allocated for it,
+    and so are BMP pictures and PNG pictures with less than 8 bits of more than 25 megapixels, and JPEG pictures of more
+    than `MAX_SCANS` scans. A JPEG of more than 25 megapixels is halved. So no picture takes more than 300 MB.
     16-bit pictures lose their low byte; an EXIF orientation is not applied; an animated PNG yields its still picture.
     BMP pictures must be uncompressed, with 24 or 32 bits per pixel; the fourth byte of the latter is ignored, as in
     viewers.
@@ -25,6 +31,7 @@ def decode(image_bytes: tf.Tensor | bytes, dct_method: str = "INTEGER_ACCURATE")
     Args:
       image_bytes: scalar string.
       dct_method: the inverse transform for JPEG, see `tf.io.decode_jpeg`; the default matches other decoders.
+      max_pixels: the largest number of pixels that is accepted, at most `MAX_PIXELS`.
 
     Returns:
       uint8 [height, width, 4], red, green, blue and straight (not premultiplied) alpha.
@@ -45,9 +52,9 @@ def decode(image_bytes: tf.Tensor | bytes, dct_method: str = "INTEGER_ACCURATE")
     rgba = tf.switch_case(
         chosen,
         [
-            lambda: _decode_png(image_bytes, head),
-            lambda: _decode_jpeg(image_bytes, dct_method),
-            lambda: _decode_bmp(image_bytes, head),
+            lambda: _decode_png(image_bytes, head, max_pixels),
+            lambda: _decode_jpeg(image_bytes, dct_method, max_pixels),
+            lambda: _decode_bmp(image_bytes, head, max_pixels),
         ],
     )
     return tf.ensure_shape(rgba, [None, None, 4])
@@ -58,6 +65,7 @@ def decode_batch(
     to_image: Callable[[tf.Tensor], tf.Tensor],
     shape: Sequence[int],
     dct_method: str = "INTEGER_ACCURATE",
+    max_pixels: int = MAX_PIXELS,
 ) -> tf.Tensor:
     """Decodes encoded pictures to a batch of arrays.
 
@@ -65,7 +73,7 @@ def decode_batch(
       image_bytes: string [N].
       to_image: uint8 RGBA [height, width, 4] -> float32 [*shape], for example `digit_pictures.to_digit`.
       shape: the static shape of one result.
-      dct_method: see `decode`.
+      dct_method, max_pixels: see `decode`.
 
     Returns:
       float32 [N, *shape].
@@ -77,7 +85,7 @@ def decode_batch(
     # more are not faster, and each may need memory for 50 megapixels.
     with tf.device("/cpu:0"):
         return tf.map_fn(
-            lambda one: tf.ensure_shape(to_image(decode(one, dct_method)), shape),
+            lambda one: tf.ensure_shape(to_image(decode(one, dct_method, max_pixels)), shape),
             image_bytes,
             parallel_iterations=1,
             fn_output_signature=tf.TensorSpec(shape, tf.float32),
@@ -96,6 +104,31 @@ def encode_batch(images: tf.Tensor) -> tf.Tensor:
     pixels = tf.cast(tf.round(tf.clip_by_value(images, 0.0, 1.0) * 255), tf.uint8)
     with tf.device("/cpu:0"):  # as in `decode_batch`
         return tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec([], tf.string))
+
+
+def reduced(rgba: tf.Tensor) -> tf.Tensor:
+    """Reduces a picture of more than a megapixel to about one, so that computing with floats takes little memory.
+
+    Opaque pictures are averaged, of others every k-th row and column is kept.
+
+    Args:
+      rgba: uint8 [height, width, 4].
+
+    Returns:
+      uint8 [height, width, 4].
+    """
+    height, width = tf.unstack(tf.shape(rgba)[:2])
+    pixels = tf.cast(height, tf.float32) * tf.cast(width, tf.float32)
+    step = tf.cast(tf.math.ceil(tf.sqrt(pixels / _REDUCED)), tf.int32)
+
+    def averaged():
+        size = tf.maximum(tf.stack([height, width]) // step, 1)
+        return tf.cast(tf.round(tf.raw_ops.ResizeArea(images=rgba[tf.newaxis], size=size)[0]), tf.uint8)
+
+    def smaller():
+        return tf.cond(tf.reduce_min(rgba[..., 3]) == _OPAQUE, averaged, lambda: rgba[::step, ::step])
+
+    return tf.ensure_shape(tf.cond(step > 1, smaller, lambda: rgba), [None, None, 4])
 
 
 def composite_on_white(rgba: tf.Tensor) -> tf.Tensor:
@@ -124,25 +157,34 @@ def to_grey(rgb: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(rgb * [0.299, 0.587, 0.114], axis=-1, keepdims=True)
 
 
-def _decode_png(image_bytes, head):
-    with tf.control_dependencies(_require_size(_int32(head, 16, False), _int32(head, 20, False))):
-        rgba = tf.io.decode_png(image_bytes, channels=4)
+def _decode_png(image_bytes, head, max_pixels):
     # TensorFlow's decoder fills in the alpha of an opaque picture at the file's bit depth: 1, 3 or 15 for 1, 2 or 4
     # bits. Such a file with a transparency chunk has alpha in 0..255.
     depth = tf.cast(_uint8(head, 24), tf.int32)
+    most = tf.where(depth < 8, min(max_pixels, LARGE), max_pixels)
+    with tf.control_dependencies(_require_size(_int32(head, 16, False), _int32(head, 20, False), most)):
+        rgba = tf.io.decode_png(image_bytes, channels=4)
     filler = tf.cast(tf.bitwise.left_shift(1, tf.minimum(depth, 8)) - 1, tf.uint8)
-    missing = tf.logical_and(depth < 8, tf.reduce_all(rgba[..., 3] == filler))
-    return tf.cond(missing, lambda: _opaque(rgba[..., :3]), lambda: rgba)
+    missing = tf.cond(depth < 8, lambda: tf.reduce_all(rgba[..., 3] == filler), lambda: False)
+    return tf.cond(
+        missing, lambda: tf.bitwise.bitwise_or(rgba, tf.constant([0, 0, 0, _OPAQUE], tf.uint8)), lambda: rgba
+    )
 
 
-def _decode_jpeg(image_bytes, dct_method):
+def _decode_jpeg(image_bytes, dct_method, max_pixels):
     height, width, _ = tf.unstack(tf.io.extract_jpeg_shape(image_bytes))
-    with tf.control_dependencies(_require_size(width, height)):
-        rgb = tf.io.decode_jpeg(image_bytes, channels=3, dct_method=dct_method)
-    return _opaque(rgb)
+    scans = tf.size(tf.strings.split(image_bytes, START_OF_SCAN)) - 1
+    checks = _require(scans <= MAX_SCANS, f"The picture has more than {MAX_SCANS} scans.")
+    with tf.control_dependencies(checks + _require_size(width, height, max_pixels)):
+        is_large = tf.cast(width, tf.int64) * tf.cast(height, tf.int64) > LARGE
+
+    def decoded(ratio):
+        return tf.io.decode_jpeg(image_bytes, channels=3, dct_method=dct_method, ratio=ratio)
+
+    return _opaque(tf.cond(is_large, lambda: decoded(2), lambda: decoded(1)))
 
 
-def _decode_bmp(image_bytes, head):
+def _decode_bmp(image_bytes, head, max_pixels):
     width, height = _int32(head, 18), tf.abs(_int32(head, 22))  # negative: rows run from the top
     bits = tf.bitwise.bitwise_and(_int32(head, 28), 0xFFFF)
     plain = tf.reduce_all([_int32(head, 14) >= 40, _int32(head, 30) == 0])
@@ -150,7 +192,7 @@ def _decode_bmp(image_bytes, head):
         tf.logical_and(plain, tf.logical_or(bits == 24, bits == 32)),
         "BMP pictures must be uncompressed, with 24 or 32 bits per pixel.",
     )
-    with tf.control_dependencies(kind + _require_size(width, height)):
+    with tf.control_dependencies(kind + _require_size(width, height, min(max_pixels, LARGE))):
         pixels = tf.io.decode_bmp(image_bytes, channels=0)
     return _opaque(pixels[..., :3])
 
@@ -168,13 +210,14 @@ def _int32(text, offset, little_endian=True):
     return tf.io.decode_raw(tf.strings.substr(text, offset, 4), tf.int32, little_endian)[0]
 
 
-def _require_size(width, height):
+def _require_size(width, height, max_pixels):
     pixels = tf.cast(width, tf.int64) * tf.cast(height, tf.int64)
     too_large = tf.strings.format(
-        "The picture has {} x {} pixels, but at most 50 megapixels are accepted.", (width, height)
+        "The picture has {} x {} pixels, but at most {} megapixels are accepted.",
+        (width, height, tf.convert_to_tensor(max_pixels) // 1_000_000),
     )
     return _require(tf.logical_and(width > 0, height > 0), "The picture has no pixels.") + _require(
-        pixels <= MAX_PIXELS, too_large
+        pixels <= tf.cast(max_pixels, tf.int64), too_large
     )
 
 
