@@ -77,6 +77,17 @@ def _check(values: flags.FlagValues) -> None:
     """Refuses flags that contradict each other, before TensorFlow is imported."""
     if values.model and (values["weights"].present or values["engine"].present):
         raise UsageError("--model was given together with --weights or --engine, but must be given without them.")
+    for name in ("labels", "weights_dir"):
+        if values.model and values[name].present:
+            raise UsageError(
+                f"--{name} is {values[name].value!r}, but has no effect with --model, which contains its weights and "
+                "the names of its classes: leave it out."
+            )
+    if values.engine == "graph" and values["batch_size"].present:
+        raise UsageError(
+            f"--batch_size is {values.batch_size}, but has no effect with --engine=graph, which takes one picture at a "
+            "time: leave it out."
+        )
     if values.model:
         directories.version_directory(values.model)
     inception_programs.check_sources(values)

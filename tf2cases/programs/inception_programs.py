@@ -10,6 +10,7 @@ from absl import flags
 from tf2cases import quiet
 from tf2cases.configs import path_flags
 from tf2cases.configs.inception_v3 import WEIGHTS_DIR, WEIGHTS_DIR_HELP, WEIGHTS_HELP, check_weights
+from tf2cases.errors import UsageError
 
 if TYPE_CHECKING:
     from tf2cases.inception_v3 import InceptionV3
@@ -72,6 +73,12 @@ def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence
     from tf2cases.inception_v3 import labels, weights
 
     if not classes:
+        for name in ("labels", "top_k"):
+            if values[name].present:
+                raise UsageError(
+                    f"--{name} is {values[name].value!r}, but {source} has no classes, so that only features can be "
+                    "had: leave it out."
+                )
         return ()
     if values.labels not in (None, "numbers"):
         return labels.class_names(values.labels, classes)

@@ -17,6 +17,7 @@ import ast
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -82,7 +83,7 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
     positional = getattr(program, "POSITIONAL", None)
     try:
         quiet.end_guard()
-        rest = values(argv)[1:]
+        rest = _parsed(values, argv)[1:]
         if any(values[call].value for call in _CALLS_FOR_HELP):
             print(_usage(name, program, positional, values), flush=True)
             sys.exit(0)
@@ -104,6 +105,24 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
         _fail(name, error, 1, bool(values["debug"].value))
     except KeyboardInterrupt as error:
         _fail(name, f"interrupted; {str(error) or 'finished output is kept'}.", 130, bool(values["debug"].value))
+
+
+def _parsed(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
+    """Parses the flags, with every complaint of absl as an error of the user; returns what is left.
+
+    absl would ignore unknown flags that --undefok lists.
+    """
+    for word in argv[1:]:
+        if word == "--":
+            break
+        if word.startswith("-") and word.lstrip("-").split("=")[0] == "undefok":
+            raise UsageError("--undefok is not a flag of this program: only known flags are accepted.")
+    try:
+        return list(values(argv))
+    except ValueError as error:  # such as --nojson=1
+        name = re.match(r"--no(\w+)", str(error))
+        expected = f": expected --{name[1]} or --no{name[1]}" if name and name[1] in values else ""
+        raise UsageError(f"{error}{expected}.") from error
 
 
 def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:

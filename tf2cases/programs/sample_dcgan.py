@@ -33,6 +33,10 @@ def main(values: flags.FlagValues) -> None:
     kind = ".gif" if way else ".png"
     if os.path.splitext(out)[1].lower() != kind:
         raise UsageError(f"--out is {out!r}, but must end in {kind}{' with --interpolate' if way else ''}.")
+    if way and values["seed"].present:
+        raise UsageError(
+            f"--seed is {values.seed}, but has no effect with --interpolate, which names its seeds: leave it out."
+        )
     model = exports.load(values.model, "a DCGAN", {"serving_default": ["z"], "discriminate": ["images"]})
     from tf2cases.cases.dcgan import draw_latents
 
