@@ -116,6 +116,11 @@ def _network(values: flags.FlagValues, paths: list[str]) -> _Answers:
     from tf2cases import inception_v3
 
     model = inception_programs.load_model(values)
+    if not model.class_names and not values.features:
+        raise UsageError(
+            f"--weights is {values.weights!r}, which has no classes, so that only features can be had: expected "
+            "--features=FILE.npy."
+        )
 
     def ranked(answer: dict[str, np.ndarray]) -> list[list[tuple[str, float]]]:
         scores = answer.get("probabilities", np.zeros([len(answer["features"]), 0]))

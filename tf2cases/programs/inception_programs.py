@@ -56,6 +56,8 @@ def load_model(values: flags.FlagValues) -> "InceptionV3":
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
         print(f"{loaded.source}: every variable is assigned; unused tensors: {shown}{more}.")
     names = class_names(values, loaded.network.classes, loaded.source)
+    if not names:
+        print(f"{loaded.source} has no classes of its own, so only features can be had.")
     return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, values.top_k)
 
 
@@ -82,7 +84,7 @@ def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence
         return ()
     if values.labels not in (None, "numbers"):
         return labels.class_names(values.labels, classes)
-    if values.labels is None:
+    if values.labels is None and classes in (1000, 1001, 1008):  # others are not ImageNet's
         # Only the label map has the class order of the graph of 2015.
         files = (labels.LABEL_MAP, labels.CLASS_INDEX) if classes <= 1001 else (labels.LABEL_MAP,)
         for folder, file in itertools.product((os.path.dirname(source), values.weights_dir), files):
