@@ -107,7 +107,7 @@ def test_keras_class_index(tmp_path):
     path.write_text(json.dumps({str(i): [f"n{i:08}", f"name_{i}"] for i in range(1000)}))
     assert labels.class_names(str(path), 1000)[:2] == ["name 0", "name 1"]
     assert labels.class_names(str(path), 1001)[:2] == ["background", "name 0"]
-    with pytest.raises(UsageError, match=r"cannot name 1,008 classes: a class index is for 1,000 or 1,001"):
+    with pytest.raises(UsageError, match=r"cannot name 1,008 classes: a class index is for as many as it has"):
         labels.class_names(str(path), 1008)
 
 
@@ -117,3 +117,11 @@ def test_a_damaged_class_index_is_refused(text, tmp_path):
     path.write_text(text)
     with pytest.raises(UsageError, match=r"index.json is not a class index .*numbers from 0 without gaps"):
         labels.read_class_index(str(path))
+
+
+def test_a_class_index_names_somebodys_own_classes(tmp_path):
+    path = tmp_path / "index.json"
+    path.write_text(json.dumps({"0": ["0", "rose"], "1": ["1", "tulip"]}))
+    assert labels.class_names(str(path), 2) == ["rose", "tulip"]
+    with pytest.raises(UsageError, match="cannot name 3 classes"):
+        labels.class_names(str(path), 3)

@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 import tarfile
+import zipfile
 
 import h5py
 import inception_referee as referee
@@ -71,16 +72,99 @@ def test_the_published_layout_without_a_top(keras_inception, tmp_path):
     assert_answers(loaded, keras_inception.features, None, keras_inception.pictures)
 
 
-@pytest.mark.parametrize("name", ["model.h5", "model.weights.h5"])
-def test_what_keras_itself_writes(name, keras_inception, tmp_path):
-    path = str(tmp_path / name)
-    if name == "model.h5":
-        keras_inception.model.save(path)
+def saved(model, path):
+    path = str(path)
+    if path.endswith(".weights.h5"):
+        model.save_weights(path)
     else:
-        keras_inception.model.save_weights(path)
+        model.save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.weights.h5", "MODEL.KERAS", "model.hdf5"])
+def test_what_keras_itself_writes(name, keras_inception, tmp_path):
+    path = saved(keras_inception.model, tmp_path / name.replace("MODEL.KERAS", "model.keras").replace("hdf5", "h5"))
+    path = str(pathlib.Path(path).rename(tmp_path / name))
     loaded = weights.load(path)
     assert loaded.left_over == ()
     assert_answers(loaded, keras_inception.features, keras_inception.logits, keras_inception.pictures)
+
+
+@pytest.fixture(scope="module")
+def headless(keras_inception):
+    """Keras' network up to the averaged features, as a layer for other models."""
+    import keras
+
+    return keras.Model(keras_inception.model.input, keras_inception.model.layers[-2].output, name="inception_v3")
+
+
+def fine_tuned(headless, *head, first=()):
+    import keras
+
+    return keras.Sequential([keras.Input((299, 299, 3)), *first, headless, *head])
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.weights.h5"])
+def test_the_network_as_a_layer_of_a_fine_tuned_model(name, headless, keras_inception, tmp_path):
+    from keras import layers
+
+    rescaled = layers.Rescaling(1 / 127.5, offset=-1)
+    model = fine_tuned(headless, layers.Dropout(0.2), layers.Dense(5, activation="softmax"), first=[rescaled])
+    loaded = weights.load(saved(model, tmp_path / name))
+    kernel, bias = model.layers[-1].get_weights()
+    assert loaded.network.classes == 5
+    assert loaded.left_over == ()
+    assert_answers(loaded, keras_inception.features, keras_inception.features @ kernel + bias, keras_inception.pictures)
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("model.weights.h5", "norm"), ("model.keras", "hidden"), ("model.h5", "sigmoid"), ("model.h5", "grown")],
+)
+def test_a_head_that_is_not_one_layer_on_the_features_gives_no_classes(name, head, headless, keras_inception, tmp_path):
+    import keras
+    from keras import layers
+
+    if head == "norm":
+        model = fine_tuned(headless, layers.BatchNormalization(), layers.Dense(5, name="predictions"))
+    elif head == "hidden":
+        model = fine_tuned(headless, layers.Dense(8), layers.Dense(5, name="predictions"))
+    elif head == "sigmoid":
+        model = fine_tuned(headless, layers.Dense(1, activation="sigmoid"))
+    else:  # the same layers, with a new head in the place of the old one
+        normed = layers.BatchNormalization(name="batch_normalization_999")(headless.output)
+        model = keras.Model(headless.input, layers.Dense(3)(normed))
+    loaded = weights.load(saved(model, tmp_path / name))
+    assert loaded.network.classes == 0
+    assert loaded.left_over
+    for unit, values in zip(loaded.network.units().values(), keras_inception.units, strict=True):
+        np.testing.assert_array_equal(unit.conv.kernel, values["kernel"])
+        np.testing.assert_array_equal(unit.norm.moving_variance, values["moving_variance"])
+
+
+def test_pictures_that_are_scaled_otherwise_are_refused(headless, tmp_path):
+    from keras import layers
+
+    path = saved(fine_tuned(headless, first=[layers.Rescaling(1 / 255)]), tmp_path / "model.keras")
+    with pytest.raises(UsageError, match=r"scales pictures by 0\.0039.* and adds 0.*, but must take what Keras' prepr"):
+        weights.load(path)
+
+
+def test_a_damaged_keras_file_is_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(
+        UsageError, match=r"model\.keras is not a complete Keras file \(.*model\.weights\.h5.*\); save it"
+    ):
+        weights.load(str(path))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", b"no HDF5")
+    with pytest.raises(UsageError, match=r"model\.keras is not a complete HDF5 file"):
+        weights.load(str(path))
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(UsageError, match=r"model\.keras is not a complete HDF5 file"):
+        weights.load(str(path))
 
 
 def test_a_scale_goes_into_the_kernel(keras_inception, tmp_path):

@@ -44,6 +44,13 @@ class Config(OptimizerConfig):
         if self.size % 4:
             raise UsageError(f"--size is {self.size}, but must be a multiple of 4: the network halves it twice.")
 
+    def unused(self) -> dict[str, str]:
+        found = super().unused()
+        if self.dataset != "folder":
+            why = f"--dataset={self.dataset}, whose pictures are used as they are"
+            found |= dict.fromkeys(("cache_dir", "max_bad_images"), why)
+        return found
+
     @property
     def own_data(self) -> str:
         return self.data_dir if self.dataset == "folder" else ""

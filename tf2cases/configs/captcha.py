@@ -70,6 +70,21 @@ class Config(OptimizerConfig):
     def own_data(self) -> str:
         return self.data_dir
 
+    def unused(self) -> dict[str, str]:
+        found = super().unused()
+        if not self.test_dir:
+            found["test_part"] = "no --test_dir"
+        else:
+            found["test_count"] = "--test_dir, whose pictures are used for testing"
+        if self.data_dir:
+            found["test_count"] = "--data_dir, a tenth of which is held out for testing"
+            if not self.train_count:
+                why = "--data_dir and no --train_count, since no captchas are generated"
+                found |= dict.fromkeys(("workers", "cache_dir"), why)
+        elif not self.test_dir:
+            found["max_bad_images"] = "neither --data_dir nor --test_dir"
+        return found
+
     @classmethod
     def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         return _ORIGINAL if given.get("model") == "original" else {}

@@ -65,6 +65,15 @@ class Config(OptimizerConfig):
         if self.size % 16 and self.size % 8 != 4:
             raise UsageError(f"--size is {self.size}, but must be a multiple of 16, or 4 more than a multiple of 8.")
 
+    def unused(self) -> dict[str, str]:
+        found = super().unused()
+        if self.dataset in DIGITS:
+            why = f"--dataset={self.dataset}, whose pictures are used as they are"
+            found |= dict.fromkeys(("crop", "cache_dir", "max_bad_images"), why)
+        elif self.dataset == "toy_faces":
+            found |= dict.fromkeys(("crop", "max_bad_images"), "--dataset=toy_faces, whose pictures are drawn")
+        return found
+
     @property
     def own_data(self) -> str:
         return self.data_dir if self.dataset == "folder" else ""

@@ -11,8 +11,8 @@ WEIGHTS_DIR = os.path.join("data", "inception_v3")
 BLOCKS = 18  # in the network, from picture to feature map
 
 WEIGHTS_HELP = (
-    f"Weights: {', '.join(WEIGHTS)}; or the path of a frozen graph (.pb), a Keras file (.h5), or a checkpoint of "
-    "TF-Slim."
+    f"Weights: {', '.join(WEIGHTS)}; or the path of a frozen graph (.pb), a Keras file (.keras or .h5), or a "
+    "checkpoint of TF-Slim."
 )
 WEIGHTS_DIR_HELP = "Folder of published weights; missing ones are downloaded to it."
 
@@ -26,6 +26,6 @@ def check_weights(weights: str) -> None:
     # A checkpoint is named by the common prefix of its files.
     if weights not in WEIGHTS and not os.path.isfile(weights) and not os.path.isfile(f"{weights}.index"):
         raise UsageError(
-            f"--weights is {weights!r}, but must be one of {', '.join(WEIGHTS)}, or the path of a .pb, .h5 or "
-            "checkpoint file."
+            f"--weights is {weights!r}, but must be one of {', '.join(WEIGHTS)}, or the path of a .pb, .keras, .h5 "
+            "or checkpoint file."
         )

@@ -28,6 +28,12 @@ class Config(OptimizerConfig):
     dropout: bool = field(True, "Use the CNN's dropout layers.")
     ema: float = ema_field("Evaluate and export an exponential moving average of the weights")
 
+    def unused(self) -> dict[str, str]:
+        found = super().unused()
+        if self.model == "mlp":
+            found["dropout"] = "--model=mlp, which has no dropout layers"
+        return found
+
     @classmethod
     def recipe_defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         return _BEST.get(given.get("model", cls.model), {}) if given.get("recipe") == "best" else {}

@@ -47,6 +47,12 @@ class Config(OptimizerConfig):
     def own_data(self) -> str:
         return self.data_dir
 
+    def unused(self) -> dict[str, str]:
+        found = super().unused()
+        if self.weights not in inception_v3.PUBLISHED:
+            found["weights_dir"] = f"--weights={self.weights}, which is none of the published weights"
+        return found
+
     @classmethod
     def resolve(cls, given: Mapping[str, Any]) -> "Config":
         config = super().resolve(given)

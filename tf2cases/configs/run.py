@@ -27,6 +27,9 @@ PUBLISH_AS_HELP = (
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
 
+# Data sets that come with the package or are drawn, so that they have no folder.
+EMBEDDED = ("houses", "mnist_sample", "toy_faces")
+
 
 _ARCHIVE = re.compile(r"\.(tar|tgz|zip|csv)$|\.tar\.\w+$", re.IGNORECASE)
 
@@ -160,6 +163,26 @@ class RunConfig:
         if kept != "all" and not (kept.isdecimal() and len(kept) < 10 and int(kept)):
             raise UsageError(f"--keep_checkpoints is {kept!r}, but must be a number from 1 to 999999999, or all.")
 
+    def unused(self) -> dict[str, str]:
+        """Fields without effect, given the values of the others: {field name: why, as in "has no effect with ..."}."""
+        found = {}
+        if self.dataset in EMBEDDED:
+            found["data_dir"] = f"--dataset={self.dataset}, which needs no files"
+        if not self.export_dir:
+            found |= dict.fromkeys(("publish_as", "no_warmup"), "an empty --export_dir, which means no export")
+        return found
+
+    def check_used(self, given: Mapping[str, Any]) -> None:
+        """Refuses options that the user gave and that have no effect.
+
+        Raises:
+          UsageError: the option, why it has no effect, and that it should be left out.
+        """
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        for name, why in self.unused().items():
+            if name in given and given[name] not in (None, defaults[name]):
+                raise UsageError(f"--{name} is {given[name]!r}, but has no effect with {why}: leave it out.")
+
     @property
     def checkpoints_kept(self) -> int | None:
         """The number of newest checkpoints to keep; None: all."""
@@ -213,7 +236,9 @@ class RunConfig:
         values = {**cls.recipe_defaults(given), **given}
         if given.get("steps") is not None:
             values["epochs"] = None
-        return cls(**values)
+        made = cls(**values)
+        made.check_used(given)
+        return made
 
     @classmethod
     def from_record(cls: type[C], values: Mapping[str, Any]) -> C:

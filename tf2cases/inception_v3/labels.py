@@ -53,10 +53,12 @@ def class_names(path: str, classes: int) -> list[str]:
         return names
     if classes == _CLASSES + 1:
         return [_BACKGROUND, *names]
+    if by_node is None and len(names) == classes:  # somebody's own classes
+        return names
     if by_node is None or classes <= max(by_node):
         raise UsageError(
-            f"{path} cannot name {classes:,} classes: a class index is for 1,000 or 1,001, a label map for those and "
-            "for 1,008."
+            f"{path} cannot name {classes:,} classes: a class index is for as many as it has, or 1,001, a label map "
+            "for 1,000, 1,001 and 1,008."
         )
     return [by_node.get(node, f"unused {node}") for node in range(classes)]
 

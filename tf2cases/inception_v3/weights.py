@@ -78,8 +78,8 @@ def load(weights: str, weights_dir: str = WEIGHTS_DIR, seed: int = 0) -> Loaded:
 
     Args:
       weights: one of `WEIGHTS`: published ones, which are downloaded to `weights_dir` unless they are there, or
-        "random" (1,000 classes, Keras' preprocessing); or a path: a frozen graph of 2015 (.pb), an HDF5 file of Keras
-        (.h5), or a checkpoint of TF-Slim.
+        "random" (1,000 classes, Keras' preprocessing); or a path: a frozen graph of 2015 (.pb), a file of Keras (.keras
+        or .h5), or a checkpoint of TF-Slim.
       weights_dir: the folder of published files.
       seed: seed of random weights.
 
@@ -98,9 +98,11 @@ def load(weights: str, weights_dir: str = WEIGHTS_DIR, seed: int = 0) -> Loaded:
     path = find(PUBLISHED[weights], weights_dir) if weights in PUBLISHED else weights
     readers: dict[str, tuple[Callable, Preprocessing]] = {
         ".h5": (keras_weights.read, KERAS),
+        ".hdf5": (keras_weights.read, KERAS),
+        ".keras": (keras_weights.read, KERAS),
         ".pb": (frozen_graph.read, GRAPH_2015),
     }
-    read, preprocessing = readers.get(os.path.splitext(path)[1], (slim_weights.read, SLIM))
+    read, preprocessing = readers.get(os.path.splitext(path)[1].lower(), (slim_weights.read, SLIM))
     tensors, names = read(path, Network(0).units())
     return _loaded(path, tensors, names, preprocessing)
 

@@ -82,6 +82,17 @@ def _check(values: flags.FlagValues) -> None:
     """Refuses flags that contradict each other, before TensorFlow is imported."""
     if values.model and (values["weights"].present or values["engine"].present):
         raise UsageError("--model was given together with --weights or --engine, but must be given without them.")
+    for name in ("labels", "weights_dir"):
+        if values.model and values[name].present:
+            raise UsageError(
+                f"--{name} is {values[name].value!r}, but has no effect with --model, which contains its weights and "
+                "the names of its classes: leave it out."
+            )
+    if values.engine == "graph" and values["batch_size"].present:
+        raise UsageError(
+            f"--batch_size is {values.batch_size}, but has no effect with --engine=graph, which takes one picture at a "
+            "time: leave it out."
+        )
     if values.model:
         directories.version_directory(values.model)
     inception_programs.check_sources(values)
@@ -112,6 +123,11 @@ def _network(values: flags.FlagValues, paths: list[str]) -> _Answers:
     from tf2cases import inception_v3
 
     model = inception_programs.load_model(values)
+    if not model.class_names and not values.features:
+        raise UsageError(
+            f"--weights is {values.weights!r}, which has no classes, so that only features can be had: expected "
+            "--features=FILE.npy."
+        )
 
     def ranked(answer: dict[str, np.ndarray]) -> list[list[tuple[str, float]]]:
         scores = answer.get("probabilities", np.zeros([len(answer["features"]), 0]))

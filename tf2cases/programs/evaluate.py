@@ -37,6 +37,12 @@ def main(values: flags.FlagValues) -> None:
         if not hasattr(config, name):
             raise UsageError(f"--{name} is {given!r}, but the case {config.case} has no such option.")
         config = dataclasses.replace(config, **{name: given})
+        config.check_used({name: given})
+    if values.data_dir is not None and values.test_dir is not None:
+        raise UsageError(
+            f"--data_dir is {values.data_dir!r}, but has no effect with --test_dir, whose pictures are used: leave one "
+            "of them out."
+        )
     source = case.load_test(config, case.info)
     measured = training.evaluate(case, source, values.batch_size)
     print(f"{config.name} at step {int(case.step):,}, {source.name}:")

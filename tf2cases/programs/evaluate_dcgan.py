@@ -75,6 +75,7 @@ def main(values: flags.FlagValues) -> None:
         )
     if values.data_dir is not None:
         config = dataclasses.replace(config, data_dir=values.data_dir)
+        config.check_used({"data_dir": values.data_dir})
     source, shape = gan.load_pictures(case, config), case.info["image_shape"]
     features = picture_features.make(values.features, config.dataset, config.data_dir, shape, values.classifier)
     print(f"Features: {features.name}{'' if features.comparable else '; not comparable with published FID'}.")

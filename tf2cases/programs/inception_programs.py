@@ -10,6 +10,7 @@ from absl import flags
 from tf2cases import quiet
 from tf2cases.configs import path_flags
 from tf2cases.configs.inception_v3 import WEIGHTS_DIR, WEIGHTS_DIR_HELP, WEIGHTS_HELP, check_weights
+from tf2cases.errors import UsageError
 
 if TYPE_CHECKING:
     from tf2cases.inception_v3 import InceptionV3
@@ -55,6 +56,8 @@ def load_model(values: flags.FlagValues) -> "InceptionV3":
         more = f" and {len(loaded.left_over) - _SHOWN} more" if len(loaded.left_over) > _SHOWN else ""
         print(f"{loaded.source}: every variable is assigned; unused tensors: {shown}{more}.")
     names = class_names(values, loaded.network.classes, loaded.source)
+    if not names:
+        print(f"{loaded.source} has no classes of its own, so only features can be had.")
     return inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names, values.top_k)
 
 
@@ -72,10 +75,16 @@ def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence
     from tf2cases.inception_v3 import labels, weights
 
     if not classes:
+        for name in ("labels", "top_k"):
+            if values[name].present:
+                raise UsageError(
+                    f"--{name} is {values[name].value!r}, but {source} has no classes, so that only features can be "
+                    "had: leave it out."
+                )
         return ()
     if values.labels not in (None, "numbers"):
         return labels.class_names(values.labels, classes)
-    if values.labels is None:
+    if values.labels is None and classes in (1000, 1001, 1008):  # others are not ImageNet's
         # Only the label map has the class order of the graph of 2015.
         files = (labels.LABEL_MAP, labels.CLASS_INDEX) if classes <= 1001 else (labels.LABEL_MAP,)
         for folder, file in itertools.product((os.path.dirname(source), values.weights_dir), files):

@@ -104,6 +104,7 @@ def main(values: flags.FlagValues) -> None:
     written = from_text and table is not None and not printed
     if written:
         clouds.check_target("frequencies", table, (".csv",))
+    _check_used(values, from_text)
     options = _options(values)
     notes = sys.stderr if printed else sys.stdout
     mask = masks.read(options.mask) if options.mask else None
@@ -124,6 +125,30 @@ def main(values: flags.FlagValues) -> None:
     english = f"{values.out}: {size}, {drawn} of {asked} words, {font}, {took:.1f} s."
     chinese = f"{values.out}：{size}，画出 {asked} 个词中的 {drawn} 个，字体 {font}，{took:.1f} 秒。"
     _tell(notes, words.language, english, chinese)
+
+
+_OF_A_TEXT = (
+    *("segment", "user_dict", "add_words", "stopwords", "own_stopwords", "min_word_length", "collocations", "weights"),
+)
+
+
+def _check_used(values: flags.FlagValues, from_text: bool) -> None:
+    """Refuses flags that have no effect with the others."""
+    weights = values.weights or wordcloud.PRESETS.get(values.preset or "", {}).get("weights", "count")
+    without: dict[str, tuple[str, str]] = {}
+    if not from_text:
+        without |= dict.fromkeys(_OF_A_TEXT, ("a table, whose words are weighed already", "词频表已含权重"))
+    elif weights != "count":
+        why = (f"--weights={weights}, which always segments and finds single words", f"--weights={weights}")
+        without |= dict.fromkeys(("segment", "collocations"), why)
+    if not values.outline:
+        without["outline_color"] = "no --outline", "没有 --outline"
+    for name, (english, chinese) in without.items():
+        if values[name].present:
+            raise messages.bilingual_error(
+                f"--{name} is {values[name].value!r}, but has no effect with {english}: leave it out.",
+                f"（--{name} 不起作用：{chinese}，请去掉。）",
+            )
 
 
 def _options(values: flags.FlagValues) -> wordcloud.Options:

@@ -17,6 +17,7 @@ import ast
 import importlib
 import importlib.util
 import os
+import re
 import signal
 import sys
 import traceback
@@ -86,7 +87,7 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
     try:
         quiet.end_guard()
         _unwind_on_signals(received)
-        rest = values(argv)[1:]
+        rest = _parsed(values, argv)[1:]
         if any(values[call].value for call in _CALLS_FOR_HELP):
             print(_usage(name, program, positional, values), flush=True)
             sys.exit(0)
@@ -134,6 +135,24 @@ def _unwind_on_signals(received: list[int]) -> None:
     for number in _UNWINDING:
         if signal.getsignal(number) == signal.SIG_DFL:  # with `nohup`, SIGHUP is ignored
             signal.signal(number, handle)
+
+
+def _parsed(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
+    """Parses the flags, with every complaint of absl as an error of the user; returns what is left.
+
+    absl would ignore unknown flags that --undefok lists.
+    """
+    for word in argv[1:]:
+        if word == "--":
+            break
+        if word.startswith("-") and word.lstrip("-").split("=")[0] == "undefok":
+            raise UsageError("--undefok is not a flag of this program: only known flags are accepted.")
+    try:
+        return list(values(argv))
+    except ValueError as error:  # such as --nojson=1
+        name = re.match(r"--no(\w+)", str(error))
+        expected = f": expected --{name[1]} or --no{name[1]}" if name and name[1] in values else ""
+        raise UsageError(f"{error}{expected}.") from error
 
 
 def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:

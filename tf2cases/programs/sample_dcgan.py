@@ -34,6 +34,10 @@ def main(values: flags.FlagValues) -> None:
     if is_gif != bool(way):
         wanted = "end in .gif with --interpolate" if way else "end in .png or the like; .gif needs --interpolate"
         raise UsageError(f"--out is {out!r}, but must {wanted}.")
+    if way and values["seed"].present:
+        raise UsageError(
+            f"--seed is {values.seed}, but has no effect with --interpolate, which names its seeds: leave it out."
+        )
     model = exports.load(values.model, "a DCGAN", {"serving_default": ["z"], "discriminate": ["images"]})
     from tf2cases.cases.dcgan import draw_latents
 

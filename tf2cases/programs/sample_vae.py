@@ -28,12 +28,20 @@ def main(values: flags.FlagValues) -> None:
     out, side, count = values.out, values.grid, values.count
     if side and count:
         raise UsageError(f"--grid={side} and --count={count} were both given, but only one of them can be.")
+    if side and values["seed"].present:
+        raise UsageError(
+            f"--seed is {values.seed}, but has no effect with --grid, which draws no latents: leave it out."
+        )
     model = exports.load(values.model, "a variational autoencoder", {"decode": ["z"]})
     from tf2cases.cases import vae
 
     latent_dim = model.signatures["decode"]["z"].shape[1]
     if not side and not count:
         side, count = (20, None) if latent_dim == 2 else (None, 100)
+        if side and values["seed"].present:
+            raise UsageError(
+                f"--seed is {values.seed}, but has no effect on the grid that is drawn without --count: give --count."
+            )
     if side:
         z = vae.grid(np.linspace(-4, 4, side), latent_dim)
     else:
