@@ -274,7 +274,9 @@ class Application:
 
     def _metrics(self, target: bytes, metrics_path: str) -> Response:
         if target != metrics_path.encode():
-            return Response(f"Unexpected path: {_shown(target)}. Should be {metrics_path}", 400, media_type="text/plain")
+            return Response(
+                f"Unexpected path: {_shown(target)}. Should be {metrics_path}", 400, media_type="text/plain"
+            )
         return Response(self._core.metrics.render(), media_type="text/plain")
 
 
