@@ -39,6 +39,7 @@ _LIBRARIES = {
     "starlette": "starlette",
     "uvicorn": "uvicorn",
     "h11": "h11",
+    "orjson": "orjson",
 }
 _METRICS_PATH = "/monitoring/prometheus/metrics"
 _GRACE_SECONDS = 8  # for the requests that are being answered when the server is stopped
