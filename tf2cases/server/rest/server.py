@@ -246,9 +246,10 @@ class _Connection(H11Protocol):
         super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
         # asyncio does this only for sockets that say they are TCP. Otherwise a body waits for the headers to arrive.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._watch.enter(self, "idle")
         if len(self.connections) > self._watch.connections and not self._watch.make_room():
             self._refuse(503, f"The server already has {self._watch.connections} connections; try again later.")
+        else:
+            self._watch.enter(self, "idle")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
