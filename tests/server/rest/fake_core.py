@@ -89,7 +89,8 @@ class FakeCore(Core):
     """One model, "half", whose version 123 has the label "stable"."""
 
     def __init__(self):
-        super().__init__(Metrics(), "/monitoring/prometheus/metrics")
+        # The real core's constructor would start threads for TensorFlow.
+        self.metrics, self.metrics_path = Metrics(), "/monitoring/prometheus/metrics"
         self.calls = []
         self.cancelled = threading.Event()
         self.leases = 0

@@ -17,13 +17,7 @@ def refusal(body):
 
 def test_an_object_is_parsed_to_pythons_values():
     body = b'{"a": [1, -2.5, 1e3], "b": {"c": "\xc3\xa4\\u00e4\\n"}, "d": true, "e": null, "f": -0}'
-    assert json_text.parse(body) == {
-        "a": [1, -2.5, 1000.0],
-        "b": {"c": "ää\n"},
-        "d": True,
-        "e": None,
-        "f": 0,
-    }
+    assert json_text.parse(body) == {"a": [1, -2.5, 1000.0], "b": {"c": "ää\n"}, "d": True, "e": None, "f": 0}
 
 
 def test_integers_of_64_bits_are_exact():
@@ -36,13 +30,7 @@ def test_a_byte_order_mark_is_skipped():
 
 
 @pytest.mark.parametrize(
-    ("token", "value"),
-    [
-        (b"Infinity", math.inf),
-        (b"-Infinity", -math.inf),
-        (b"Inf", math.inf),
-        (b"-Inf", -math.inf),
-    ],
+    ("token", "value"), [(b"Infinity", math.inf), (b"-Infinity", -math.inf), (b"Inf", math.inf), (b"-Inf", -math.inf)]
 )
 def test_infinity_is_a_number(token, value):
     assert json_text.parse(b'{"a": [1, %b], "b": "Infinity"}' % token) == {"a": [1, value], "b": "Infinity"}

@@ -138,7 +138,11 @@ def test_integers_are_rounded_to_float32_as_doubles_are():
 
 
 def test_numbers_beyond_float32_are_infinite():
-    assert value('{"instances": [1e39, -1e39, 3.5e38, 3.4e38]}', "float").tolist()[:3] == [math.inf, -math.inf, math.inf]
+    assert value('{"instances": [1e39, -1e39, 3.5e38, 3.4e38]}', "float").tolist()[:3] == [
+        math.inf,
+        -math.inf,
+        math.inf,
+    ]
     assert value('{"inputs": [NaN, 1e39]}', "float")[1] == math.inf
     assert value('{"inputs": 1e39}', "double")[()] == 1e39
 
@@ -233,7 +237,9 @@ def test_deep_lists_are_refused():
 
 def test_both_forms_together_and_neither_are_refused():
     both = '{"instances": [1], "inputs": [1]}'
-    assert "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist" in refusal(both, "float")
+    assert "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist" in refusal(
+        both, "float"
+    )
     assert refusal('{"instance": [1]}', "float") == "Missing 'inputs' or 'instances' key"
     assert "Expecting 'instances' to be an list/array" in refusal('{"instances": 1}', "float")
     assert "Expecting 'instances' to be an list/array" in refusal('{"instances": {"x": [1]}}', "float")
@@ -332,7 +338,9 @@ def test_several_outputs_are_objects_with_binary_strings_as_base64():
 
 
 def test_text_that_is_not_utf8_is_answered_as_valid_json():
-    assert answer(tensors.predictions({"y": np.array([b"a\xff"], object)})) == {"predictions": ["a\N{REPLACEMENT CHARACTER}"]}
+    assert answer(tensors.predictions({"y": np.array([b"a\xff"], object)})) == {
+        "predictions": ["a\N{REPLACEMENT CHARACTER}"]
+    }
 
 
 def test_float32_is_written_with_the_fewest_digits_that_give_it_back():

@@ -150,11 +150,11 @@ class Application:
         limits = self._options.limits
         if self._requests > limits.concurrent_requests:
             raise HttpError(503, f"The server already has {limits.concurrent_requests} requests; try again later.")
-        size = sum(len(name) + len(value) for name, value in request.scope["headers"])
-        if size > limits.header_bytes:
-            raise HttpError(431, f"The headers have {size} bytes; at most {limits.header_bytes} are accepted.")
         path: bytes = request.scope["raw_path"]
         target = path + b"?" + request.scope["query_string"] if request.scope["query_string"] else path
+        size = len(target) + sum(len(name) + len(value) for name, value in request.scope["headers"])
+        if size > limits.header_bytes:
+            raise HttpError(431, f"The headers have {size} bytes; at most {limits.header_bytes} are accepted.")
         metrics_path = self._core.metrics_path
         if metrics_path is not None and path == metrics_path.encode():
             return self._metrics(target, metrics_path)
@@ -274,7 +274,9 @@ class Application:
 
     def _metrics(self, target: bytes, metrics_path: str) -> Response:
         if target != metrics_path.encode():
-            return Response(f"Unexpected path: {_shown(target)}. Should be {metrics_path}", 400, media_type="text/plain")
+            return Response(
+                f"Unexpected path: {_shown(target)}. Should be {metrics_path}", 400, media_type="text/plain"
+            )
         return Response(self._core.metrics.render(), media_type="text/plain")
 
 

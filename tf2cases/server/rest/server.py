@@ -33,10 +33,10 @@ _OTHER_FILES: Final = 256
 class RestServer:
     """The REST front end, listening on a port.
 
-        server = RestServer(core, RestOptions(port=0))
-        await server.start()
-        ...  # requests to http://127.0.0.1:{server.port}/v1/models/NAME:predict are answered
-        await server.stop()
+    server = RestServer(core, RestOptions(port=0))
+    await server.start()
+    ...  # requests to http://127.0.0.1:{server.port}/v1/models/NAME:predict are answered
+    await server.stop()
     """
 
     def __init__(self, core: Core, options: RestOptions):
@@ -161,7 +161,9 @@ class _Watch:
             soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
             with contextlib.suppress(OSError, ValueError):
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        self.connections = max(16, min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES))
+        self.connections = max(
+            16, min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES)
+        )
 
     def enter(self, connection: "_Connection", phase: str | None) -> None:
         """Notes what a connection waits for from now on; None if it waits for the application."""
@@ -244,9 +246,10 @@ class _Connection(H11Protocol):
         super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
         # asyncio does this only for sockets that say they are TCP. Otherwise a body waits for the headers to arrive.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._watch.enter(self, "idle")
         if len(self.connections) > self._watch.connections and not self._watch.make_room():
             self._refuse(503, f"The server already has {self._watch.connections} connections; try again later.")
+        else:
+            self._watch.enter(self, "idle")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True

@@ -231,12 +231,9 @@ def _element(value: Any, spec: TensorSpec) -> Any:
             return value
     else:
         raise ServingError(
-            Code.UNIMPLEMENTED,
-            f"Conversion of JSON Value: {json_text.shown(value)} to type: {_lower_type_name(kind)}",
+            Code.UNIMPLEMENTED, f"Conversion of JSON Value: {json_text.shown(value)} to type: {_lower_type_name(kind)}"
         )
-    raise _invalid_value(
-        value, f"Type: {json_text.type_name(value)} is not of expected type: {_lower_type_name(kind)}"
-    )
+    raise _invalid_value(value, f"Type: {json_text.type_name(value)} is not of expected type: {_lower_type_name(kind)}")
 
 
 def _array(values: list[Any], shape: list[int], spec: TensorSpec) -> np.ndarray:
