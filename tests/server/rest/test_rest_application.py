@@ -20,8 +20,14 @@ GZIP = gzip.compress(b'{"instances": [1.0]}', mtime=0)
 
 
 @pytest.fixture
-def client(server):
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
+def client(core, http):
+    """A client of the server in front of `core`."""
+    return http
+
+
+@pytest.fixture(scope="module")
+def http(shared):
+    with httpx.Client(base_url=f"http://127.0.0.1:{shared[1].port}") as client:
         yield client
 
 
@@ -244,14 +250,15 @@ def test_a_scalar_output_is_answered_by_column_only(client):
 @pytest.mark.parametrize("code", [code for code in Code if code is not Code.OK])
 def test_each_canonical_code_has_its_http_status(client, core, code, monkeypatch):
     # The table in TensorFlow Serving's http_server.
-    expected = dict(zip(Code, [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]))
-    assert application.HTTP_STATUS == expected
+    statuses = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
+    expected = dict(zip(Code, statuses, strict=True))
 
     def status(spec):
         raise ServingError(code, "the reason")
 
     monkeypatch.setattr(core, "status", status)
     assert refusal(client.get("/v1/models/half"), expected[code]) == "the reason"
+    assert application.HTTP_STATUS.keys() == set(Code)
 
 
 def test_a_fault_of_the_server_is_told_in_one_sentence(client, caplog):
