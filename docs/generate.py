@@ -171,6 +171,7 @@ PACKAGES = {
     "training": (2, 3, "loop, checkpoints, reports"),
     "inception_v3": (1, 3, "network, weights, labels"),
     "serving": (0, 2, "export, checks, warm-up"),
+    "server": (0, 3, "gRPC and REST for exports"),
     "nn": (1, 2, "layers, losses, optimizers"),
     "data": (3, 2, "sources, batches"),
     "viz": (2, 2, "arrays to pictures"),

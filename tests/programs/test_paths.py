@@ -38,7 +38,13 @@ TEXTS = {
     *("preset", "publish_as", "target"),
 }
 # The same, in only some programs.
-TEXTS_IN = {"features": ("train_linear_regression", "evaluate_dcgan"), "weights": ("make_wordcloud",)}
+TEXTS_IN = {
+    "features": ("train_linear_regression", "evaluate_dcgan"),
+    "weights": ("make_wordcloud",),
+    **dict.fromkeys(
+        ("model_name", "host", "grpc_channel_arguments", "saved_model_tags", "mixed_precision"), ("serve",)
+    ),
+}
 ODD = "a[1]\\b*? \n"  # patterns of file names, and characters that few names have
 
 

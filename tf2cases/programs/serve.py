@@ -46,26 +46,22 @@ _GRACE_SECONDS = 8  # for the requests that are being answered when the server i
 _END_SECONDS = 9.5  # the process ends after this, whatever its threads are doing
 _FILES = 65536  # open files, such as connections, if the system allows as many
 
-# Flags of tensorflow_model_server that mean nothing here, with their types.
-_IGNORED = {
-    "num_load_threads": int,
-    "num_unload_threads": int,
-    "flush_filesystem_caches": bool,
-    "tensorflow_session_config_file": str,
-    "use_alts_credentials": bool,
-    "platform_config_file": str,
-    "remove_unused_fields_from_bundle_metagraph": bool,
-    "prefer_tflite_model": bool,
-    "num_tflite_pools": int,
-    "num_tflite_interpreters_per_pool": int,
-    "xla_cpu_compilation_enabled": bool,
-    "xla_gpu_compilation_enabled": bool,
-    "enable_profiler": bool,
-    "thread_pool_factory_config_file": str,
-    "mixed_precision": str,
-    "skip_initialize_tpu": bool,
-    "enforce_session_run_timeout": bool,
-}
+# Flags of tensorflow_model_server that mean nothing here.
+_IGNORED_BOOLS = (
+    "flush_filesystem_caches",
+    "use_alts_credentials",
+    "remove_unused_fields_from_bundle_metagraph",
+    "prefer_tflite_model",
+    "xla_cpu_compilation_enabled",
+    "xla_gpu_compilation_enabled",
+    "enable_profiler",
+    "skip_initialize_tpu",
+    "enforce_session_run_timeout",
+)
+_IGNORED_NUMBERS = ("num_load_threads", "num_unload_threads", "num_tflite_pools", "num_tflite_interpreters_per_pool")
+_IGNORED_PATHS = ("tensorflow_session_config_file", "platform_config_file", "thread_pool_factory_config_file")
+_IGNORED_TEXTS = ("mixed_precision",)
+_IGNORED = (*_IGNORED_BOOLS, *_IGNORED_NUMBERS, *_IGNORED_PATHS, *_IGNORED_TEXTS)
 
 
 def define(values: flags.FlagValues) -> None:
@@ -88,11 +84,14 @@ def define(values: flags.FlagValues) -> None:
     _define_execution(values)
     _define_services(values)
     _define_limits(values)
-    for name, kind in _IGNORED.items():
-        if kind is bool:
-            flags.DEFINE_bool(name, None, "Ignored.", **text)
-        else:
-            flags.DEFINE_string(name, None, "Ignored.", **text)
+    for name in _IGNORED_BOOLS:
+        flags.DEFINE_bool(name, None, "Ignored.", **text)
+    for name in _IGNORED_NUMBERS:
+        flags.DEFINE_integer(name, None, "Ignored.", **text)
+    for name in _IGNORED_PATHS:
+        path_flags.define(name, None, "Ignored.", path_flags.OTHER, **text)
+    for name in _IGNORED_TEXTS:
+        flags.DEFINE_string(name, None, "Ignored.", **text)
 
 
 def _define_times(values: flags.FlagValues) -> None:
@@ -195,6 +194,21 @@ def _check(values: flags.FlagValues) -> None:
     for flag in ("batching_parameters_file", "enable_per_model_batching_parameters"):
         if values[flag].value and not values.enable_batching:
             raise UsageError(f"--{flag} is given, but --enable_batching is not: it must be given too.")
+    _channel_arguments(values.grpc_channel_arguments)
+
+
+def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    """Reads "key=value,key=value"; values that are integers become numbers."""
+    arguments: list[tuple[str, int | str]] = []
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--grpc_channel_arguments is {text!r}, but must be key=value, separated by commas.")
+        try:
+            arguments.append((key, int(value)))
+        except ValueError:
+            arguments.append((key, value))
+    return tuple(arguments)
 
 
 async def _serve(values: flags.FlagValues) -> None:
@@ -289,7 +303,6 @@ def _core_options(values: flags.FlagValues):
 
 
 def _grpc_options(values: flags.FlagValues):
-    from tf2cases.server.grpc_front import channel_arguments
     from tf2cases.server.options import GrpcOptions
 
     addresses = [_address(values.host, values.port)] if values.port else []
@@ -299,7 +312,7 @@ def _grpc_options(values: flags.FlagValues):
         return None
     return GrpcOptions(
         addresses=tuple(addresses),
-        channel_arguments=channel_arguments(values.grpc_channel_arguments),
+        channel_arguments=_channel_arguments(values.grpc_channel_arguments),
         ssl_file=values.ssl_config_file,
         health=values.enable_grpc_healthcheck_service,
         tensor_content=values.enable_serialization_as_tensor_content,

@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tf2cases.errors import RunError, UsageError
+from tf2cases.errors import RunError
 from tf2cases.server import examples, messages, tensors
 from tf2cases.server.core import Core
 from tf2cases.server.errors import Code, ServingError
@@ -254,24 +254,6 @@ class GrpcFront:
 
 
 _GRPC_CODES = {code: grpc.StatusCode[code.name] for code in Code}
-
-
-def channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
-    """Reads "key=value,key=value"; values that are integers become numbers.
-
-    Raises:
-      UsageError: a part has no "=".
-    """
-    arguments: list[tuple[str, int | str]] = []
-    for part in filter(None, text.split(",")):
-        key, equals, value = part.partition("=")
-        if not key or not equals:
-            raise UsageError(f"--grpc_channel_arguments is {text!r}, but must be key=value, separated by commas.")
-        try:
-            arguments.append((key, int(value)))
-        except ValueError:
-            arguments.append((key, value))
-    return tuple(arguments)
 
 
 async def _parsed(kind: type[Message], content: bytes) -> Message:

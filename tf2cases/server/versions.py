@@ -165,8 +165,8 @@ class Versions:
                     await asyncio.sleep(self._retry_seconds)
                 start = time.monotonic()
                 try:
-                    version.loaded = await _uninterrupted(
-                        loop.run_in_executor(self._executor, self._load, version.name, version.path), self._unload
+                    version.loaded = await self._uninterrupted(
+                        loop.run_in_executor(self._executor, self._load, version.name, version.path)
                     )
                 except ServingError as error:
                     rest = self._retries - attempt
@@ -182,6 +182,19 @@ class Versions:
                 return
         finally:
             version.first_try.set()
+
+    async def _uninterrupted(self, loading: asyncio.Future) -> Any:
+        """Awaits a load; if the waiting is cancelled, what has been loaded in the end is unloaded."""
+        try:
+            return await asyncio.shield(loading)
+        except asyncio.CancelledError:
+
+            def take_away(done: asyncio.Future) -> None:
+                if not done.cancelled() and not done.exception():
+                    self._executor.submit(self._unload, done.result())
+
+            loading.add_done_callback(take_away)
+            raise
 
     def _dismiss(self, version: Version) -> None:
         """A version is no longer wanted."""
@@ -219,15 +232,6 @@ class Versions:
         ended[version.number] = VersionStatus(version.number, State.END, status.code, status.message)
         while len(ended) > _MOST_ENDED:
             del ended[min(ended)]
-
-
-async def _uninterrupted(loading: asyncio.Future, unload: Callable[[Any], None]) -> Any:
-    """Awaits a load; if the waiting is cancelled, what has been loaded in the end is unloaded."""
-    try:
-        return await asyncio.shield(loading)
-    except asyncio.CancelledError:
-        loading.add_done_callback(lambda done: None if done.cancelled() or done.exception() else unload(done.result()))
-        raise
 
 
 def _report(task: asyncio.Task) -> None:

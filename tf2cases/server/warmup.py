@@ -16,6 +16,7 @@ from tf2cases.server.saved_model import SavedModel
 
 PATH = os.path.join("assets.extra", "tf_serving_warmup_requests")
 _MOST_RECORDS = 1000
+_FRAME_BYTES = 16  # a record's length and two checksums
 
 
 def replay(model: SavedModel, inference: Inference, iterations: int, metrics: Metrics) -> int:
@@ -46,12 +47,12 @@ def replay(model: SavedModel, inference: Inference, iterations: int, metrics: Me
 
 
 def _replay(model: SavedModel, inference: Inference, iterations: int) -> int:
-    count = 0
+    count = size = 0
     with files.literal(model.path) as place:
+        path = os.path.join(place, PATH)
         try:
-            for count, record in enumerate(
-                tf.data.TFRecordDataset(os.path.join(place, PATH)).as_numpy_iterator(), start=1
-            ):
+            for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+                count, size = count + 1, size + len(record) + _FRAME_BYTES
                 if count > _MOST_RECORDS:
                     raise ServingError(
                         Code.INVALID_ARGUMENT,
@@ -61,10 +62,14 @@ def _replay(model: SavedModel, inference: Inference, iterations: int) -> int:
                 for _ in range(iterations):
                     plan.finish(model.run(plan.feeds, plan.fetches))
         except tf.errors.DataLossError as error:
-            raise ServingError(
-                Code.DATA_LOSS, f"Failed to read warmup record: {error.message}. Please verify the file: {PATH}"
-            ) from error
+            raise _unreadable(error.message) from error
+        if size != os.path.getsize(path):  # the reader ends quietly where the frame of a record is cut
+            raise _unreadable(f"truncated record after {size} bytes")
     return count
+
+
+def _unreadable(reason: str) -> ServingError:
+    return ServingError(Code.DATA_LOSS, f"Failed to read warmup record: {reason}. Please verify the file: {PATH}")
 
 
 def _parsed(record: bytes) -> Any:
