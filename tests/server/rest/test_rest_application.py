@@ -233,6 +233,13 @@ def test_wrong_types_are_named(client):
     assert refusal(response, 501) == "Conversion of JSON Value: 1 to type: half"
 
 
+def test_long_messages_are_cut(client):
+    for body in ({"examples": [{"x" * 10_000: None}]}, {"examples": [{}], "signature_name": "x" * 10_000}):
+        response = client.post(f"/v1/models/{'x' * 3000}:classify", json=body)
+        assert response.status_code in (400, 404)
+        assert len(response.json()["error"]) == 1003
+
+
 def test_deep_nesting_is_accepted_where_nobody_looks(client):
     deep = "[" * 50_000 + "]" * 50_000
     response = client.post(PREDICT, content=f'{{"deep": {deep}, "instances": [1.0]}}')
