@@ -75,6 +75,13 @@ def test_scalars_are_given_and_returned_by_column(server):
     assert error == {"error": "JSON Value: 3.0 Type: Number is not of expected type: int32"}
 
 
+def test_a_scalar_string_is_returned_by_column(server):
+    body = {"signature_name": "strings", "inputs": "a"}
+    assert server.post("zoo:predict", body) == {
+        "outputs": {"number": 1, "upper": "A", "word_bytes": {"b64": "YQ=="}},
+    }
+
+
 def test_special_numbers_go_in_and_come_out(server):
     body = '{"instances": [NaN, Infinity, -Infinity, 1e39, 0.1]}'
     answer = server.ask("POST", "/v1/models/zoo:predict", body)["predictions"]
