@@ -97,7 +97,9 @@ class SavedModel:
                 self._running -= 1
                 self._quiet.notify_all()
         known = {**feeds, **dict(zip(computed, values, strict=True))}
-        return [known[name] for name in fetches]
+        # TensorFlow returns scalars as NumPy's numbers, and a scalar string as bytes.
+        arrays = {name: np.array(value, object) if isinstance(value, bytes) else value for name, value in known.items()}
+        return [arrays[name] for name in fetches]
 
     def close(self) -> None:
         """Frees its memory, once the running calls have ended; a request that was given up may still be computed."""

@@ -9,7 +9,6 @@ import numpy as np
 from tf2cases.server.core import Core
 from tf2cases.server.errors import Code, ServingError
 from tf2cases.server.metrics import Metrics
-from tf2cases.server.options import RestOptions
 from tf2cases.server.specs import ModelSpec, Signature, State, TensorSpec, VersionStatus
 
 
@@ -90,6 +89,9 @@ class FakeCore(Core):
 
     def __init__(self):
         # The real core's constructor would start threads for TensorFlow.
+        self.reset()
+
+    def reset(self):
         self.metrics, self.metrics_path = Metrics(), "/monitoring/prometheus/metrics"
         self.calls = []
         self.cancelled = threading.Event()

@@ -24,7 +24,7 @@ class Client:
 
     def __init__(self, port, timeout=20):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
-        self._data = b""
+        self._data = bytearray()
 
     def __enter__(self):
         return self
@@ -46,7 +46,8 @@ class Client:
             if not self._receive():
                 assert not self._data, self._data
                 return None
-        head, self._data = self._data.split(b"\r\n\r\n", 1)
+        end = self._data.index(b"\r\n\r\n")
+        head = self._take(end + 4)[:end]
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         status = int(first.split(" ")[1])
@@ -55,8 +56,12 @@ class Client:
         length = int(headers["content-length"])
         while len(self._data) < length:
             assert self._receive(), "the answer is cut"
-        body, self._data = self._data[:length], self._data[length:]
-        return Answer(status, headers, body)
+        return Answer(status, headers, self._take(length))
+
+    def _take(self, length):
+        data = bytes(self._data[:length])
+        del self._data[:length]
+        return data
 
     def is_closed(self):
         """Waits until the server closes the connection, without further data."""

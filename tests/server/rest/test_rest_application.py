@@ -20,8 +20,14 @@ GZIP = gzip.compress(b'{"instances": [1.0]}', mtime=0)
 
 
 @pytest.fixture
-def client(server):
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
+def client(core, http):
+    """A client of the server in front of `core`."""
+    return http
+
+
+@pytest.fixture(scope="module")
+def http(shared):
+    with httpx.Client(base_url=f"http://127.0.0.1:{shared[1].port}") as client:
         yield client
 
 
@@ -227,6 +233,13 @@ def test_wrong_types_are_named(client):
     assert refusal(response, 501) == "Conversion of JSON Value: 1 to type: half"
 
 
+def test_long_messages_are_cut(client):
+    for body in ({"examples": [{"x" * 10_000: None}]}, {"examples": [{}], "signature_name": "x" * 10_000}):
+        response = client.post(f"/v1/models/{'x' * 3000}:classify", json=body)
+        assert response.status_code in (400, 404)
+        assert len(response.json()["error"]) == 1003
+
+
 def test_deep_nesting_is_accepted_where_nobody_looks(client):
     deep = "[" * 50_000 + "]" * 50_000
     response = client.post(PREDICT, content=f'{{"deep": {deep}, "instances": [1.0]}}')
@@ -244,14 +257,15 @@ def test_a_scalar_output_is_answered_by_column_only(client):
 @pytest.mark.parametrize("code", [code for code in Code if code is not Code.OK])
 def test_each_canonical_code_has_its_http_status(client, core, code, monkeypatch):
     # The table in TensorFlow Serving's http_server.
-    expected = dict(zip(Code, [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]))
-    assert application.HTTP_STATUS == expected
+    statuses = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
+    expected = dict(zip(Code, statuses, strict=True))
 
     def status(spec):
         raise ServingError(code, "the reason")
 
     monkeypatch.setattr(core, "status", status)
     assert refusal(client.get("/v1/models/half"), expected[code]) == "the reason"
+    assert application.HTTP_STATUS.keys() == set(Code)
 
 
 def test_a_fault_of_the_server_is_told_in_one_sentence(client, caplog):

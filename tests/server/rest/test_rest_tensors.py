@@ -125,8 +125,8 @@ def test_integers_are_accepted_for_floats():
 def test_floats_are_refused_for_integers():
     message = refusal('{"instances": [1, 2.0]}', "int64")
     assert message == (
-        "Failed to process element: 1 of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: 2.0 Type: Number is not "
-        "of expected type: int64"
+        "Failed to process element: 1 of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: 2.0 Type: Number is "
+        "not of expected type: int64"
     )
     assert "JSON Value: 1e+30 Type: Number" in refusal('{"inputs": [1, 1e30]}', "int64")
 

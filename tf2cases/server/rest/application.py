@@ -56,6 +56,8 @@ _CORS: Final = {
     "Access-Control-Allow-Headers": "Content-Type",
 }
 
+_MAX_MESSAGE: Final = 1000
+
 _log = logging.getLogger(__name__)
 
 
@@ -281,7 +283,9 @@ class Application:
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer {"error": message}."""
+    """An answer {"error": message}; long messages are cut, since clients choose the names that they quote."""
+    if len(message) > _MAX_MESSAGE:
+        message = message[:_MAX_MESSAGE] + "..."
     text = message.encode(errors="replace").decode()
     return Response(b'{ "error": %b }' % orjson.dumps(text), status, headers, media_type="application/json")
 

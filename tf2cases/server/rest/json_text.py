@@ -8,7 +8,6 @@ is described in the words of RapidJSON, the parser of TensorFlow Serving.
 import json
 import math
 import re
-from json.decoder import scanstring
 from typing import Any, Final
 
 import orjson
@@ -26,6 +25,7 @@ _TOKEN: Final = re.compile(
     r"[ \t\n\r]*(?:(?P<mark>[{}\[\]:,])|(?P<quote>\")|(?P<word>true|false|null|-?(?:NaN|Infinity|Inf))"
     r"|(?P<number>-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?))"
 )
+_string: Final = json.JSONDecoder().raw_decode
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _WORDS: Final = {"true": True, "false": False, "null": None}
 
@@ -52,7 +52,7 @@ class RepeatedKeys(dict):
         self.last = dict(pairs)
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes | bytearray) -> dict[str, Any]:
     """The object that a request's body consists of; objects with repeated keys become RepeatedKeys.
 
     Numbers are int or float; integers that do not fit into 64 bits may be either. Raises ServingError with the code
@@ -71,7 +71,7 @@ def parse(body: bytes) -> dict[str, Any]:
     return document
 
 
-def has_words(body: bytes) -> bool:
+def has_words(body: bytes | bytearray) -> bool:
     """Whether true, false or null may occur in a body, which NumPy would silently take for numbers."""
     # Looking for a byte is twenty times faster than looking for a word, and lists of numbers have neither an l nor a u.
     if b"l" in body and (b"false" in body or b"null" in body):
@@ -92,7 +92,9 @@ def type_name(value: Any) -> str:
         return "Null"
     if isinstance(value, bool):
         return str(value)
-    return {dict: "Object", RepeatedKeys: "Object", list: "Array", str: "String"}.get(type(value), "Number")
+    if isinstance(value, dict):
+        return "Object"
+    return "Array" if isinstance(value, list) else "String" if isinstance(value, str) else "Number"
 
 
 def dumps(value: Any) -> str:
@@ -100,7 +102,7 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _places(body: bytes, byte: bytes) -> list[int] | None:
+def _places(body: bytes | bytearray, byte: bytes) -> list[int] | None:
     """Where a byte is in a body; None if it is in many places."""
     places: list[int] = []
     at = body.find(byte)
@@ -112,16 +114,17 @@ def _places(body: bytes, byte: bytes) -> list[int] | None:
     return places
 
 
-def _quotes(body: bytes) -> int:
+def _quotes(body: bytes | bytearray) -> int:
     places = _places(body, b'"')
     return body.count(b'"') if places is None else len(places)
 
 
 def _strings_are(document: dict[str, Any], count: int) -> bool:
     """Whether a parsed document has as many strings as its text; it stops as soon as it knows."""
-    found, waiting = 0, [document]
+    found = 0
+    waiting: list[Any] = [document]
     while waiting and found <= count:
-        value: Any = waiting.pop()
+        value = waiting.pop()
         if isinstance(value, dict):
             found += len(value)
             value = value.values()
@@ -138,7 +141,7 @@ def _strings_are(document: dict[str, Any], count: int) -> bool:
     return found == count
 
 
-def _parse_carefully(body: bytes) -> Any:
+def _parse_carefully(body: bytes | bytearray) -> Any:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -302,7 +305,7 @@ class _Parser:
         if kind == "mark":
             return token, True
         if kind == "quote":
-            value, self._at = scanstring(self._text, self._at)
+            value, self._at = _string(self._text, self._at - 1)
             return value, False
         if kind == "word":
             return _WORDS[token] if token in _WORDS else float(token), False
@@ -312,7 +315,7 @@ class _Parser:
         match = self._next("Expecting property name")
         if match.lastgroup != "quote":
             raise json.JSONDecodeError("Expecting property name", self._text, match.start(str(match.lastgroup)))
-        key, self._at = scanstring(self._text, match.end())
+        key, self._at = _string(self._text, match.end() - 1)
         if self._mark() != ":":
             raise json.JSONDecodeError("Expecting ':' delimiter", self._text, self._at)
         return key

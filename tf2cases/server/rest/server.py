@@ -194,7 +194,7 @@ class _Watch:
 
 
 class _Joined:
-    """A transport that sends in one piece what is written in one step of the event loop: an answer's headers and body."""
+    """A transport that sends in one piece what is written in one step of the event loop, such as headers and body."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop):
         self._transport, self._loop = transport, loop
@@ -328,7 +328,7 @@ class _Connection(H11Protocol):
         response = error_response(status, message, {"Connection": "close"})
         start = h11.Response(status_code=status, headers=response.raw_headers)
         try:
-            events = [start, h11.Data(data=response.body), h11.EndOfMessage()]
+            events = [start, h11.Data(data=bytes(response.body)), h11.EndOfMessage()]
             self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
             self.transport.write_eof()
         except (h11.LocalProtocolError, OSError, RuntimeError):

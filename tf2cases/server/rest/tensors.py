@@ -23,7 +23,7 @@ MAX_RANK: Final = 62
 
 _FLOATS: Final = ("DT_FLOAT", "DT_DOUBLE")
 _INTEGERS: Final = ("DT_INT8", "DT_UINT8", "DT_INT16", "DT_INT32", "DT_UINT32", "DT_INT64", "DT_UINT64")
-_OUTPUT_TYPES: Final = frozenset("float32 float64 int8 uint8 int16 int32 uint32 int64 uint64 bool".split())
+_OUTPUT_TYPES: Final = ("float32", "float64", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64", "bool")
 _TYPE_NAMES: Final = {"float32": "float", "float64": "double", "float16": "half"}
 
 
@@ -39,8 +39,8 @@ def inputs_of(
       words: whether true, false or null may occur in the request.
 
     Returns:
-      {input name: array of its dtype}, strings as object arrays of bytes; and whether the answer has rows ("predictions"
-      for "instances") or columns ("outputs" for "inputs").
+      {input name: array of its dtype}, strings as object arrays of bytes; and whether the answer has rows, since the
+      request has "instances", or columns, since it has "inputs".
 
     Raises:
       ServingError: INVALID_ARGUMENT, the request is malformed; UNIMPLEMENTED, JSON has no values of an input's type.
@@ -296,7 +296,9 @@ def predictions(outputs: Mapping[str, np.ndarray]) -> bytes:
     values, finite = _values(outputs)
     if len(values) == 1:
         return _answer("predictions", next(iter(values.values())), finite)
-    return _answer("predictions", [dict(zip(values, row)) for row in zip(*values.values())], finite)
+    return _answer(
+        "predictions", [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)], finite
+    )
 
 
 def columns(outputs: Mapping[str, np.ndarray]) -> bytes:
