@@ -51,7 +51,11 @@ class Config(configs.OptimizerConfig):
         ("checkpoint_every", -1, r"^--checkpoint_every is -1, but must be at least 0\.$"),
         ("pictures_every", -1, r"^--pictures_every is -1, but must be at least 0\.$"),
         ("keep_checkpoints", "0", r"^--keep_checkpoints is '0', but must be a number from 1 to 999999999, or all\.$"),
-        ("keep_checkpoints", "few", r"^--keep_checkpoints is 'few', but must be a number from 1 to 999999999, or all\.$"),
+        (
+            "keep_checkpoints",
+            "few",
+            r"^--keep_checkpoints is 'few', but must be a number from 1 to 999999999, or all\.$",
+        ),
         ("learning_rate", 0.0, r"^--learning_rate is 0\.0, but must be greater than 0\.$"),
         ("schedule", "linear", r"^--schedule is 'linear', but must be one of constant, cosine\.$"),
         ("warmup_steps", -1, r"^--warmup_steps is -1, but must be at least 0\.$"),
