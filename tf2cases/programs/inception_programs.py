@@ -84,13 +84,15 @@ def class_names(values: flags.FlagValues, classes: int, source: str) -> Sequence
         return ()
     if values.labels not in (None, "numbers"):
         return labels.class_names(values.labels, classes)
-    if values.labels is None and classes in (1000, 1001, 1008):  # others are not ImageNet's
+    imagenet = classes in (1000, 1001, 1008)  # other networks have somebody's own classes
+    if values.labels is None:
         # Only the label map has the class order of the graph of 2015.
         files = (labels.LABEL_MAP, labels.CLASS_INDEX) if classes <= 1001 else (labels.LABEL_MAP,)
-        for folder, file in itertools.product((os.path.dirname(source), values.weights_dir), files):
+        folders = (os.path.dirname(source), values.weights_dir) if imagenet else (os.path.dirname(source),)
+        for folder, file in itertools.product(folders, files):
             if os.path.exists(path := os.path.join(folder, file)):
                 return labels.class_names(path, classes)
-        if source != "random":
+        if source != "random" and imagenet:
             published = weights.CLASS_INDEX if classes <= 1001 else weights.LABEL_MAP
             return labels.class_names(weights.find(published, values.weights_dir), classes)
     return [f"class {number}" for number in range(classes)]
