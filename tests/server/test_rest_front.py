@@ -77,9 +77,7 @@ def test_scalars_are_given_and_returned_by_column(server):
 
 def test_a_scalar_string_is_returned_by_column(server):
     body = {"signature_name": "strings", "inputs": "a"}
-    assert server.post("zoo:predict", body) == {
-        "outputs": {"number": 1, "upper": "A", "word_bytes": {"b64": "YQ=="}},
-    }
+    assert server.post("zoo:predict", body) == {"outputs": {"number": 1, "upper": "A", "word_bytes": {"b64": "YQ=="}}}
 
 
 def test_special_numbers_go_in_and_come_out(server):
