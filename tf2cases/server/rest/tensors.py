@@ -5,7 +5,6 @@ that are wrong, are visited one by one, in the order of the document, so that th
 """
 
 import base64
-import itertools
 import math
 import re
 from collections.abc import Mapping
@@ -24,6 +23,8 @@ MAX_RANK: Final = 62
 _FLOATS: Final = ("DT_FLOAT", "DT_DOUBLE")
 _INTEGERS: Final = ("DT_INT8", "DT_UINT8", "DT_INT16", "DT_INT32", "DT_UINT32", "DT_INT64", "DT_UINT64")
 _OUTPUT_TYPES: Final = ("float32", "float64", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64", "bool")
+# By sign.
+_WORDS: Final = np.array([b"NaN", b"Infinity", b"-Infinity"], object)
 _TYPE_NAMES: Final = {"float32": "float", "float64": "double", "float16": "half"}
 
 
@@ -346,10 +347,17 @@ def _plain(array: np.ndarray) -> Any:
     value = np.ascontiguousarray(array) if array.ndim else array[()]
     if _is_finite(array):
         return value
+    text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
     special = array[~np.isfinite(array)]
-    words = np.where(np.isnan(special), b"NaN", np.where(special > 0, b"Infinity", b"-Infinity")).tolist()
-    parts = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).split(b"null")
-    return orjson.Fragment(b"".join(itertools.chain(*zip(parts, words, strict=False))) + parts[-1])
+    if np.isnan(special).all():
+        return orjson.Fragment(text.replace(b"null", b"NaN"))
+    parts = text.split(b"null")
+    joined = parts * 2
+    joined[::2], joined[1::2] = (
+        parts,
+        _WORDS[np.where(np.isnan(special), 0, np.sign(special)).astype(int)].tolist() + [b""],
+    )
+    return orjson.Fragment(b"".join(joined))
 
 
 def _is_finite(array: np.ndarray) -> bool:
