@@ -1,6 +1,8 @@
 """The gRPC front end, asked with the official stubs, as a client of tensorflow_model_server asks."""
 
 import contextlib
+import shutil
+import subprocess
 
 import grpc
 import models
@@ -19,6 +21,8 @@ from tensorflow_serving.apis import (
     predict_pb2,
     regression_pb2,
 )
+
+from tf2cases.errors import RunError
 
 CODES = grpc.StatusCode
 
@@ -403,3 +407,45 @@ def test_metrics_count_requests_of_both_front_ends(server):
     labels = 'model_name="half_plus_two",API="Predict",entrypoint="GRPC",status="OK"'
     for entry in ('_bucket{%s,le="10"}', '_bucket{%s,le="+Inf"}', "_sum{%s}", "_count{%s}"):
         assert f":tensorflow:serving:request_latency{entry % labels} " in text
+
+
+def certificate(place):
+    """Makes a key and a certificate of localhost; returns their texts."""
+    key, certificate = place / "key.pem", place / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return key.read_text(), certificate.read_text()
+
+
+def ssl_file(place, key, cert, more=""):
+    key, cert = (text.replace("\n", "\\n") for text in (key, cert))
+    (place / "ssl.txt").write_text(f'server_key: "{key}" server_cert: "{cert}" {more}')
+    return str(place / "ssl.txt")
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl, to make a certificate")
+def test_ssl_with_and_without_certificates_of_clients(zoo, tmp_path):
+    models.add_version(zoo, str(tmp_path / "zoo"), 1)
+    key, cert = certificate(tmp_path)
+    mutual = 'client_verify: true custom_ca: "{}"'.format(cert.replace("\n", "\\n"))
+    for more, own in (("", ()), (mutual, (key.encode(), cert.encode()))):
+        options = {"ssl_file": ssl_file(tmp_path, key, cert, more)}
+        with serving(grpc=options, base_path=str(tmp_path / "zoo")) as server:
+            place = f"localhost:{server.grpc_port}"
+            request = predict_request({"x": np.float32([1])}).SerializeToString()
+            with grpc.secure_channel(place, grpc.ssl_channel_credentials(cert.encode(), *own)) as channel:
+                call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+                assert predict_pb2.PredictResponse.FromString(call(request, 30)).outputs["y"].float_val[0] == 2
+            strangers = grpc.ssl_channel_credentials(cert.encode()) if own else grpc.ssl_channel_credentials()
+            with grpc.secure_channel(place, strangers) as channel:
+                with refused(CODES.UNAVAILABLE, ""):
+                    channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(request, 30)
+
+
+def test_an_ssl_file_without_a_key_ends_the_start(zoo, tmp_path):
+    models.add_version(zoo, str(tmp_path / "zoo"), 1)
+    (tmp_path / "ssl.txt").write_text("client_verify: true")
+    with pytest.raises(RunError, match="must have server_key and server_cert"):
+        with serving(grpc={"ssl_file": str(tmp_path / "ssl.txt")}, base_path=str(tmp_path / "zoo")):
+            pass

@@ -150,7 +150,7 @@ def _define_services(values: flags.FlagValues) -> None:
 _LIMITS = {
     "body_bytes": ("max_message_bytes", "Size of a gRPC message."),
     "rest_body_bytes": ("max_body_bytes", "Size of an HTTP body, also after it is unpacked."),
-    "rest_buffered_bytes": ("max_buffered_bytes", "Size of all HTTP bodies that are being read."),
+    "rest_buffered_bytes": ("max_buffered_bytes", "Size of the bodies of all HTTP requests that are read or answered."),
     "concurrent_requests": ("max_concurrent_requests", "Requests read or answered at a time, per port."),
     "header_bytes": ("max_header_bytes", "Size of an HTTP request's headers."),
     "header_seconds": ("header_timeout_seconds", "Time for an HTTP request's headers; also for an idle connection."),
@@ -158,7 +158,7 @@ _LIMITS = {
     "connections": ("max_connections", "Open HTTP connections; a further one replaces an idle one."),
 }
 """{field of `Limits`: (flag, help)}."""
-_LIMIT_DEFAULTS = (2**31 - 1, 64 << 20, 256 << 20, 1000, 64 << 10, 60, 300, 20000)
+_LIMIT_DEFAULTS = (2**31 - 1, 32 << 20, 128 << 20, 1000, 64 << 10, 60, 300, 20000)
 
 
 def _define_limits(values: flags.FlagValues) -> None:

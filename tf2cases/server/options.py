@@ -54,8 +54,8 @@ class Limits:
 
     Attributes:
       body_bytes: size of a gRPC message.
-      rest_body_bytes: size of an HTTP body, before and after it is unpacked; parsing it takes about ten times as much.
-      rest_buffered_bytes: size of all HTTP bodies together that are being read.
+      rest_body_bytes: size of an HTTP body, before and after it is unpacked; parsing may take twenty times as much.
+      rest_buffered_bytes: size of the bodies of all HTTP requests that are being read or answered.
       concurrent_requests: requests that are read or answered at a time; others are refused (503, RESOURCE_EXHAUSTED).
       header_bytes: size of an HTTP request's headers.
       header_seconds: time for an HTTP request's headers; an idle connection is closed after this as well.
@@ -64,8 +64,8 @@ class Limits:
     """
 
     body_bytes: int = 2**31 - 1
-    rest_body_bytes: int = 64 * 2**20
-    rest_buffered_bytes: int = 256 * 2**20
+    rest_body_bytes: int = 32 * 2**20
+    rest_buffered_bytes: int = 128 * 2**20
     concurrent_requests: int = 1000
     header_bytes: int = 64 * 1024
     header_seconds: float = 60

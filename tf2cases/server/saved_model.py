@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf import config_pb2, trackable_object_graph_pb2
 
 from tf2cases import files
 from tf2cases.server.errors import Code, ServingError
@@ -24,6 +24,7 @@ from tf2cases.server.specs import Signature, TensorSpec
 
 _MOST_CALLABLES = 64  # a client chooses the outputs, so the number of their combinations is bounded
 _INIT_OP = "__saved_model_init_op"
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +61,7 @@ class SavedModel:
         try:
             with graph.as_default(), files.literal(path) as place:
                 meta_graph = tf.compat.v1.saved_model.load(self._session, list(tags), place)
+                _restore_forgotten(graph, self._session, place, path)
             _warn_of_xla(meta_graph, path)
             self.signature_defs: Mapping[str, Any] = dict(sorted(meta_graph.signature_def.items()))
             self.signatures = {
@@ -158,6 +160,41 @@ def _spec(info: Any) -> TensorSpec:
     if not info.tensor_shape.unknown_rank:
         shape = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
     return TensorSpec(info.name, np.dtype(dtype.as_numpy_dtype), types_pb2.DataType.Name(info.dtype), shape)
+
+
+def _restore_forgotten(graph: tf.Graph, session: Any, place: str, path: str) -> None:
+    """Restores variables that signatures use, but that the graph's own restoring leaves out.
+
+    tf.saved_model.save of a Keras 3 model writes such graphs. `model.export` does not, and has only unused variables.
+
+    Args:
+      graph, session: the graph, and the session in which it was restored.
+      place: the folder, as TensorFlow reads it.
+      path: the folder, for messages.
+    """
+    handles = [
+        operation
+        for operation in graph.get_operations()
+        if operation.type == "VarHandleOp"
+        and any(consumer.type.endswith("PartitionedCall") for consumer in operation.outputs[0].consumers())
+    ]
+    if not handles:
+        return
+    checks = [tf.raw_ops.VarIsInitializedOp(resource=operation.outputs[0]) for operation in handles]
+    forgotten = [operation for operation, done in zip(handles, session.run(checks), strict=True) if not done]
+    if not forgotten:
+        return
+    reader = tf.train.load_checkpoint(os.path.join(place, "variables", "variables"))
+    if not reader.has_tensor(_OBJECT_GRAPH):
+        return
+    objects = trackable_object_graph_pb2.TrackableObjectGraph.FromString(reader.get_tensor(_OBJECT_GRAPH))
+    keys = {value.full_name: value.checkpoint_key for node in objects.nodes for value in node.attributes}
+    for operation in forgotten:
+        name = operation.get_attr("shared_name").decode()
+        if name in keys:
+            value = tf.constant(reader.get_tensor(keys[name]), operation.get_attr("dtype"))
+            session.run(tf.raw_ops.AssignVariableOp(resource=operation.outputs[0], value=value).name)
+            _log.warning("%s does not restore %s, so tensorflow_model_server cannot serve it", path, name)
 
 
 def _load_error(error: Exception, path: str, tags: Sequence[str]) -> ServingError:

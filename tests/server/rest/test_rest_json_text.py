@@ -136,8 +136,16 @@ def test_malformed_deep_documents_are_described_too(tail, message):
 
 
 def test_a_deep_document_that_is_large_is_refused():
-    body = b'{"a": ' + b"[" * 2000 + b"]" * 2000 + b', "b": "' + b"x" * json_text.MAX_DEEP_BYTES + b'"}'
+    body = b'{"a": ' + b"[" * 200_000 + b"]" * 200_000 + b', "b": "' + b"x" * json_text.MAX_DEEP_BYTES + b'"}'
     assert "must not be nested deeply" in refusal(body)
+
+
+def test_more_lists_and_objects_than_memory_has_room_for_are_refused(monkeypatch):
+    monkeypatch.setattr(json_text, "MAX_LISTS", 30)
+    monkeypatch.setattr(json_text, "MAX_OBJECTS", 20)
+    assert len(json_text.parse(b'{"a": [' + b"[]," * 28 + b"[]]}")["a"]) == 29
+    for items in (b"[]," * 30, b"{}," * 20):
+        assert "more than 30 lists or 20 objects" in refusal(b'{"a": [' + items + b"1]}")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ def test_base64_objects_are_bytes():
 
 
 def test_base64_may_lack_padding_and_have_white_space():
-    assert value('{"inputs": [{"b64": "aGVsbG8"}, {"b64": "aGVs\\nbG8="}]}', "string").tolist() == [b"hello"] * 2
+    for text in ("aGVsbG8", "aGVs\\nbG8=", " aGVs bG8 ", "aGVsbG8=\\n\\n\\n\\n"):
+        assert value(f'{{"inputs": {{"b64": "{text}"}}}}', "string")[()] == b"hello"
 
 
 @pytest.mark.parametrize("text", ["aGVsbG8==", "a", "a-b_", "häää", "aGV%bG8=", "===="])

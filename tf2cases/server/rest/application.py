@@ -77,10 +77,11 @@ class _Request(requests.Request):
 
 @dataclasses.dataclass
 class _Call:
-    """What a request turned out to be about, for the metrics."""
+    """What a request turned out to be about, and the size of its body."""
 
     model: str = ""
     api: str = ""
+    body_bytes: int = 0
 
 
 class Application:
@@ -145,6 +146,7 @@ class Application:
             _log.error("%s at %s: %s", type(error).__name__, place, error)
             return error_response(500, f"The server failed: {type(error).__name__}.")
         finally:
+            self._buffered -= call.body_bytes
             if call.api:
                 self._core.metrics.request(call.model, call.api, "REST", code.name, time.perf_counter() - start)
 
@@ -172,7 +174,7 @@ class Application:
             if method in ("predict", "classify", "regress"):
                 spec = _spec(match)
                 call.model, call.api = spec.name, method.capitalize()
-                return await self._prediction(request, spec, method)
+                return await self._prediction(request, spec, method, call)
         if request.method == "GET" and (match := _STATUS.fullmatch(target)):
             if match[1] is None:
                 raise ServingError(Code.INVALID_ARGUMENT, "Missing model name in request.")
@@ -183,8 +185,8 @@ class Application:
             return self._status(spec)
         raise ServingError(Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {_shown(target)}")
 
-    async def _prediction(self, request: _Request, spec: ModelSpec, method: str) -> Response:
-        body = await self._body(request)
+    async def _prediction(self, request: _Request, spec: ModelSpec, method: str, call: _Call) -> Response:
+        body = await self._body(request, call)
         timeout = self._options.timeout_ms
         deadline = asyncio.get_running_loop().time() + timeout / 1000 if timeout > 0 else None
         document = json_text.parse(body)
@@ -216,41 +218,45 @@ class Application:
                 return _json(tensors.classifications(await servable.classify(name, serialized, deadline)))
             return _json(tensors.regressions(await servable.regress(name, serialized, deadline)))
 
-    async def _body(self, request: _Request) -> bytes | bytearray:
+    async def _body(self, request: _Request, call: _Call) -> bytes | bytearray:
         """The unpacked body; raises HttpError if it or all bodies together are too large."""
         limit = self._options.limits.rest_body_bytes
         length = request.headers.get("content-length")
         if length is not None and int(length) > limit:
             raise HttpError(413, f"The body has {length} bytes; at most {limit} are accepted.")
         body: bytes | bytearray = b""
-        try:
-            async for chunk in request.stream():
-                if not chunk:
-                    continue
-                self._buffered += len(chunk)
-                if not body:
-                    body = chunk
-                else:
-                    if isinstance(body, bytes):
-                        body = bytearray(body)
-                    body += chunk
-                if len(body) > limit:
-                    raise HttpError(413, f"The body has more than {limit} bytes, which is the limit.")
-                if self._buffered > self._options.limits.rest_buffered_bytes:
-                    raise HttpError(503, "The server has too many bodies of requests in memory; try again later.")
-            request.is_read = True
-            encoding = request.headers.get("content-encoding", "").strip().lower()
-            if "gzip" in encoding:
-                if len(body) > 100_000:
-                    return await asyncio.to_thread(_unpacked, body, limit)
-                return _unpacked(body, limit)
-            if encoding not in ("", "identity"):
-                raise ServingError(
-                    Code.INVALID_ARGUMENT, f"Content-Encoding {encoding!r} is not supported; send gzip or none."
-                )
-            return body
-        finally:
-            self._buffered -= len(body)
+        async for chunk in request.stream():
+            if not chunk:
+                continue
+            self._count(call, len(chunk))
+            if not body:
+                body = chunk
+            else:
+                if isinstance(body, bytes):
+                    body = bytearray(body)
+                body += chunk
+            if len(body) > limit:
+                raise HttpError(413, f"The body has more than {limit} bytes, which is the limit.")
+        request.is_read = True
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        if "gzip" in encoding:
+            packed = body
+            body = (
+                await asyncio.to_thread(_unpacked, packed, limit) if len(packed) > 100_000 else _unpacked(packed, limit)
+            )
+            self._count(call, len(body) - len(packed))
+        elif encoding not in ("", "identity"):
+            raise ServingError(
+                Code.INVALID_ARGUMENT, f"Content-Encoding {encoding!r} is not supported; send gzip or none."
+            )
+        return body
+
+    def _count(self, call: _Call, size: int) -> None:
+        """Adds to the size of a request's body; raises HttpError if all requests together have too much."""
+        call.body_bytes += size
+        self._buffered += size
+        if self._buffered > self._options.limits.rest_buffered_bytes:
+            raise HttpError(503, "The server has too many bodies of requests in memory; try again later.")
 
     def _status(self, spec: ModelSpec) -> Response:
         versions = [

@@ -16,6 +16,9 @@ from tf2cases.server.errors import Code, ServingError
 
 # The parser without recursion takes about a microsecond for a byte, so larger documents may not be nested that deeply.
 MAX_DEEP_BYTES: Final = 4 * 2**20
+# Lists and objects take twenty to fifty times as much memory as their text.
+MAX_LISTS: Final = 4_000_000
+MAX_OBJECTS: Final = 1_000_000
 # An error message quotes this much of the value that is wrong.
 _MAX_SHOWN: Final = 120
 
@@ -59,6 +62,11 @@ def parse(body: bytes | bytearray) -> dict[str, Any]:
     INVALID_ARGUMENT for everything else than one object.
     """
     body = body.removeprefix(_BOM)
+    if len(body) > MAX_OBJECTS and (body.count(b"[") > MAX_LISTS or body.count(b"{") > MAX_OBJECTS):
+        raise ServingError(
+            Code.INVALID_ARGUMENT,
+            f"The document has more than {MAX_LISTS} lists or {MAX_OBJECTS} objects; send fewer at a time.",
+        )
     try:
         document = orjson.loads(body)
         # orjson keeps the last of two equal keys, so that the quotation marks are more than the strings.
@@ -120,23 +128,21 @@ def _quotes(body: bytes | bytearray) -> int:
 
 
 def _strings_are(document: dict[str, Any], count: int) -> bool:
-    """Whether a parsed document has as many strings as its text; it stops as soon as it knows."""
+    """Whether a parsed document has as many strings as its text has pairs of quotation marks; it cannot have more."""
     found = 0
     waiting: list[Any] = [document]
-    while waiting and found <= count:
+    while waiting and found < count:
         value = waiting.pop()
         if isinstance(value, dict):
             found += len(value)
             value = value.values()
-        elif found == count:
-            continue
         for item in value:
             if isinstance(item, str):
                 found += 1
             elif isinstance(item, dict | list):
                 waiting.append(item)
             elif isinstance(value, list):
-                # A list of numbers; one that also has strings is refused later anyway, and parsed carefully now.
+                # A list of numbers. If it has strings as well, it is parsed carefully, and then refused.
                 break
     return found == count
 

@@ -5,7 +5,6 @@ that are wrong, are visited one by one, in the order of the document, so that th
 """
 
 import base64
-import binascii
 import math
 import re
 from collections.abc import Mapping
@@ -24,6 +23,8 @@ MAX_RANK: Final = 62
 _FLOATS: Final = ("DT_FLOAT", "DT_DOUBLE")
 _INTEGERS: Final = ("DT_INT8", "DT_UINT8", "DT_INT16", "DT_INT32", "DT_UINT32", "DT_INT64", "DT_UINT64")
 _OUTPUT_TYPES: Final = ("float32", "float64", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64", "bool")
+# By sign.
+_WORDS: Final = np.array([b"NaN", b"Infinity", b"-Infinity"], object)
 _TYPE_NAMES: Final = {"float32": "float", "float64": "double", "float16": "half"}
 
 
@@ -268,15 +269,15 @@ def base64_bytes(value: dict[str, Any]) -> bytes:
     if not is_base64(value):
         raise _invalid_value(value, "not formatted correctly for base64 data")
     text = value["b64"]
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        pass
-    try:
+    if len(text) % 4 or any(space in text for space in " \t\n\v\f\r"):
         # TensorFlow Serving also takes white space, and text without the padding at its end.
         text = re.sub(r"[ \t\n\v\f\r]+", "", text)
-        return base64.b64decode(text if text.endswith("=") else text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
+        text += "" if text.endswith("=") else "=" * (-len(text) % 4)
+    try:
+        if len(text) % 4:
+            raise ValueError("the padding is wrong")
+        return base64.b64decode(text, validate=True)
+    except ValueError:
         raise _invalid("Unable to base64 decode") from None
 
 
@@ -293,12 +294,10 @@ def predictions(outputs: Mapping[str, np.ndarray]) -> bytes:
         if rows is not None and len(array) != rows:
             raise _invalid(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {rows}")
         rows = len(array)
-    values, finite = _values(outputs)
+    values = _values(outputs, by_row=True)
     if len(values) == 1:
-        return _answer("predictions", next(iter(values.values())), finite)
-    return _answer(
-        "predictions", [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)], finite
-    )
+        return _answer("predictions", next(iter(values.values())))
+    return _answer("predictions", [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)])
 
 
 def columns(outputs: Mapping[str, np.ndarray]) -> bytes:
@@ -307,46 +306,62 @@ def columns(outputs: Mapping[str, np.ndarray]) -> bytes:
     Raises:
       ServingError: INVALID_ARGUMENT, JSON has no values of an output's type.
     """
-    values, finite = _values(outputs)
-    return _answer("outputs", next(iter(values.values())) if len(values) == 1 else values, finite)
+    values = _values(outputs)
+    return _answer("outputs", next(iter(values.values())) if len(values) == 1 else values)
 
 
 def classifications(results: list[list[tuple[str, float]]]) -> bytes:
     """The answer to a classify request: for each example, a list of [label, score]."""
-    scores = np.array([score for result in results for _, score in result], np.float32)
-    finite = bool(np.isfinite(scores).all())
-    numbers = iter(scores if finite else _shortest(scores))
-    return _answer("results", [[[label, next(numbers)] for label, _ in result] for result in results], finite)
+    return _answer(
+        "results", [[[label, _plain(np.array(score, np.float32))] for label, score in result] for result in results]
+    )
 
 
 def regressions(results: list[float]) -> bytes:
     """The answer to a regress request: a number for each example."""
-    values, finite = _values({"results": np.array(results, np.float32)})
-    return _answer("results", values["results"], finite)
+    return _answer("results", _plain(np.array(results, np.float32)))
 
 
-def _values(outputs: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], bool]:
-    """Outputs as what orjson writes; as nested lists, for the json module, if numbers are not finite."""
+def _values(outputs: Mapping[str, np.ndarray], by_row: bool = False) -> dict[str, Any]:
+    """Outputs as what orjson writes; with `by_row`, several outputs can be taken apart into rows."""
     if not outputs:
         raise _invalid("Cannot convert empty tensor map to JSON")
-    finite = all(array.dtype.kind != "f" or bool(np.isfinite(array).all()) for array in outputs.values())
-    return {name: _value(name, array, finite) for name, array in outputs.items()}, finite
+    values: dict[str, Any] = {}
+    for name, array in outputs.items():
+        if array.dtype.kind in "OSU":
+            values[name] = _text(array.tolist(), name.endswith("_bytes"))
+        elif array.dtype.name not in _OUTPUT_TYPES:
+            type_name = _TYPE_NAMES.get(array.dtype.name, array.dtype.name)
+            raise _invalid(f"Failed to write JSON value for tensor type: {type_name}")
+        elif not by_row or len(outputs) == 1:
+            values[name] = _plain(array)
+        elif _is_finite(array):
+            values[name] = np.ascontiguousarray(array)
+        else:
+            values[name] = [_plain(np.asarray(row)) for row in array]
+    return values
 
 
-def _value(name: str, array: np.ndarray, finite: bool) -> Any:
-    if array.dtype.kind in "OSU":
-        return _text(array.tolist(), name.endswith("_bytes"))
-    if array.dtype.name not in _OUTPUT_TYPES:
-        type_name = _TYPE_NAMES.get(array.dtype.name, array.dtype.name)
-        raise _invalid(f"Failed to write JSON value for tensor type: {type_name}")
-    if not finite:
-        return _shortest(array)
-    return np.ascontiguousarray(array) if array.ndim else array[()]
+def _plain(array: np.ndarray) -> Any:
+    """An array of numbers as what orjson writes; as JSON, if orjson would write null for some of them."""
+    value = np.ascontiguousarray(array) if array.ndim else array[()]
+    if _is_finite(array):
+        return value
+    text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    special = array[~np.isfinite(array)]
+    if np.isnan(special).all():
+        return orjson.Fragment(text.replace(b"null", b"NaN"))
+    parts = text.split(b"null")
+    joined = parts * 2
+    joined[::2], joined[1::2] = (
+        parts,
+        _WORDS[np.where(np.isnan(special), 0, np.sign(special)).astype(int)].tolist() + [b""],
+    )
+    return orjson.Fragment(b"".join(joined))
 
 
-def _shortest(array: np.ndarray) -> Any:
-    """Nested lists of Python's numbers; float32 as the double with the same shortest decimal representation."""
-    return (array.astype("U32").astype(np.float64) if array.dtype == np.float32 else array).tolist()
+def _is_finite(array: np.ndarray) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def _text(value: Any, as_base64: bool) -> Any:
@@ -358,9 +373,8 @@ def _text(value: Any, as_base64: bool) -> Any:
     return content.decode(errors="replace")
 
 
-def _answer(key: str, value: Any, finite: bool) -> bytes:
-    text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) if finite else json_text.dumps(value).encode()
-    return b'{\n    "%b": %b\n}' % (key.encode(), text)
+def _answer(key: str, value: Any) -> bytes:
+    return b'{\n    "%b": %b\n}' % (key.encode(), orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def _is_object(value: Any) -> bool:
