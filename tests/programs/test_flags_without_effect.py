@@ -35,7 +35,7 @@ IGNORED = [
 @pytest.mark.parametrize(("module", "given", "message"), IGNORED)
 def test_an_option_of_a_case_without_effect_is_refused(module, given, message):
     with pytest.raises(UsageError, match=message):
-        module.Config.resolve(given)
+        module.Config.resolve(given).check_used(given)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ def training_program(
 
 
 def _train(config_class: type[RunConfig], case_class: "type[Case] | None", values: flags.FlagValues) -> int:
-    config = config_class.resolve(config_flags.given(config_class, values))
+    given = config_flags.given(config_class, values)
+    config = config_class.resolve(given)
+    config.check_used(given)
     if config.publish_as:
         check_name(config.publish_as)
     if config.own_data == config.data_dir:
