@@ -55,6 +55,7 @@ def test_an_option_of_a_case_without_effect_is_refused(module, given, message):
 )
 def test_options_with_an_effect_are_accepted(module, given):
     config = module.Config.resolve(given)
+    config.check_used(given)
     assert {name: getattr(config, name) for name in given} == given
 
 
