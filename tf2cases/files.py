@@ -356,6 +356,13 @@ def literal(path: str | os.PathLike) -> Iterator[str]:
         yield link
 
 
+def is_same(path: str, other: str) -> bool:
+    """Whether two paths lead to one existing file."""
+    with contextlib.suppress(OSError):
+        return os.path.samefile(path, other)
+    return False
+
+
 def sync(path: str | os.PathLike) -> None:
     """Flushes a file's content, or a folder's list of names, to disk."""
     handle = os.open(path, os.O_RDONLY)

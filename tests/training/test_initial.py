@@ -88,5 +88,20 @@ def test_a_run_that_does_not_fit_is_refused(run, message):
 
 def test_resuming_without_the_flag_is_refused():
     train("resumed", init_from="first", steps=1)
-    with pytest.raises(UsageError, match=r"^--init_from is None, but the run in --workdir=resumed was started with 'f"):
+    with pytest.raises(
+        UsageError, match=r"^--init_from was not given, but the run in --workdir=resumed was started with "
+    ):
         train("resumed", steps=2)
+
+
+@pytest.mark.parametrize("fields", [{"steps": 1}, {"steps": None, "epochs": 0.03}])
+def test_a_run_that_has_passed_the_steps_asked_for_is_refused_and_stays(fields):
+    train("long", steps=2)
+    asked = "--steps is 1" if fields["steps"] else "--epochs is 0.03"
+    message = (
+        rf"^{asked}, but the run in --workdir=long has completed 2 steps, more than the 1 that are asked for; it mus"
+    )
+    with pytest.raises(UsageError, match=message):
+        train("long", **fields)
+    assert train("long", steps=2).step == 2
+    assert train("long", overwrite=True, steps=1).step == 1

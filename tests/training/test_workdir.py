@@ -67,6 +67,29 @@ def test_a_refused_start_leaves_folders_that_were_there_or_hold_anything(tmp_pat
     assert os.listdir(tmp_path / "runs") == ["b"]
 
 
+def test_a_refused_start_leaves_no_lock_in_a_folder_of_others(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(UsageError, match="it holds other files"), Workdir(str(tmp_path)) as opened:
+        opened.check(config())
+    assert os.listdir(tmp_path) == ["notes.txt"]
+
+
+def test_overwrite_is_refused_beside_checkpoints_that_the_run_did_not_write(workdir):
+    workdir.claim(config(), source())
+    for name in ("step_00000020", "step_00000010", "best"):
+        os.makedirs(workdir.file("checkpoints", name))
+    manifest.add(workdir.path, "checkpoints", "step_00000020")
+    message = (
+        r"^--overwrite was given, but the run in --workdir=\S+ did not write checkpoints/step_00000010; move it else"
+    )
+    with pytest.raises(UsageError, match=message):
+        workdir.claim(config(overwrite=True), source())
+    assert len(os.listdir(workdir.file("checkpoints"))) == 3
+    os.rmdir(workdir.file("checkpoints", "step_00000010"))
+    workdir.claim(config(overwrite=True), source())
+    assert os.listdir(workdir.file("checkpoints")) == ["best"]
+
+
 def test_a_finished_start_keeps_its_folder(tmp_path):
     with Workdir(str(tmp_path / "a")):
         pass
@@ -104,7 +127,7 @@ def test_the_same_config_may_go_on_and_cadences_are_brought_up_to_date(workdir):
         ({"batch_size": 64}, r"^--batch_size is 64, but the run in \S+ was started with 128; "),
         ({"model": "mlp"}, r"^--model is 'mlp', but the run in \S+ was started with 'cnn'; "),
         ({"dataset": "mnist_sample"}, r"^--dataset is 'mnist_sample', but the run in \S+ was started with 'mnist'; "),
-        ({"clip_norm": 1.0}, r"^--clip_norm is 1\.0, but the run in \S+ was started with None; "),
+        ({"clip_norm": 1.0}, r"^--clip_norm is 1\.0, but the run in \S+ was started without it; "),
     ],
 )
 def test_a_config_that_gives_other_numbers_is_refused_with_the_field_and_both_values(workdir, changes, message):

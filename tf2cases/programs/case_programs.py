@@ -1,6 +1,7 @@
 """Shared code of the programs that train, evaluate and export cases."""
 
 import functools
+import hashlib
 import importlib
 import os
 import re
@@ -141,13 +142,27 @@ def define_export(values: flags.FlagValues, export_dir_help: str) -> None:
 
 
 def check_export(export_dir: str, workdir: str, publish_as: str | None) -> None:
-    """Checks whether `export_run` can write to its folder.
+    """Checks whether `export_run` can write to its folder, and would not supersede another run's model by accident.
 
     Raises:
-      UsageError: see `path_flags.check`.
+      UsageError: it cannot, see `path_flags.check`, or would.
     """
+    from tf2cases.serving import card, directories
+
     name = publish_as or os.path.basename(os.path.abspath(workdir))
-    path_flags.check("export_dir", os.path.join(export_dir, name), path_flags.FOLDER)
+    folder = os.path.join(export_dir, name)
+    path_flags.check("export_dir", folder, path_flags.FOLDER)
+    newest = None if publish_as else directories.newest_version(folder)
+    if newest and (card.read(newest) or {}).get("place") != _place(workdir):
+        raise UsageError(
+            f"--workdir is {workdir!r}, but {newest} was not exported from there; give the run's folder another name, "
+            f"or use --publish_as={name} to supersede it."
+        )
+
+
+def _place(workdir: str) -> str:
+    """Tells folders of equal names apart in model cards, without telling where they are."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(workdir))).hexdigest()[:16]
 
 
 def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True, publish_as: str | None = None) -> str:
@@ -163,9 +178,10 @@ def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True,
       The directory of the version; an existing one if it is the same model.
 
     Raises:
-      UsageError: `publish_as` is not a plain name.
+      UsageError: `publish_as` is not a plain name, or see `check_export`.
       RunError: see `export.export`.
     """
+    check_export(export_dir, workdir, publish_as)
     from tf2cases.serving import card, export
     from tf2cases.training import workdir as workdirs
 
@@ -174,6 +190,7 @@ def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True,
     reports = [r["values"] for r in workdirs.read_metrics(workdir) if r["split"] == "eval" and r["step"] == step]
     facts = {
         "run": run_name,
+        "place": _place(workdir),
         "identity": f"{record['run']} {step}",
         "step": step,
         "metrics": reports[-1] if reports else {},

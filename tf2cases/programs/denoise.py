@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags
 
-from tf2cases import viz
+from tf2cases import files, viz
 from tf2cases.configs import path_flags
 from tf2cases.data.pictures import decoding
 from tf2cases.data.pictures import files as picture_files
@@ -32,6 +32,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
         raise UsageError(f"{len(arguments)} files were given, but must be 2: the noisy picture and the file to write.")
     source, target = arguments
     path_flags.check("OUT", target, path_flags.PICTURE)
+    if files.is_same(source, target):
+        raise UsageError(f"OUT is {target!r}, but must be another file than IN.")
     data = picture_files.read(source)
     needed = {"denoise_bytes": ["image_bytes"], "serving_default": ["images"]}
     model = exports.load(values.model, "a denoising autoencoder", needed)

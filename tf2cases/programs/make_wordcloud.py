@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from absl import flags
 
-from tf2cases import wordcloud
+from tf2cases import files, wordcloud
 from tf2cases.configs import path_flags
 from tf2cases.data.source import testdata_path
 from tf2cases.wordcloud import cloud as clouds
@@ -104,6 +104,13 @@ def main(values: flags.FlagValues) -> None:
     written = from_text and table is not None and not printed
     if written:
         clouds.check_target("frequencies", table, (".csv",))
+    for read in ("text", "mask", "frequencies", "user_dict", "stopwords"):
+        source = getattr(values, read)
+        if source and not (read == "frequencies" and written) and files.is_same(source, values.out):
+            raise messages.bilingual_error(
+                f"--out is {values.out!r}, but must be another file than --{read}, which is read.",
+                "（--out 不能与要读取的文件相同。）",
+            )
     _check_used(values, from_text)
     options = _options(values)
     notes = sys.stderr if printed else sys.stdout
@@ -118,13 +125,27 @@ def main(values: flags.FlagValues) -> None:
             sys.stdout.reconfigure(encoding="utf-8")
         print(tables.as_text(words.weights), end="")
     if written:
-        wordcloud.write_table(table, words.weights)
+        _write_table(table, words, notes)
     took = time.perf_counter() - started
     size, drawn, font = f"{made.width} x {made.height}", len(made.words), os.path.basename(made.font)
     asked = min(len(words.weights), options.max_words)
     english = f"{values.out}: {size}, {drawn} of {asked} words, {font}, {took:.1f} s."
     chinese = f"{values.out}：{size}，画出 {asked} 个词中的 {drawn} 个，字体 {font}，{took:.1f} 秒。"
     _tell(notes, words.language, english, chinese)
+
+
+def _write_table(path: str, words: Any, notes: TextIO) -> None:
+    """Writes the table of frequencies; an older one that differs, since it may have been edited, is kept as `PATH~`."""
+    content = tables.as_bytes(words.weights)
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            differs = file.read(len(content) + 1) != content
+        if differs:
+            os.replace(path, f"{path}~")
+            _tell(notes, words.language, f"The older {path} is kept as {path}~.", f"原来的 {path} 保留为 {path}~。")
+    wordcloud.write_table(path, words.weights)
+    count = len(words.weights)
+    _tell(notes, words.language, f"{path}: {count:,} words with their weights.", f"{path}：{count:,} 个词及其权重。")
 
 
 _OF_A_TEXT = (

@@ -150,6 +150,8 @@ def _parsed(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
     try:
         return list(values(argv))
     except ValueError as error:  # such as --nojson=1
+        if boolean := re.match(r"flag --(\w+)=.*Non-boolean argument to boolean flag', (.*)\)", str(error), re.DOTALL):
+            raise UsageError(f"--{boolean[1]} is {boolean[2]}, but must be true or false.") from error
         name = re.match(r"--no(\w+)", str(error))
         expected = f": expected --{name[1]} or --no{name[1]}" if name and name[1] in values else ""
         raise UsageError(f"{error}{expected}.") from error

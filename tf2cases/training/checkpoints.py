@@ -101,7 +101,7 @@ def restore(
     for candidate in reversed(wanted):
         folder = path_of(directory, candidate)
         try:
-            _check(folder, run)
+            _check(folder, run, candidate)
             with files.literal(folder) as place:
                 status = tf.train.Checkpoint(**roots).read(os.path.join(place, _VARIABLES))
             status.assert_existing_objects_matched()
@@ -112,6 +112,8 @@ def restore(
             return candidate
         except _Damaged as error:
             problem = str(error)
+        except UsageError:
+            raise
         except (AssertionError, ValueError) as error:
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise RunError(f"{folder} was saved by another version, or from another case ({why}).") from error
@@ -127,16 +129,16 @@ def restore(
     return None
 
 
-def _check(folder: str, run: str) -> None:
+def _check(folder: str, run: str, step: int) -> None:
     """Compares the identity and the checksums of a checkpoint.
 
     Raises:
-      UsageError: it belongs to another run.
+      UsageError: it belongs to another run or another step.
       _Damaged: its record cannot be read, or a file is missing or changed.
     """
     try:
         record = files.read_json(os.path.join(folder, _RECORD))
-        owner, checksums = record["run"], dict(record["sha256"])
+        owner, saved_at, checksums = record["run"], record["step"], dict(record["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _Damaged(f"{_RECORD} cannot be read ({files.reason(error)})") from error
     if owner != run:
@@ -144,6 +146,8 @@ def _check(folder: str, run: str) -> None:
             f"{folder} belongs to another run than config.json beside it; use another --workdir, or --overwrite to "
             "start over."
         )
+    if saved_at != step:
+        raise UsageError(f"{folder} is a copy of the checkpoint of step {saved_at}; move it elsewhere.")
     for name, checksum in checksums.items():
         try:
             found = files.sha256(os.path.join(folder, name))

@@ -19,7 +19,7 @@ from tf2cases.training.case import Case, evaluate
 from tf2cases.training.clock import Clock
 from tf2cases.training.initial import take_weights
 from tf2cases.training.reporting import Reporter
-from tf2cases.training.setup import build, checkpoint_space
+from tf2cases.training.setup import build, check_length, checkpoint_space
 from tf2cases.training.signals import Stopper
 from tf2cases.training.steps import Progress, TracedSteps
 from tf2cases.training.workdir import CHECKPOINTS, Workdir, read_metrics
@@ -83,6 +83,7 @@ def train(case_class: type[Case], config: RunConfig) -> Result:
         assert config.steps is not None
         assert config.batch_size is not None
         assert config.log_every is not None
+        check_length(config)
         initial = ""
         if config.init_from and (config.overwrite or not checkpoints.steps(workdir.file(CHECKPOINTS))):
             initial = take_weights(case, config.init_from)

@@ -11,7 +11,7 @@ from tf2cases.data.source import Source
 from tf2cases.training import checkpoints, distribution, manifest
 from tf2cases.training.case import Case, evaluate
 from tf2cases.training.clock import Clock, duration
-from tf2cases.training.setup import build, checkpoint_space
+from tf2cases.training.setup import build, check_length, checkpoint_space
 from tf2cases.training.steps import TracedSteps
 from tf2cases.training.workdir import CHECKPOINTS, CONFIG, check, read_record
 
@@ -48,6 +48,7 @@ def plan(case_class: type[Case], config: RunConfig) -> Iterator[str]:
     yield _data(source)
     strategy = distribution.make(config.strategy)
     config, case, progress = build(case_class, config, source, strategy)
+    check_length(config)
     parameters = sum(v.shape.num_elements() for v in case.trainable_variables)
     yield f"Case: {parameters:,} trainable parameters, {config.precision}, {distribution.device_name()}."
     existing = next(path for path in _upwards(folder) if os.path.isdir(path))

@@ -1,6 +1,7 @@
 """What training and its dry run do before the first step."""
 
 import math
+import os
 from typing import Any
 
 import tensorflow as tf
@@ -9,9 +10,10 @@ from tf2cases import nn
 from tf2cases.configs import RunConfig
 from tf2cases.data.source import Source
 from tf2cases.errors import UsageError
-from tf2cases.training import distribution
+from tf2cases.training import checkpoints, distribution
 from tf2cases.training.case import Case
 from tf2cases.training.steps import Progress
+from tf2cases.training.workdir import CHECKPOINTS
 
 
 def build(
@@ -33,6 +35,24 @@ def build(
         except nn.ShapeError as error:  # e.g. pictures smaller than a layer's window
             raise UsageError(f"{config.name} cannot be built for this data: {error}") from error
         return config, case, Progress(case.metric_names)
+
+
+def check_length(config: RunConfig) -> None:
+    """Checks that a run that is resumed has not passed its last step yet.
+
+    Args:
+      config: with `steps` computed.
+
+    Raises:
+      UsageError: it has; exporting it as if it had ended there would be wrong.
+    """
+    found = [] if config.overwrite else checkpoints.steps(os.path.join(config.folder, CHECKPOINTS))
+    if found and config.steps is not None and found[-1] > config.steps:
+        asked = f"--steps is {config.steps}" if config.epochs is None else f"--epochs is {config.epochs:g}"
+        raise UsageError(
+            f"{asked}, but the run in --workdir={config.folder} has completed {found[-1]:,} steps, more than the "
+            f"{config.steps:,} that are asked for; it must be as long or longer, or use --overwrite to start over."
+        )
 
 
 def checkpoint_space(case: Case, source: Source) -> str:

@@ -38,7 +38,8 @@ class Workdir:
     """A run's folder, locked for this process until `close`; a context manager.
 
     Args:
-      path: the folder; created if missing, and removed again if the `with` block fails before anything is written.
+      path: the folder; created if missing. If the `with` block fails before anything is written, the folder and the
+        lock are removed again, unless they were there before.
 
     Attributes:
       run: the run's identity, a random text; `claim` replaces it by that of the run that is resumed.
@@ -51,6 +52,7 @@ class Workdir:
         self.path, self.run, self._created = path, uuid.uuid4().hex, _missing_folders(path)
         try:
             os.makedirs(path, exist_ok=True)
+            self._is_new = not os.path.exists(os.path.join(path, ".lock"))
             self._lock = open(os.path.join(path, ".lock"), "a+")
         except OSError as error:
             why = "is a file" if os.path.isfile(path) else f"cannot be written to: {error.strerror}"
@@ -66,7 +68,7 @@ class Workdir:
 
     def __exit__(self, kind: type | None, *exception: object) -> None:
         with contextlib.suppress(OSError):  # for example, another run was started in a folder to be removed
-            if kind and self._created and os.listdir(self.path) == [".lock"]:
+            if kind and self._is_new and not os.path.exists(self.file(CONFIG)):
                 os.remove(self.file(".lock"))
                 for folder in self._created:
                     os.rmdir(folder)
@@ -222,7 +224,9 @@ def check(path: str, config: configs.RunConfig) -> None:
             f"--workdir is {path!r}, but its config.json has no {manifest.NAME} beside it, which lists what a "
             "run wrote; it must be a new or empty folder, or that of a run of this version."
         )
-    elif not config.overwrite:
+    elif config.overwrite:
+        _check_checkpoints(path)
+    else:
         _check_config(path, config, [n for n, v in dataclasses.asdict(config).items() if v is None or n == "steps"])
 
 
@@ -237,11 +241,23 @@ def _check_config(path: str, config: configs.RunConfig, unknown: Collection[str]
     differing = [name for name in configs.differences(config, old) if name not in unknown]
     if differing:
         name = differing[0]
-        raise UsageError(
-            f"--{name} is {getattr(config, name)!r}, but the run in --workdir={path} was started with "
-            f"{getattr(old, name)!r}; {_ADVICE}."
-        )
+        now, before = getattr(config, name), getattr(old, name)
+        said = f"--{name} was not given" if now is None else f"--{name} is {now!r}"
+        started = "without it" if before is None else f"with {before!r}"
+        raise UsageError(f"{said}, but the run in --workdir={path} was started {started}; {_ADVICE}.")
     return record
+
+
+def _check_checkpoints(path: str) -> None:
+    """Rejects checkpoints that the run did not write: they would stay when it is removed, and confuse the next."""
+    folder = os.path.join(path, CHECKPOINTS)
+    listed = set(manifest.listed(path))
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if name.startswith("step_") and f"{CHECKPOINTS}/{name}" not in listed:
+            raise UsageError(
+                f"--overwrite was given, but the run in --workdir={path} did not write {CHECKPOINTS}/{name}; move it "
+                "elsewhere first."
+            )
 
 
 def _missing_folders(path: str) -> list[str]:

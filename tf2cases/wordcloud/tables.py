@@ -27,7 +27,12 @@ def write_table(path: str, weights: dict[str, float]) -> None:
     Raises:
       OSError: the file cannot be written; an older file is then unchanged.
     """
-    files.write_bytes(path, as_text(weights).encode("utf-8-sig"))
+    files.write_bytes(path, as_bytes(weights))
+
+
+def as_bytes(weights: dict[str, float]) -> bytes:
+    """The content of the file that `write_table` writes."""
+    return as_text(weights).encode("utf-8-sig")
 
 
 def read_table(path: str) -> dict[str, float]:
