@@ -28,7 +28,17 @@ QUICK = {
     "make_wordcloud": ["--max_words=20"],
 }
 # Parts of commands that need published weights, an archive, or minutes.
-LEFT_OUT = ("celeba", "classify_image", "export_inception", "retrain", "benchmark", "toy_faces", "--help", "bin.train ")
+LEFT_OUT = (
+    "celeba",
+    "classify_image",
+    "export_inception",
+    "retrain",
+    "benchmark",
+    "toy_faces",
+    "--help",
+    "bin.train ",
+    "bin.serve",
+)
 
 
 @pytest.fixture

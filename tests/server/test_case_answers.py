@@ -15,18 +15,22 @@ from tf2cases.serving import export, verify
 TOLERANCE = 1e-6  # of the output's largest value
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """(server, {export name: (case, version directory)}) of all cases."""
-    place, exported = tmp_path_factory.mktemp("exports"), {}
+# Inception-v3 takes as long as all the others.
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if name == "retrain" else name for name in EXPORTS]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def served(request, tmp_path_factory):
+    """(server, export name, case, version directory)."""
+    name = request.param
+    case_name, fields, info = EXPORTS[name]
+    place, case_class = tmp_path_factory.mktemp("exports"), cases.REGISTRY[case_name]
+    case = case_class(case_class.Config(**fields, steps=10, epochs=None), info() if callable(info) else info)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "in_fresh_process", lambda *arguments: None)
-        for name, (case_name, fields, info) in EXPORTS.items():
-            case_class = cases.REGISTRY[case_name]
-            case = case_class(case_class.Config(**fields, steps=10, epochs=None), info() if callable(info) else info)
-            exported[name] = case, export.export_case(case, str(place / name), warmup=True)
+        path = export.export_case(case, str(place / name), warmup=True)
     with serving(base_path=str(place)) as server:
-        yield server, exported
+        yield server, name, case, path
 
 
 def encoded(value):
@@ -61,11 +65,10 @@ def assert_same(got, expected, name):
         np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("name", EXPORTS)
-def test_rest_grpc_and_tensorflow_agree(served, name):
-    server, exported = served
-    case, path = exported[name]
+def test_rest_grpc_and_tensorflow_agree(served):
+    server, name, case, path = served
     plain = tf.saved_model.load(path)
+    assert set(plain.signatures) == set(case.requests())
     for signature, inputs in case.requests().items():
         tensors = {key: tf.constant(value) for key, value in inputs.items()}
         expected = {key: value.numpy() for key, value in plain.signatures[signature](**tensors).items()}
@@ -83,9 +86,3 @@ def test_rest_grpc_and_tensorflow_agree(served, name):
             assert_same(decoded(key, columns[key], value), value, f"{which} over REST by columns")
             column = [row[key] for row in instances] if len(expected) > 1 else instances
             assert_same(decoded(key, column, value), value, f"{which} over REST by rows")
-
-
-def test_the_requests_ask_every_signature(served):
-    _, exported = served
-    for case, path in exported.values():
-        assert set(tf.saved_model.load(path).signatures) == set(case.requests())
