@@ -49,6 +49,14 @@ def test_the_file_written_is_what_the_live_model_makes_of_the_pixels(case, model
     assert "converted to grey" not in out
 
 
+def test_the_noisy_picture_is_not_overwritten(model, picture, capsys):
+    _, file = picture
+    before = file.read_bytes()
+    assert call(f"--model={model}", file, file) == 2
+    assert capsys.readouterr().err == f"denoise: OUT is '{file}', but must be another file than IN.\n"
+    assert file.read_bytes() == before
+
+
 def test_the_saved_model_denoises_like_the_live_one_to_1e_5(case, model):
     images = np.random.default_rng(1).random([5, 28, 28, 1], np.float32)
     live = case.signatures()["serving_default"](images=tf.constant(images))["images"].numpy()

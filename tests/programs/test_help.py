@@ -142,6 +142,7 @@ MISTAKES = {
     ("train_autoencoder", "--dataset=folder"): r"train_autoencoder: --data_dir is 'data', but must be an existing file",
     ("train_dcgan", "--dataset=folder", "--data_dir=none"): r"train_dcgan: --data_dir is 'none', but must be an exis",
     ("train_captcha", "--loss=hinge"): r"train_captcha: --loss is 'hinge', but must be one of softmax, binary",
+    ("train_mnist", "--dropout=no"): r"train_mnist: --dropout is 'no', but must be true or false\.",
     ("train_dcgan", "--g_steps=0"): r"train_dcgan: --g_steps is 0, but must be at least 1",
     ("train_linear_regression", "--csv=none.csv"): r"train_linear_regression: --csv is 'none.csv', but must be an",
     ("train_linear_regression", "stray"): r"train_linear_regression: unexpected argument 'stray'",

@@ -145,6 +145,32 @@ def test_a_table_is_written_and_drawn_from_to_the_same_picture(capsys):
     capsys.readouterr()
 
 
+def test_an_edited_table_is_kept_when_a_text_writes_it_again(capsys):
+    write(CHINESE)
+    for expected in ("words.csv: ", "words.csv: "):  # the second time, the same words are written again
+        assert run("--text=text.txt", "--frequencies=words.csv") == 0
+        assert expected in capsys.readouterr().out
+    assert not os.path.exists("words.csv~")
+    write("word,weight\n鲸鱼,99\n", "words.csv")
+    assert run("--text=text.txt", "--frequencies=words.csv") == 0
+    out = capsys.readouterr().out
+    assert "The older words.csv is kept as words.csv~." in out
+    assert "原来的 words.csv 保留为 words.csv~。" in out
+    assert open("words.csv~", encoding="utf-8").read() == "word,weight\n鲸鱼,99\n"
+    assert "鲸鱼" not in open("words.csv", encoding="utf-8-sig").read()
+
+
+@pytest.mark.parametrize("flag", ["mask", "stopwords", "user_dict"])
+def test_a_file_that_is_read_is_not_overwritten(flag, capsys):
+    write(CHINESE)
+    Image.new("L", (50, 50)).save("a.png")
+    os.link("a.png", "b.png")
+    before = open("a.png", "rb").read()
+    assert run("--text=text.txt", f"--{flag}=a.png", "--out=b.png") == 2
+    assert f"--out is 'b.png', but must be another file than --{flag}, which is read." in sentence(capsys)
+    assert open("a.png", "rb").read() == before
+
+
 def test_a_table_is_printed_alone_on_standard_output(capsys):
     write(CHINESE)
     assert run("--text=text.txt", "--frequencies=-", "--max_words=2") == 0

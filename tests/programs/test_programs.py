@@ -390,6 +390,22 @@ def test_an_experiment_is_exported_under_its_own_name_and_published_on_request(c
     assert re.match(r"run toy, step 2, loss [\d.]+, accuracy [\d.]+$", toy[1])
 
 
+def test_a_run_in_another_folder_of_the_same_name_does_not_supersede_a_model(capsys, unchecked):
+    flags = ("--dataset=mnist_sample", "--model=mlp", "--steps=2")
+    assert train_digits(*flags, "--workdir=runs/toy") == 0
+    assert train_digits(*flags, "--workdir=other/toy") == 2
+    refused = (
+        r"--workdir is 'other/toy', but \S*exports/toy/1 was not exported from there; give the run's folder another"
+    )
+    assert re.search(refused, sentence(capsys))
+    assert not os.path.exists("other")
+    assert train_digits(*flags, "--workdir=other/toy", "--export_dir=") == 0
+    assert exit_status(export, "--workdir=other/toy") == 2
+    assert exit_status(export, "--workdir=other/toy", "--publish_as=toy") == 0
+    assert train_digits(*flags, "--workdir=other/toy", "--seed=1", "--overwrite") == 0  # the newest is from this folder
+    assert sorted(os.listdir("exports/toy")) == ["1", "2", "3"]
+
+
 def test_a_finished_run_that_is_started_again_is_not_exported_again(capsys, unchecked):
     for _ in range(2):
         assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=2") == 0
