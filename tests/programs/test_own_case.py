@@ -107,7 +107,7 @@ def test_python_trains_resumes_and_restores_it():
 
 
 def test_a_run_does_not_name_code_to_import(capsys):
-    assert exit_status(train, *FLAGS, "--steps=1", "--export_dir=") == 0
+    assert exit_status(train, *FLAGS, "--steps=1") == 0
     capsys.readouterr()
     assert exit_status(evaluate, "--workdir=runs/mean_ink") == 2
     assert "the case 'mean_ink' is not one of linear_regression, " in (err := capsys.readouterr().err)

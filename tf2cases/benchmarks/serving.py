@@ -1,4 +1,4 @@
-"""Requests of one digit to bin.serve, over gRPC and REST, with and without batching.
+"""Requests of one digit to the program serve, over gRPC and REST, with and without batching.
 
     python -m bin.benchmark serving --requests=10000 --clients=32 --rounds=3
 
@@ -44,8 +44,10 @@ Ask = Callable[[], Awaitable[None]]
 
 
 def define(values: flags.FlagValues) -> None:
-    flags.DEFINE_integer("requests", 10000, "Requests per contender and round.", 1, flag_values=values)
-    flags.DEFINE_integer("clients", 32, "Clients, each of which has one request under way.", 1, flag_values=values)
+    flags.DEFINE_integer("requests", 10000, "Requests per contender and round.", 1, 10_000_000, flag_values=values)
+    flags.DEFINE_integer(
+        "clients", 32, "Clients, each of which has one request under way.", 1, 1000, flag_values=values
+    )
     rounds.define_rounds(values, 3)
 
 

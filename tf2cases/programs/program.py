@@ -149,9 +149,11 @@ def _parsed(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
             raise UsageError("--undefok is not a flag of this program: only known flags are accepted.")
     try:
         return list(values(argv))
-    except ValueError as error:  # such as --nojson=1
+    except flags.IllegalFlagValueError as error:
         if boolean := re.match(r"flag --(\w+)=.*Non-boolean argument to boolean flag', (.*)\)", str(error), re.DOTALL):
             raise UsageError(f"--{boolean[1]} is {boolean[2]}, but must be true or false.") from error
+        raise
+    except ValueError as error:  # such as --nojson=1
         name = re.match(r"--no(\w+)", str(error))
         expected = f": expected --{name[1]} or --no{name[1]}" if name and name[1] in values else ""
         raise UsageError(f"{error}{expected}.") from error

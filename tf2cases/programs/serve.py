@@ -64,6 +64,9 @@ _IGNORED_TEXTS = ("mixed_precision",)
 _IGNORED = (*_IGNORED_BOOLS, *_IGNORED_NUMBERS, *_IGNORED_PATHS, *_IGNORED_TEXTS)
 
 
+_MOST = 2**31 - 1  # of the integer flags; the real server's have 32 bits
+
+
 def define(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
     path_flags.define("model_base_path", None, "Folder of a model's versions.", path_flags.OTHER, **text)
@@ -87,7 +90,7 @@ def define(values: flags.FlagValues) -> None:
     for name in _IGNORED_BOOLS:
         flags.DEFINE_bool(name, None, "Ignored.", **text)
     for name in _IGNORED_NUMBERS:
-        flags.DEFINE_integer(name, None, "Ignored.", **text)
+        flags.DEFINE_integer(name, None, "Ignored.", None, _MOST, **text)
     for name in _IGNORED_PATHS:
         path_flags.define(name, None, "Ignored.", path_flags.OTHER, **text)
     for name in _IGNORED_TEXTS:
@@ -96,15 +99,27 @@ def define(values: flags.FlagValues) -> None:
 
 def _define_times(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
-    flags.DEFINE_integer("rest_api_timeout_in_ms", 30000, "Time for a REST request.", 0, **text)
+    flags.DEFINE_integer("rest_api_timeout_in_ms", 30000, "Time for a REST request.", 0, _MOST, **text)
     flags.DEFINE_integer(
-        "file_system_poll_wait_seconds", 1, "Time between two looks for versions; 0 to look only once.", **text
+        "file_system_poll_wait_seconds",
+        1,
+        "Time between two looks for versions; 0 to look only once.",
+        None,
+        _MOST,
+        **text,
     )
     flags.DEFINE_integer(
-        "model_config_file_poll_wait_seconds", 0, "Time between two readings of the file; 0 to read it once.", **text
+        "model_config_file_poll_wait_seconds",
+        0,
+        "Time between two readings of the file; 0 to read it once.",
+        None,
+        _MOST,
+        **text,
     )
-    flags.DEFINE_integer("max_num_load_retries", 5, "How often a failed load is repeated.", 0, **text)
-    flags.DEFINE_integer("load_retry_interval_micros", 60_000_000, "Time between two attempts to load.", **text)
+    flags.DEFINE_integer("max_num_load_retries", 5, "How often a failed load is repeated.", 0, _MOST, **text)
+    flags.DEFINE_integer(
+        "load_retry_interval_micros", 60_000_000, "Time between two attempts to load.", None, _MOST, **text
+    )
 
 
 def _define_execution(values: flags.FlagValues) -> None:
@@ -119,14 +134,16 @@ def _define_execution(values: flags.FlagValues) -> None:
     )
     for flag, front in (("rest_api_num_threads", "REST"), ("grpc_max_threads", "gRPC")):
         help_text = f"{front} requests computed at a time without batching; the larger of the two numbers counts."
-        flags.DEFINE_integer(flag, None, f"{help_text} By default, the number of processors.", 1, **text)
+        flags.DEFINE_integer(flag, None, f"{help_text} By default, the number of processors.", 1, _MOST, **text)
     for name in ("session", "intra_op", "inter_op"):
-        flags.DEFINE_integer(f"tensorflow_{name}_parallelism", 0, "Threads of TensorFlow; 0 chooses them.", 0, **text)
+        flags.DEFINE_integer(
+            f"tensorflow_{name}_parallelism", 0, "Threads of TensorFlow; 0 chooses them.", 0, _MOST, **text
+        )
     flags.DEFINE_float(
         "per_process_gpu_memory_fraction", 0, "Part of the GPU's memory to use; 0 lets it grow.", 0, 1, **text
     )
     flags.DEFINE_bool("enable_model_warmup", True, "Run a version's warm-up records before it is served.", **text)
-    flags.DEFINE_integer("num_request_iterations_for_warmup", 1, "How often each record is run.", 0, **text)
+    flags.DEFINE_integer("num_request_iterations_for_warmup", 1, "How often each record is run.", 0, _MOST, **text)
     flags.DEFINE_string("saved_model_tags", "serve", "Tags of the graph to load, separated by commas.", **text)
 
 
@@ -163,7 +180,7 @@ _LIMIT_DEFAULTS = (2**31 - 1, 32 << 20, 128 << 20, 1000, 64 << 10, 60, 300, 2000
 
 def _define_limits(values: flags.FlagValues) -> None:
     for (flag, help_text), default in zip(_LIMITS.values(), _LIMIT_DEFAULTS, strict=True):
-        flags.DEFINE_integer(flag, default, help_text, 1, flag_values=values)
+        flags.DEFINE_integer(flag, default, help_text, 1, _MOST, flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
