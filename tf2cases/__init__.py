@@ -23,6 +23,7 @@ _PACKAGES = frozenset(
         "inception_v3",
         "nn",
         "programs",
+        "server",
         "serving",
         "training",
         "viz",
