@@ -93,7 +93,7 @@ def test_through_distortions_and_fine_tuning_the_loss_falls_and_the_export_has_t
     case._tuned()["mixed_10/conv/moving_mean"].assign_add(tf.fill([320], 0.5))
     image = np.asarray(retrain.RetrainedInception.load(result.config).test["images"][:2])
     live = tf.nn.softmax(case._infer["images"](image)).numpy()
-    served = case.signatures()["predict"](images=tf.constant(image, tf.float32) / 255)["probabilities"]
+    served = case.signatures()["serving_default"](images=tf.constant(image, tf.float32) / 255)["probabilities"]
     np.testing.assert_allclose(served, live, rtol=0, atol=1e-4)
     features = base.model.answer(image.astype(np.float32) / 255)["features"]
     frozen = tf.nn.softmax(features @ case.logits.kernel.numpy() + case.logits.bias.numpy()).numpy()

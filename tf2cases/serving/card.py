@@ -1,4 +1,4 @@
-"""The model card of an export: what it is, and a checksum of each of its files.
+"""The model card of an export: what it is, what its signatures take and answer, and a checksum of each of its files.
 
 TensorFlow and TF Serving ignore the file. It is written last, so an export with a card is complete.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from tf2cases import files
 from tf2cases.errors import UsageError
 
-PATH = "assets.extra/tf2cases.json"
+PATH = "assets.extra/model_card.json"
 
 
 def write(directory: str, facts: Mapping[str, Any]) -> None:
