@@ -35,6 +35,18 @@ class Spec:
         name = "string" if self.dtype == object else self.dtype.name
         return f"{name} {'of any shape' if self.shape is None else list(self.shape)}".replace("None", "n")
 
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The dimensions of one row: those after the first.
+
+        Raises:
+          ValueError: one of them is of any size.
+        """
+        sizes = [size for size in (self.shape or (None, None))[1:] if size is not None]
+        if self.shape is None or len(sizes) != len(self.shape) - 1:
+            raise ValueError(f"{self} has rows of any size.")
+        return tuple(sizes)
+
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether an array may have this shape."""
         if self.shape is None:

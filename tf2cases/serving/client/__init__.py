@@ -6,8 +6,8 @@
         answer = model.ask("pictures", [open("digit.png", "rb").read()])
         print(answer["label"])
 
-The two remote ways need NumPy, and for gRPC grpcio and protobuf, but neither TensorFlow nor tensorflow-serving-api. They
-work with any server that offers TF Serving's API, and with any model.
+The two remote ways need NumPy, and for gRPC grpcio and protobuf, but neither TensorFlow nor tensorflow-serving-api.
+They work with any server that offers TF Serving's API, and with any model.
 """
 
 from tf2cases.serving.client.base import Client, Options

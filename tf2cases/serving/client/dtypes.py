@@ -3,7 +3,7 @@
 import numpy as np
 
 # Name -> (number, NumPy's dtype, the field of a TensorProto for single values).
-TYPES = {
+TYPES: dict[str, tuple[int, np.dtype, str]] = {
     "DT_FLOAT": (1, np.dtype(np.float32), "float_val"),
     "DT_DOUBLE": (2, np.dtype(np.float64), "double_val"),
     "DT_INT32": (3, np.dtype(np.int32), "int_val"),

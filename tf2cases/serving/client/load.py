@@ -44,7 +44,8 @@ def measure(work: Callable[[], object], repeat: int, concurrency: int = 1) -> Ti
     Raises:
       The first error that `work` raises.
     """
-    latencies, errors, lock = np.zeros(repeat), [], threading.Lock()
+    latencies, lock = np.zeros(repeat), threading.Lock()
+    errors: list[Exception] = []
     numbers = iter(range(repeat))
 
     def run() -> None:

@@ -70,7 +70,7 @@ def _declare() -> dict[str, Any]:
     pool = descriptor_pool.DescriptorPool()
     for known in (any_pb2, wrappers_pb2):
         pool.AddSerializedFile(known.DESCRIPTOR.serialized_pb)
-    files = []
+    files: list[str] = []
     for package, messages in _FIELDS.items():
         file = descriptor_pb2.FileDescriptorProto(name=f"tf2cases/{package}.proto", package=package, syntax="proto3")
         file.dependency.extend([any_pb2.DESCRIPTOR.name, wrappers_pb2.DESCRIPTOR.name, *files])

@@ -1,6 +1,7 @@
 """Asks a server over gRPC."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import grpc
 import numpy as np
@@ -103,7 +104,7 @@ def _specs(infos):
     return specs
 
 
-def to_proto(array: np.ndarray, proto: messages.TensorProto) -> None:
+def to_proto(array: np.ndarray, proto: Any) -> None:
     """Writes an array to an empty TensorProto; an array of objects must hold bytes."""
     proto.dtype = NUMBERS[array.dtype]
     for size in array.shape:
@@ -114,7 +115,7 @@ def to_proto(array: np.ndarray, proto: messages.TensorProto) -> None:
         proto.tensor_content = array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
-def from_proto(proto: messages.TensorProto) -> np.ndarray:
+def from_proto(proto: Any) -> np.ndarray:
     """The array of a TensorProto, from its content or its typed values, of which the last fills up the shape.
 
     Raises:

@@ -58,7 +58,9 @@ class RestClient(Client):
                 outputs = dict.fromkeys(specs, outputs)
             return {key: _from_json(outputs[key], spec) for key, spec in specs.items()}
         except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{self._address} answered signature {signature!r} with other outputs than it has.") from error
+            raise RunError(
+                f"{self._address} answered signature {signature!r} with other outputs than it has."
+            ) from error
 
     def _ask(self, method: str, path: str, body: str | None, refused: str = "") -> Any:
         def once(seconds):
