@@ -243,7 +243,7 @@ def _show(values, question: _Question, outputs: Mapping[str, np.ndarray], model,
             "no pictures; it must be given without --out."
         )
     for row, label in enumerate(question.labels if plain else ()):
-        answer = {name: value[row] for name, value in sorted(plain.items())}
+        answer = {name: value[row] for name, value in plain.items()}
         if values.json:
             print(_as_json(question.key, label, answer))
         else:

@@ -29,10 +29,10 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """(the folder of all cases' exports, a running server)."""
+    """(the folder of all cases' exports, a running server, {name: the case's requests})."""
     import running
 
-    place = tmp_path_factory.mktemp("served")
+    place, requests = tmp_path_factory.mktemp("served"), {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tf2cases.serving.verify.in_fresh_process", lambda *_: None)
         for name, (key, fields, info) in EXPORTS.items():
@@ -40,8 +40,9 @@ def served(tmp_path_factory):
             config = case_class.Config(**fields, steps=10, epochs=None)
             case = case_class(config, info() if callable(info) else info)
             export.export_case(case, str(place / name), warmup=False)
+            requests[name] = case.requests()
     with running.serving(config_file=models_config(place)) as server:
-        yield place, server
+        yield place, server, requests
 
 
 def models_config(place):
@@ -54,7 +55,7 @@ def models_config(place):
 
 
 def ways(served, name):
-    place, server = served
+    place, server, _ = served
     return {
         "model": [f"--model={place}/{name}"],
         "server": [f"--server=127.0.0.1:{server.grpc_port}", f"--name={name}"],
@@ -95,17 +96,14 @@ def test_the_three_ways_print_the_same_lines_and_write_the_same_pictures(served,
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_signature_answers_the_same_on_the_three_ways(served, name):
-    place, server = served
-    key, fields, info = EXPORTS[name]
-    case_class = cases.REGISTRY[key]
-    case = case_class(case_class.Config(**fields, steps=10, epochs=None), info() if callable(info) else info)
+    place, server, requests = served
     with (
         client.connect(model=str(place / name)) as local,
         client.connect(server=f"127.0.0.1:{server.grpc_port}", name=name) as grpc,
         client.connect(rest=f"http://127.0.0.1:{server.rest_port}", name=name) as rest,
     ):
         assert local.signatures == grpc.signatures == rest.signatures
-        for signature, request in case.requests().items():
+        for signature, request in requests[name].items():
             expected = local.call(signature, **request)
             for remote in (grpc, rest):
                 answer = remote.call(signature, **request)
@@ -120,7 +118,7 @@ def test_every_signature_answers_the_same_on_the_three_ways(served, name):
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_card_names_the_signature_that_a_client_of_a_server_finds(served, name):
-    place, server = served
+    place, server, _ = served
     with client.connect(rest=f"http://127.0.0.1:{server.rest_port}", name=name) as remote:
         assert remote.card is None
         assert remote.answers == card.read(str(place / name / "1"))["answers"]

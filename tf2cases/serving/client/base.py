@@ -45,7 +45,7 @@ class Client:
 
     Attributes:
       where: where the model is, for messages.
-      signatures: {name: Signature}.
+      signatures: {name: Signature}; of a server's, those whose dtypes NumPy has.
       card: the model card, if the model is in a directory and has one; else None.
       answers: {kind: signature}, what answers for what: from the card, or else by the rule in `serving.signatures`.
     """

@@ -45,7 +45,7 @@ class GrpcClient(Client):
             raise
         super().__init__(
             f"model {name!r} of {self._address}",
-            {key: _signature(signatures[key]) for key in sorted(signatures) if not key.startswith("__")},
+            {key: _signature(signatures[key]) for key in _callable_names(signatures)},
         )
 
     def close(self) -> None:
@@ -88,6 +88,16 @@ class GrpcClient(Client):
         return retrying(once, self._options, self._address)
 
 
+def _callable_names(found):
+    """The signatures that are no internal ones and whose dtypes this client can send and read."""
+    return sorted(
+        name
+        for name in found
+        if not name.startswith("__")
+        and all(info.dtype in BY_NUMBER for side in (found[name].inputs, found[name].outputs) for info in side.values())
+    )
+
+
 def _signature(proto):
     return Signature(_specs(proto.inputs), _specs(proto.outputs))
 
@@ -96,8 +106,6 @@ def _specs(infos):
     specs = {}
     for key in sorted(infos):
         info = infos[key]
-        if info.dtype not in BY_NUMBER:
-            raise RunError(f"{key!r} has TensorFlow's dtype {info.dtype}, which this client cannot send or read.")
         shape = info.tensor_shape
         sizes = tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
         specs[key] = Spec(BY_NUMBER[info.dtype][0], None if shape.unknown_rank else sizes)

@@ -39,7 +39,9 @@ class RestClient(Client):
         self._connections: list[http.client.HTTPConnection] = []
         try:
             found = self._ask("GET", "/metadata", None)["metadata"]["signature_def"]["signature_def"]
-            signatures = {key: _signature(found[key]) for key in sorted(found) if not key.startswith("__")}
+            signatures = {key: _signature(found[key]) for key in _callable_names(found)}
+        except UsageError:
+            raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise RunError(f"{self._address} did not answer as TF Serving does for model {name!r}.") from error
         super().__init__(f"model {name!r} of {self._address}", signatures)
@@ -122,6 +124,16 @@ def _without_delay(kind):
     return Connection
 
 
+def _callable_names(found: Mapping[str, Any]) -> list[str]:
+    """The signatures that are no internal ones and whose dtypes this client can send and read."""
+    return sorted(
+        name
+        for name, sides in found.items()
+        if not name.startswith("__")
+        and all(info["dtype"] in TYPES for side in ("inputs", "outputs") for info in sides[side].values())
+    )
+
+
 def _signature(found):
     return Signature(_specs(found["inputs"]), _specs(found["outputs"]))
 
@@ -130,8 +142,6 @@ def _specs(infos):
     specs = {}
     for key in sorted(infos):
         dtype, shape = infos[key]["dtype"], infos[key].get("tensor_shape") or {}
-        if dtype not in TYPES:
-            raise RunError(f"{key!r} is {dtype}, which this client cannot send or read.")
         sizes = [int(dim["size"]) for dim in shape.get("dim") or []]
         known = tuple(None if size < 0 else size for size in sizes)
         specs[key] = Spec(TYPES[dtype][1], None if shape.get("unknown_rank") else known)
