@@ -7,7 +7,7 @@ from absl import flags
 
 from tf2cases import quiet
 from tf2cases.configs import path_flags
-from tf2cases.errors import UsageError
+from tf2cases.errors import UsageError, as_usage_error
 from tf2cases.serving import directories
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def connect(values: flags.FlagValues) -> "Client":
 
     options = client.Options(values.deadline, values.retries)
     try:
-        return client.connect(server=values.server, rest=values.rest, name=values.name, options=options)
+        with as_usage_error("--"):
+            return client.connect(server=values.server, rest=values.rest, name=values.name, options=options)
     except ModuleNotFoundError as error:
         if error.name not in ("grpc", "google"):
             raise

@@ -173,7 +173,7 @@ def test_a_server_that_is_not_there_is_named(where):
 
 @pytest.mark.parametrize("url", ["localhost:8501", "ftp://localhost", "http://:8501", "http://localhost:99999"])
 def test_an_address_that_is_none_is_refused(url):
-    with pytest.raises(UsageError, match="must be http://HOST:PORT"):
+    with pytest.raises(ValueError, match="must be http://HOST:PORT"):
         client.connect(rest=url)
 
 

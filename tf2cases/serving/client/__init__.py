@@ -35,6 +35,7 @@ def connect(
 
     Raises:
       UsageError: the arguments contradict each other, or there is no such model.
+      ValueError: `rest` is no such address.
       RunError: the server does not answer.
     """
     from tf2cases.errors import UsageError

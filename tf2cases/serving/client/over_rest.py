@@ -30,7 +30,7 @@ class RestClient(Client):
         except ValueError:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.query:
-            raise UsageError(f"rest is {url!r}, but must be http://HOST:PORT or https://HOST:PORT.")
+            raise ValueError(f"rest is {url!r}, but must be http://HOST:PORT or https://HOST:PORT.")
         self._https, self._host, self._port = parts.scheme == "https", parts.hostname, port
         self._path = f"{parts.path.rstrip('/')}/v1/models/{urllib.parse.quote(name, safe='')}"
         if version is not None:
