@@ -29,10 +29,10 @@ class LocalClient(Client):
 
 
 def _specs(specs):
-    return {key: spec_of(specs[key]) for key in sorted(specs)}
+    return {key: _spec_of(specs[key]) for key in sorted(specs)}
 
 
-def spec_of(spec) -> Spec:
+def _spec_of(spec):
     """The form of a tf.TensorSpec or tensor."""
     shape = None if spec.shape.rank is None else tuple(spec.shape.as_list())
     return Spec(np.dtype(spec.dtype.as_numpy_dtype), shape)
