@@ -69,7 +69,7 @@ def test_shapes_are_learnt_with_random_weights_far_above_chance(tmp_path, draw_s
     right = np.mean(logits.argmax(axis=1) == source.test["labels"])
     assert right == pytest.approx(result.values["test_accuracy"])
     # And what is served says the same, by name.
-    answer = result.case.signatures()["serving_default"](image_bytes=tf.constant(files[:2]))
+    answer = result.case.signatures()["classify_bytes"](image_bytes=tf.constant(files[:2]))
     names = np.array(source.info["class_names"])
     assert [row[0].decode() for row in answer["classes"].numpy()] == names[logits[:2].argmax(axis=1)].tolist()
     np.testing.assert_allclose(answer["scores"][:, 0], tf.nn.softmax(logits[:2]).numpy().max(axis=1), atol=1e-4)
@@ -93,7 +93,7 @@ def test_through_distortions_and_fine_tuning_the_loss_falls_and_the_export_has_t
     case._tuned()["mixed_10/conv/moving_mean"].assign_add(tf.fill([320], 0.5))
     image = np.asarray(retrain.RetrainedInception.load(result.config).test["images"][:2])
     live = tf.nn.softmax(case._infer["images"](image)).numpy()
-    served = case.signatures()["predict"](images=tf.constant(image, tf.float32) / 255)["probabilities"]
+    served = case.signatures()["serving_default"](images=tf.constant(image, tf.float32) / 255)["probabilities"]
     np.testing.assert_allclose(served, live, rtol=0, atol=1e-4)
     features = base.model.answer(image.astype(np.float32) / 255)["features"]
     frozen = tf.nn.softmax(features @ case.logits.kernel.numpy() + case.logits.bias.numpy()).numpy()

@@ -1,10 +1,14 @@
 """The README's commands and its Python code work as printed, in any order, twice, in one folder."""
 
 import importlib
+import json
 import os
 import re
 import shlex
 import shutil
+import socket
+import subprocess
+import sys
 
 import matplotlib
 import numpy as np
@@ -28,17 +32,9 @@ QUICK = {
     "make_wordcloud": ["--max_words=20"],
 }
 # Parts of commands that need published weights, an archive, or minutes.
-LEFT_OUT = (
-    "celeba",
-    "classify_image",
-    "export_inception",
-    "retrain",
-    "benchmark",
-    "toy_faces",
-    "--help",
-    "bin.train ",
-    "bin.serve",
-)
+LEFT_OUT = ("celeba", "classify_image", "export_inception", "retrain", "benchmark", "toy_faces", "--help", "bin.train ")
+# These need a server, and have a test of their own.
+OF_SERVERS = ("bin.serve", "--server", "--rest")
 
 
 @pytest.fixture
@@ -70,10 +66,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def commands(page):
-    """The commands of the README, in its order, without those in `LEFT_OUT`."""
+    """The commands of the README, in its order, without those in `LEFT_OUT` and `OF_SERVERS`."""
+    return [line for line in all_commands(page) if not any(part in line for part in (*LEFT_OUT, *OF_SERVERS))]
+
+
+def all_commands(page):
     found = re.findall(r"(?:^|`)(python -m bin\.[^`\n]+)", page, re.MULTILINE)
-    lines = dict.fromkeys(line.partition("  #")[0].strip() for line in found)
-    return [line for line in lines if not any(part in line for part in LEFT_OUT)]
+    return list(dict.fromkeys(line.partition("  #")[0].strip() for line in found))
 
 
 def run(command):
@@ -106,8 +105,50 @@ def test_every_command_works_in_any_order_twice(folder, repo, capsys):
 def test_the_python_code_works(folder, repo, capsys, monkeypatch):
     page = (repo / "README.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
+    assert len(blocks) == 3
+    for block in (block for block in blocks if "localhost" not in block):
         exec(compile(block.replace('"epochs": 5', '"steps": 30'), "README.md", "exec"), {})
     assert re.search(r"^\[\d \d \d\]$", capsys.readouterr().out, re.MULTILINE)
     assert os.path.getsize("cloud.png") > 1000
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def test_the_serving_section_works_as_printed(folder, repo, capsys):
+    page = (repo / "README.md").read_text()
+    ports = {"8500": str(free_port()), "8501": str(free_port())}
+
+    def here(text):
+        return text.replace("localhost:8500", f"localhost:{ports['8500']}").replace("8501", ports["8501"])
+
+    commands = [here(line) for line in all_commands(page) if any(part in line for part in OF_SERVERS)]
+    serve, *questions = commands
+    assert len(questions) == 3
+    train_mnist = "python -m bin.train_mnist --dataset=mnist_sample --workdir=runs/digits"
+    assert run(train_mnist) == 0
+    arguments = [*shlex.split(serve)[1:], f"--port={ports['8500']}", f"--rest_api_port={ports['8501']}"]
+    server = subprocess.Popen([sys.executable, *arguments], env={**os.environ, "PYTHONPATH": str(repo)})
+    try:
+        answers = []
+        for line in ["python -m bin.predict --model=exports/digits digit.png", *questions]:
+            capsys.readouterr()
+            assert run(f"{line} --deadline=60 --retries=100" if "localhost" in line else line) == 0
+            answers.append(capsys.readouterr().out.splitlines())
+        assert answers[1] == answers[0]
+        assert json.loads(answers[2][0])["label"] == answers[0][0].split("\t")[1]
+        assert answers[3][0] == answers[0][0]
+        assert answers[3][1].startswith("100 requests of 1 row, 4 at a time: ")
+        (block,) = (b for b in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if "localhost" in b)
+        exec(compile(here(block), "README.md", "exec"), {})
+        assert capsys.readouterr().out.split()[0] == answers[0][0].split("\t")[1]
+        if shutil.which("curl"):
+            (curl,) = re.findall(r"^curl .*\\\n.*$", page, re.MULTILINE)
+            done = subprocess.run(["bash", "-c", here(curl)], capture_output=True, text=True, check=True)
+            assert json.loads(done.stdout)["outputs"]["label"] == [answers[0][0].split("\t")[1]]
+    finally:
+        server.terminate()
+        server.wait(30)

@@ -103,7 +103,7 @@ def test_every_signature_answers_as_the_model(exported, model, keras_inception):
     live = model.answer(files)
     order = np.argsort(-live["probabilities"], axis=1)[:, :3]
     for signature, inputs in (
-        ("serving_default", {"image_bytes": files}),
+        ("classify_bytes", {"image_bytes": files}),
         ("classify", {"inputs": [example(file) for file in files]}),
     ):
         answer = served.call(signature, **inputs)
@@ -114,9 +114,9 @@ def test_every_signature_answers_as_the_model(exported, model, keras_inception):
             answer["scores"], np.take_along_axis(live["probabilities"], order, 1), rtol=0, atol=1e-5
         )
     np.testing.assert_allclose(
-        served.call("features", image_bytes=files)["features"], live["features"], rtol=0, atol=1e-4
+        served.call("features_bytes", image_bytes=files)["features"], live["features"], rtol=0, atol=1e-4
     )
-    probabilities = served.call("predict", images=keras_inception.pictures)["probabilities"]
+    probabilities = served.call("serving_default", images=keras_inception.pictures)["probabilities"]
     np.testing.assert_allclose(probabilities, expected_probabilities(keras_inception), rtol=0, atol=1e-5)
 
 
@@ -133,12 +133,12 @@ def test_signatures_have_the_promised_shapes(exported):
     }
     ranked = {"classes": (tf.string, [None, 3]), "scores": (tf.float32, [None, 3])}
     assert outputs == {
-        "serving_default": ranked,
+        "classify_bytes": ranked,
         "classify": ranked,
-        "predict": {"probabilities": (tf.float32, [None, 9])},
-        "features": {"features": (tf.float32, [None, 2048])},
+        "serving_default": {"probabilities": (tf.float32, [None, 9])},
+        "features_bytes": {"features": (tf.float32, [None, 2048])},
     }
-    assert exported[1].signatures["predict"]["images"].shape.as_list() == [None, 299, 299, 3]
+    assert exported[1].signatures["serving_default"]["images"].shape.as_list() == [None, 299, 299, 3]
 
 
 def test_the_export_has_the_folded_weights_once(exported):
@@ -152,11 +152,11 @@ def test_the_export_has_the_folded_weights_once(exported):
 def test_a_picture_of_more_than_50_megapixels_is_refused_by_the_server(exported):
     header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (20000).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0"
     with pytest.raises(UsageError, match="20000 x 20000 pixels, but at most 50 megapixels"):
-        exported[1].call("serving_default", image_bytes=[header])
+        exported[1].call("classify_bytes", image_bytes=[header])
 
 
 def test_openvino_agrees_to_1e_4(model, keras_inception, tmp_path):
-    predict = model.signatures()["predict"]
+    predict = model.signatures()["serving_default"]
     module = tf.Module()
     module.variables_ = list(predict.get_concrete_function().graph.variables)
     tf.saved_model.save(module, str(tmp_path), signatures=predict)

@@ -41,7 +41,7 @@ def test_the_file_written_is_what_the_live_model_makes_of_the_pixels(case, model
     assert call(f"--model={model}", file, tmp_path / "out.png") == 0
     live = case.signatures()["serving_default"](images=tf.constant(pixels[None, :, :, None] / np.float32(255)))
     np.testing.assert_allclose(
-        np.asarray(Image.open(tmp_path / "out.png")), live["images"][0, :, :, 0].numpy() * 255, atol=0.51
+        np.asarray(Image.open(tmp_path / "out.png")), live["denoised"][0, :, :, 0].numpy() * 255, atol=0.51
     )
     out = capsys.readouterr().out
     assert "28 x 28 pixels, grey, denoised." in out
@@ -59,8 +59,8 @@ def test_the_noisy_picture_is_not_overwritten(model, picture, capsys):
 
 def test_the_saved_model_denoises_like_the_live_one_to_1e_5(case, model):
     images = np.random.default_rng(1).random([5, 28, 28, 1], np.float32)
-    live = case.signatures()["serving_default"](images=tf.constant(images))["images"].numpy()
-    np.testing.assert_allclose(Model(model).call("serving_default", images=images)["images"], live, atol=1e-5)
+    live = case.signatures()["serving_default"](images=tf.constant(images))["denoised"].numpy()
+    np.testing.assert_allclose(Model(model).call("serving_default", images=images)["denoised"], live, atol=1e-5)
 
 
 def test_a_large_colour_picture_is_resized_and_made_grey_and_said_so(model, tmp_path, capsys):

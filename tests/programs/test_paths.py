@@ -31,6 +31,7 @@ from tf2cases.programs import (
     train_linear_regression,
     train_mnist,
 )
+from tf2cases.serving import client, signatures
 
 # The string flags that are not paths, but for those with a list of choices.
 TEXTS = {
@@ -44,6 +45,7 @@ TEXTS_IN = {
     **dict.fromkeys(
         ("model_name", "host", "grpc_channel_arguments", "saved_model_tags", "mixed_precision"), ("serve",)
     ),
+    **dict.fromkeys(("server", "rest", "name", "signature"), ("predict",)),
 }
 ODD = "a[1]\\b*? \n"  # patterns of file names, and characters that few names have
 
@@ -254,13 +256,13 @@ def test_predictions_of_pictures_whose_names_are_not_utf8_are_printed(tmp_path, 
     name = os.fsdecode(b"caf\xe9.png")
     viz.write_png(name, np.zeros([28, 28], np.uint8))
 
-    class Model:
-        signatures = {"classify_bytes": {"image_bytes": None}}
-
-        def call(self, signature, image_bytes):
+    class Model(client.Client):
+        def _call(self, signature, inputs):
             return {"label": np.array([b"7"]), "confidence": np.array([0.5])}
 
-    monkeypatch.setattr(exports, "load", lambda path: Model())
+    files = signatures.Spec(np.dtype(object), (None,))
+    model = Model("a model", {"classify_bytes": signatures.Signature({"image_bytes": files}, {})})
+    monkeypatch.setattr(exports, "load", lambda path: model)
     assert exit_status(predict, "--model=m", name) == 0
     assert exit_status(predict, "--model=m", "--json", name) == 0
     plain, record = capsys.readouterr().out.splitlines()

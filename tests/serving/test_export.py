@@ -140,7 +140,7 @@ def test_without_the_serving_api_export_says_so_and_goes_on(tmp_path, unchecked,
 
 def test_no_warmup_writes_none_and_says_nothing(tmp_path, unchecked, capsys):
     path = export(affine(tf.Variable(2.0)), ROWS, tmp_path, warmup=False)
-    assert os.listdir(os.path.join(path, "assets.extra")) == ["tf2cases.json"]
+    assert os.listdir(os.path.join(path, "assets.extra")) == ["model_card.json"]
     assert capsys.readouterr().err == ""
 
 

@@ -104,8 +104,8 @@ def test_a_damaged_export_of_another_program_is_refused(exported, tmp_path, dama
         ("flip", r"variables/variables\.data-00000-of-00001 has changed since the export"),
         ("remove", r"variables/variables\.index is missing"),
         ("add", r"assets\.extra/notes\.txt does not belong to it"),
-        ("card", r"assets\.extra/tf2cases\.json cannot be read"),
-        ("no checksums", r"assets\.extra/tf2cases\.json cannot be read \(it has no checksums\)"),
+        ("card", r"assets\.extra/model_card\.json cannot be read"),
+        ("no checksums", r"assets\.extra/model_card\.json cannot be read \(it has no checksums\)"),
     ],
 )
 def test_any_change_of_an_export_is_noticed_and_the_export_left_as_it_is(exported, tmp_path, damage, message):

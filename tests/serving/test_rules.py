@@ -28,6 +28,15 @@ def test_input_specs_are_by_name():
     assert rules.input_specs(good()) == {"x": tf.TensorSpec([None, 3], tf.float32, name="x")}
 
 
+def bytes_by_default():
+    files = tf.TensorSpec([None], tf.string, name="image_bytes")
+    return concrete(lambda image_bytes: {"size": tf.strings.length(image_bytes)}, files)
+
+
+def output_named_like_an_input():
+    return concrete(lambda x: {"x": x + 1.0}, floats(None, 3))
+
+
 def nested():
     return concrete(lambda x: {"y": {"z": x}}, floats(None, 3))
 
@@ -87,6 +96,8 @@ def compiled_in_a_branch():
         (fixed_output, "batch dimension", r"output 'y' has shape \(3,\)"),
         (half_output, "float32 outputs", "output 'y' is bfloat16"),
         (double_output, "float32 outputs", "output 'y' is float64"),
+        (bytes_by_default, "byte inputs", "'image_bytes' takes bytes, so the signature's name must end in _bytes"),
+        (output_named_like_an_input, "names of outputs", "'x' is an input and an output"),
         (compiled, "no XLA", "jit_compile=True"),
         (compiled_inside, "no XLA", "jit_compile=True"),
         (compiled_in_a_branch, "no XLA", "jit_compile=True"),

@@ -181,7 +181,7 @@ def _infer(name: str, batch_size: int, seconds: float) -> dict[str, Any]:
     if name == "inception_v3":
         from tf2cases.inception_v3 import extractor
 
-        model, signature = extractor.load("random", "").model, "predict"
+        model, signature = extractor.load("random", "").model, "serving_default"
     else:
         model, signature = steps.CASES[name].make(), "serving_default"
     function, request = model.signatures()[signature], model.requests()[signature]

@@ -63,7 +63,7 @@ def make_contenders() -> "dict[str, Callable[[tf.Tensor], np.ndarray]]":
         model.save_weights(path)
         loaded = inception_v3.weights.load(path)
     names = [str(number) for number in range(1000)]
-    predict = inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names).signatures()["predict"]
+    predict = inception_v3.InceptionV3(loaded.network, loaded.preprocessing, names).signatures()["serving_default"]
     spec = tf.TensorSpec([None, *inception_v3.IMAGE_SHAPE], tf.float32)
     traced = tf.function(lambda images: model(2 * images - 1, training=False), input_signature=[spec])
     contenders = {

@@ -174,12 +174,12 @@ class DenoisingAutoencoder(training.Case):
         @tf.function(input_signature=[tf.TensorSpec(self._input_shape, tf.float32, "images")])
         def serving_default(images):
             """Noisy pictures in [0, 1] to clean ones."""
-            return {"images": tf.sigmoid(self.network(images))}
+            return {"denoised": tf.sigmoid(self.network(images))}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def denoise_bytes(image_bytes):
             """Noisy picture files, resized and converted to grey or colour as needed, to clean PNG files."""
-            return {"image_bytes": graph.encode_batch(tf.sigmoid(self.network(self._opened(image_bytes))))}
+            return {"denoised_bytes": graph.encode_batch(tf.sigmoid(self.network(self._opened(image_bytes))))}
 
         return {"serving_default": serving_default, "denoise_bytes": denoise_bytes}
 

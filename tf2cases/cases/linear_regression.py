@@ -149,6 +149,9 @@ class LinearRegression(training.Case):
 
         return {"serving_default": serving_default}
 
+    def units(self) -> dict[str, str]:
+        return {"features": ", ".join(self.info["feature_names"]), "price": self.info["target_name"]}
+
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         rows = self.mean[:-1] + self.std[:-1] * np.array([[0.0], [1.0], [-1.0]])
         return {"serving_default": {"features": rows.astype(np.float32)}}

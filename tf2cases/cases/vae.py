@@ -250,7 +250,7 @@ class VAE(training.Case):
         @tf.function(input_signature=[pictures])
         def serving_default(images):
             """Pictures in [0, 1], digits light on dark -> their reconstructions from the latent's mean."""
-            return {"images": self._draw(posterior(images)[0])}
+            return {"reconstructions": self._draw(posterior(images)[0])}
 
         @tf.function(input_signature=[pictures])
         def encode(images):

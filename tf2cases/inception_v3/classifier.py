@@ -182,18 +182,18 @@ class InceptionV3(tf.Module):
             scores, order = tf.math.top_k(self._answer(self.preprocessing.decode(files))["probabilities"], k)
             return {"classes": tf.gather(names, order), "scores": scores}
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
-        def serving_default(image_bytes):
-            """Picture files of any size to the best classes, best first."""
-            return ranked(image_bytes)
-
         @tf.function(input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32, "images")])
-        def predict(images):
+        def serving_default(images):
             """Pictures in [0, 1] to the probabilities of all classes."""
             return {"probabilities": self._answer(images)["probabilities"]}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
-        def features(image_bytes):
+        def classify_bytes(image_bytes):
+            """Picture files of any size to the best classes, best first."""
+            return ranked(image_bytes)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def features_bytes(image_bytes):
             """Picture files of any size to the input of the last layer."""
             return {"features": self._answer(self.preprocessing.decode(image_bytes))["features"]}
 
@@ -202,7 +202,12 @@ class InceptionV3(tf.Module):
             """Serialized tf.Examples with the picture file in the feature `image_bytes` (the Classify API)."""
             return ranked(encoded.parse_examples(inputs))
 
-        return {"serving_default": serving_default, "predict": predict, "features": features, "classify": classify}
+        return {
+            "serving_default": serving_default,
+            "classify_bytes": classify_bytes,
+            "features_bytes": features_bytes,
+            "classify": classify,
+        }
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         """A request of two rows for each signature, for warm-up and for checking an export."""
@@ -210,9 +215,9 @@ class InceptionV3(tf.Module):
         images = np.stack([np.stack([x, y, 1 - x], -1), np.stack([y * x, x, y], -1)]).astype(np.float32)
         files = encoded.png_files((images[:, ::3, ::2] * 255).astype(np.uint8))
         return {
-            "serving_default": {"image_bytes": files},
-            "predict": {"images": images},
-            "features": {"image_bytes": files},
+            "serving_default": {"images": images},
+            "classify_bytes": {"image_bytes": files},
+            "features_bytes": {"image_bytes": files},
             "classify": {"inputs": encoded.examples(files)},
         }
 

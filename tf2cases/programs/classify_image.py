@@ -153,20 +153,22 @@ def _graph(values: flags.FlagValues, paths: list[str]) -> _Answers:
 
 
 def _exported(values: flags.FlagValues, paths: list[str]) -> _Answers:
-    needed = {"serving_default": ["image_bytes"], "features": ["image_bytes"]}
+    needed = {"classify_bytes": ["image_bytes"], "features_bytes": ["image_bytes"]}
     model = exports.load(values.model, "Inception-v3", needed)
 
     def ask(batch: list[str]) -> tuple:
         pictures = [picture_files.read(path) for path in batch]
-        answer = exports.ask(model, "serving_default", batch, pictures)
+        answer = model.ask_files("classify_bytes", batch, pictures)
         count = answer["scores"].shape[1]
         if values["top_k"].present and values.top_k > count:
-            raise UsageError(f"--top_k is {values.top_k}, but {model.path} returns at most {count} classes.")
+            raise UsageError(f"--top_k is {values.top_k}, but {model.where} returns at most {count} classes.")
         ranked = [
             [(name.decode(), float(score)) for name, score in zip(*row, strict=True)][: values.top_k]
             for row in zip(answer["classes"], answer["scores"], strict=True)
         ]
-        return batch, ranked, model.call("features", image_bytes=pictures)["features"] if values.features else None
+        if not values.features:
+            return batch, ranked, None
+        return batch, ranked, model.call("features_bytes", image_bytes=pictures)["features"]
 
     return map(ask, (paths[i : i + values.batch_size] for i in range(0, len(paths), values.batch_size)))
 

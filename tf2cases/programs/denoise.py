@@ -37,8 +37,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
     data = picture_files.read(source)
     needed = {"denoise_bytes": ["image_bytes"], "serving_default": ["images"]}
     model = exports.load(values.model, "a denoising autoencoder", needed)
-    height, width, channels = model.signatures["serving_default"]["images"].shape[1:]
-    (answer,) = exports.ask(model, "denoise_bytes", [source], [data])["image_bytes"]
+    height, width, channels = model.signatures["serving_default"].inputs["images"].row
+    (answer,) = model.ask_files("denoise_bytes", [source], [data])["denoised_bytes"]
     for note in _changes(data, height, width, channels):
         print(f"{source}: {note}")
     viz.write_picture(target, np.asarray(decoding.opened(answer)))

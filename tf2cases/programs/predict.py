@@ -1,78 +1,286 @@
-"""Runs an exported model on picture files.
+"""Asks a model about pictures, numbers or latents: an export, or a model on a server.
 
     python -m bin.predict --model=exports/mnist_cnn digit.png
-    python -m bin.predict --model=exports/captcha --json captchas/*.png
+    python -m bin.predict --server=localhost:8500 --name=captcha --json captchas/*.png
+    python -m bin.predict --rest=http://localhost:8501 --name=houses --values=2104,3
+    python -m bin.predict --model=exports/dcgan_celeba --latents_seed=7 --count=16 --out=faces.png
+    python -m bin.predict --model=exports/mnist_cnn --inputs=images.npy --json
 
-All pictures go through the model in one batch; one line is printed for each: the file, the answer and its probability.
-Reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their names.
+Prints one line for each picture or row: what was asked, the answer and its probability. The three ways to a model give
+the same lines. The signature that answers is chosen by what is given; --signature chooses another. A model that answers
+with pictures needs --out. --server and --rest do not load TensorFlow.
 
-Digits may be bright on a dark background, like MNIST's, or dark on light paper: a picture whose border is brighter than
-half is inverted. There must be one digit, anywhere on the page; a picture of 28x28 pixels is used as it is. The answer
-of a captcha reader is the text and the product of the probabilities of its characters.
+Reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their names. Digits may be bright on
+a dark background, like MNIST's, or dark on light paper: a picture whose border is brighter than half is inverted. There
+must be one digit, anywhere on the page; a picture of 28x28 pixels is used as it is. The answer of a captcha reader is
+the text and the product of the probabilities of its characters.
+
+--repeat=N sends the first batch N times more, --concurrency=C of them at a time, and prints throughput and latencies.
 """
 
+import dataclasses
 import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
 
-from tf2cases.data.pictures import files as picture_files
+from tf2cases import files
+from tf2cases.configs import path_flags
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports
 
 if TYPE_CHECKING:
-    from tf2cases.serving.model import Model
+    from tf2cases.serving.client import Client
 
-REQUIRED, POSITIONAL = ("model",), "PICTURE..."
+POSITIONAL = "PICTURE..."
 
-_PREFERRED_SIGNATURES = ("classify_bytes", "read_bytes")
-_CERTAINTIES = ("confidence", "probability", "probabilities")
+_CERTAINTIES = ("confidence", "probability", "probabilities", "scores")
+_ALTERNATIVES = ("values", "latents_seed", "inputs")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Question:
+    """What is asked: a signature, {input: array}, and a label for each row; `paths` of picture files."""
+
+    signature: str
+    inputs: Mapping[str, Any]
+    labels: Sequence[str]
+    key: str = "input"
+    is_pictures: bool = False
+
+    def part(self, start: int, stop: int) -> "_Question":
+        inputs = {key: value[start:stop] for key, value in self.inputs.items()}
+        return dataclasses.replace(self, inputs=inputs, labels=self.labels[start:stop])
+
+    def ask(self, model: "Client") -> dict[str, np.ndarray]:
+        if self.is_pictures:
+            return model.ask_files(self.signature, self.labels, next(iter(self.inputs.values())))
+        return model.call(self.signature, **self.inputs)
 
 
 def define(values: flags.FlagValues) -> None:
-    exports.define_model(values)
-    flags.DEFINE_bool("json", False, "Print a JSON object per line, with all outputs of the model.", flag_values=values)
+    exports.define_where(values)
+    text: Any = dict(flag_values=values)
+    flags.DEFINE_string("signature", None, "Signature to call; by default, the one that answers for the input.", **text)
+    flags.DEFINE_multi_string("values", None, "A row of numbers, such as 2104,3; may be repeated.", **text)
+    flags.DEFINE_integer("latents_seed", None, "Draw latents with this seed.", 0, 2**63 - 1, **text)
+    flags.DEFINE_integer("count", 1, "Number of latents.", 1, 10_000, **text)
+    path_flags.define(
+        "inputs", None, "A .npy file, or a .npz or JSON file {name: values} of inputs.", path_flags.READ, values
+    )
+    out = "Where to write the pictures of the answer: a picture file, or a folder for one file each."
+    path_flags.define("out", None, out, path_flags.OTHER, values)
+    flags.DEFINE_bool("json", False, "Print a JSON object per line, with all outputs of the model.", **text)
+    flags.DEFINE_integer("batch_size", 100, "Rows per request.", 1, 2**16, **text)
+    flags.DEFINE_integer("repeat", 0, "How often the first request is repeated for timing.", 0, 10**7, **text)
+    flags.DEFINE_integer("concurrency", 1, "Repeated requests at a time.", 1, 1000, **text)
 
 
 def main(values: flags.FlagValues, paths: list[str]) -> None:
-    if not paths:
-        raise UsageError("no picture is given: name at least one picture file.")
-    pictures = [picture_files.read(path) for path in paths]
-    model = exports.load(values.model)
-    outputs = exports.ask(model, _bytes_signature(model), paths, pictures)
-    outputs = {name: value for name, value in outputs.items() if not name.endswith("_bytes")}
-    for row, path in enumerate(paths):
-        answer = {name: value[row] for name, value in outputs.items()}
-        print(_as_json(path, answer) if values.json else _as_line(path, answer))
+    exports.check_where(values)
+    _check(values, paths)
+    pictures = _read(paths)
+    rows = _rows(values.values)
+    arrays = _arrays(values.inputs)
+    with exports.connect(values) as model:
+        question = _question(values, model, paths, pictures, rows, arrays)
+        count, size = len(question.labels), values.batch_size
+        parts = [question.part(start, start + size) for start in range(0, count, size)]
+        saved: list[tuple[str, bytes]] = []
+        for part in parts:
+            _show(values, part, part.ask(model), model, saved)
+        if saved:
+            _write(values.out, saved, values.json)
+        if values.repeat:
+            from tf2cases.serving import client
+
+            timing = client.measure(lambda: parts[0].ask(model), values.repeat, values.concurrency)
+            line = timing.line(len(parts[0].labels), values.concurrency)
+            print(line, file=sys.stderr if values.json else sys.stdout)
 
 
-def _bytes_signature(model: "Model") -> str:
-    """Returns the name of the signature whose only input is encoded pictures."""
-    names = [name for name, specs in model.signatures.items() if list(specs) == ["image_bytes"]]
-    if not names:
+def _check(values: flags.FlagValues, paths: list[str]) -> None:
+    """Refuses flags that contradict each other, before anything is loaded."""
+    given = [f"--{name}" for name in _ALTERNATIVES if values[name].value is not None]
+    given += ["pictures"] if paths else []
+    if not given:
         raise UsageError(
-            f"{model.path} cannot be run on pictures: none of its signatures "
-            f"({', '.join(model.signatures)}) takes image_bytes as its only input."
+            "no picture is given: name at least one picture file, or give --values, --latents_seed or --inputs."
         )
-    return next((name for name in _PREFERRED_SIGNATURES if name in names), names[0])
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} were given, but only one of them can be.")
+    if values["count"].present and values.latents_seed is None:
+        raise UsageError(f"--count is {values.count}, but --latents_seed is not given: it must be given too.")
+    if values["concurrency"].present and not values.repeat:
+        raise UsageError(f"--concurrency is {values.concurrency}, but --repeat is not given: it must be given too.")
+    if values.out is not None:
+        use = path_flags.PICTURE if os.path.splitext(values.out)[1] else path_flags.FOLDER
+        path_flags.check("out", values.out, use)
 
 
-def _as_line(path: str, answer: dict[str, Any]) -> str:
-    """Tab-separated: the path, the first string among the outputs, and the model's certainty."""
-    texts = [_plain(value) for value in answer.values() if isinstance(value, bytes)]
+def _read(paths: Sequence[str]) -> list[bytes]:
+    if not paths:
+        return []
+    from tf2cases.data.pictures import files as picture_files
+
+    return [picture_files.read(path) for path in paths]
+
+
+def _rows(given: Sequence[str] | None) -> list[list[float]]:
+    rows = []
+    for text in given or ():
+        try:
+            rows.append([float(number) for number in text.split(",")])
+        except ValueError as error:
+            raise UsageError(
+                f"--values is {text!r}, but must be numbers separated by commas, such as 2104,3."
+            ) from error
+        if len(rows[-1]) != len(rows[0]):
+            raise UsageError(f"--values is {text!r}, but must have {len(rows[0])} numbers like the first row.")
+    return rows
+
+
+def _arrays(path: str | None) -> dict[str | None, Any]:
+    """{input name: values} of --inputs; the name is None for a .npy file."""
+    if path is None:
+        return {}
+    expected = f"--inputs is {path!r}, but must be a .npy, .npz or JSON file"
+    try:
+        if path.endswith((".npy", ".npz")):
+            loaded = np.load(path, allow_pickle=False)
+            return dict(loaded) if path.endswith(".npz") else {None: loaded}
+        with open(path, encoding="utf-8") as file:
+            record = json.load(file)
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"{expected} ({error}).") from error
+    if not isinstance(record, dict) or not record:
+        raise UsageError(f'{expected} of named inputs, such as {{"features": [[2104, 3]]}}.')
+    try:
+        return {name: _array(value) for name, value in record.items()}
+    except ValueError as error:
+        raise UsageError(f"{expected} with lists of equal length ({error}).") from error
+
+
+def _array(value: Any) -> np.ndarray:
+    array = np.array(value)
+    return np.array(value, object) if array.dtype.kind == "U" else array
+
+
+def _question(values, model, paths, pictures, rows, arrays) -> _Question:
+    """What is asked, for the signature that answers for it."""
+    from tf2cases.serving import signatures as rule
+
+    if arrays:
+        return _named(values, model, arrays)
+    kind = "pictures" if paths else "values" if rows else "latents"
+    name = values.signature or model.signature_for(kind)
+    if name not in model.signatures:
+        raise UsageError(f"--signature is {name!r}, but must be one of {', '.join(model.signatures)}.")
+    inputs = model.signatures[name].inputs
+    if len(inputs) != 1:
+        raise UsageError(f"--signature is {name!r}, but takes {', '.join(inputs)}: it must be given --inputs.")
+    ((key, spec),) = inputs.items()
+    if paths:
+        return _Question(name, {key: pictures}, paths, "path", True)
+    if rows:
+        return _Question(name, {key: np.array(rows)}, values.values, "values")
+    shape: Any = spec.shape or ()
+    if len(shape) != 2 or not shape[1]:
+        raise UsageError(
+            f"--latents_seed is given, but signature {name!r} takes {key} {spec}; it must be float [n, k]."
+        )
+    z = rule.draw_latents(model.signatures, values.count, shape[1], values.latents_seed)
+    return _Question(name, {key: z}, [f"{number:04d}" for number in range(values.count)], "latents")
+
+
+def _named(values, model, arrays) -> _Question:
+    name = values.signature
+    if None in arrays:
+        (array,) = arrays.values()
+        name = name or _signature_of_array(model, array)
+        if len(model.signatures.get(name).inputs if name in model.signatures else ()) == 1:
+            arrays = {next(iter(model.signatures[name].inputs)): array}
+    name = name or model.signature_of_inputs(arrays)
+    counts = {len(value) if value.ndim else 0 for value in arrays.values()}
+    if len(counts) != 1 or not min(counts):
+        raise UsageError(
+            f"--inputs is {values.inputs!r}, but its arrays must have equally many rows, and at least one."
+        )
+    labels = [f"{values.inputs}[{row}]" for row in range(counts.pop())]
+    return _Question(name, {str(key): value for key, value in arrays.items()}, labels)
+
+
+def _signature_of_array(model, array):
+    """The signature that takes an array without a name."""
+    keys = {next(iter(found.inputs)) for found in model.signatures.values() if len(found.inputs) == 1}
+    for key in sorted(keys):
+        try:
+            return model.signature_of_inputs({key: array})
+        except UsageError:
+            continue
+    return model.signature_of_inputs({"the array": array})
+
+
+def _show(values, question: _Question, outputs: Mapping[str, np.ndarray], model, saved: list) -> None:
+    """Prints the lines of a batch, or collects its pictures."""
+    plain = {name: value for name, value in outputs.items() if not name.endswith("_bytes")}
+    pictures = [name for name in outputs if name.endswith("_bytes")]
+    if pictures and (values.out is not None or not plain):
+        if values.out is None:
+            raise UsageError(
+                f"signature {question.signature!r} of {model.where} answers with pictures: --out must say where to "
+                "write them."
+            )
+        names = [os.path.splitext(os.path.basename(label))[0] for label in question.labels]
+        saved += zip(names, outputs[pictures[0]].tolist(), strict=True)
+    elif values.out is not None:
+        raise UsageError(
+            f"--out is {values.out!r}, but signature {question.signature!r} answers with {', '.join(plain)} and with "
+            "no pictures; it must be given without --out."
+        )
+    for row, label in enumerate(question.labels if plain else ()):
+        answer = {name: value[row] for name, value in plain.items()}
+        if values.json:
+            print(_as_json(question.key, label, answer))
+        else:
+            print("\t".join([label, *_line(answer, question, model)]))
+
+
+def _line(answer: Mapping[str, Any], question: _Question, model) -> Iterator[str]:
+    """The answer of one row: the first text and the model's certainty, or else the numbers, one for each output.
+
+    Raises:
+      UsageError: the outputs are no such answer.
+    """
+    ranked = answer["classes"].tolist()[:1] if isinstance(answer.get("classes"), np.ndarray) else []
+    texts = [value for value in answer.values() if isinstance(value, bytes)] or ranked
     certainty = _certainty(answer)
-    return "\t".join([path, *texts[:1], *([] if certainty is None else [f"{certainty:.4f}"])])
+    if texts or certainty is not None:
+        yield from (_plain(text) for text in texts[:1])
+        if certainty is not None:
+            yield f"{certainty:.4f}"
+        return
+    numbers = [value for value in answer.values() if np.size(value) == 1]
+    if not numbers:
+        raise UsageError(
+            f"signature {question.signature!r} of {model.where} answers with {', '.join(sorted(answer))}, which are "
+            "too many numbers for a line: --json prints them, and --signature calls another signature."
+        )
+    yield from (f"{float(np.ravel(value)[0]):.7g}" for value in numbers)
 
 
-def _as_json(path: str, answer: dict[str, Any]) -> str:
+def _as_json(key: str, label: str, answer: dict[str, Any]) -> str:
     certainty = _certainty(answer)
     if certainty is not None and not {"confidence", "probability"} & set(answer):
         answer = {**answer, "probability": certainty}
-    return json.dumps({"path": path, **answer}, ensure_ascii=False, default=_plain)
+    return json.dumps({key: label, **answer}, ensure_ascii=False, default=_plain)
 
 
-def _certainty(answer: dict[str, Any]) -> float | None:
+def _certainty(answer: Mapping[str, Any]) -> float | None:
     """The maximum of the first output that states the model's certainty, or None."""
     return next((float(np.max(answer[name])) for name in _CERTAINTIES if name in answer), None)
 
@@ -80,3 +288,21 @@ def _certainty(answer: dict[str, Any]) -> float | None:
 def _plain(value: Any) -> Any:
     """Converts arrays, NumPy scalars and bytes to JSON types."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value.tolist()
+
+
+def _write(out: str, saved: Sequence[tuple[str, bytes]], as_json: bool) -> None:
+    """Writes pictures: each to a file in a folder, one as it is, or several as a montage."""
+    notes = sys.stderr if as_json else sys.stdout
+    if not os.path.splitext(out)[1]:
+        os.makedirs(out, exist_ok=True)
+        for name, content in saved:
+            files.write_bytes(os.path.join(out, f"{name}.png"), content)
+            print(os.path.join(out, f"{name}.png"), file=notes)
+        return
+    from tf2cases import viz
+    from tf2cases.data.pictures import decoding
+
+    pictures = [np.asarray(decoding.opened(content)) for _, content in saved]
+    pictures = [picture if picture.ndim == 3 else picture[..., None] for picture in pictures]
+    viz.write_picture(out, pictures[0] if len(pictures) == 1 else viz.montage(np.stack(pictures)))
+    print(f"{out}: {len(pictures):,} picture{'s'[: len(pictures) != 1]}.", file=notes)

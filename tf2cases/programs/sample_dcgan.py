@@ -41,11 +41,11 @@ def main(values: flags.FlagValues) -> None:
     model = exports.load(values.model, "a DCGAN", {"serving_default": ["z"], "discriminate": ["images"]})
     from tf2cases.cases.dcgan import draw_latents
 
-    latent_dim = model.signatures["serving_default"]["z"].shape[1]
+    (latent_dim,) = model.signatures["serving_default"].inputs["z"].row
 
     def montage(z: np.ndarray) -> np.ndarray:
-        parts = [model.call("serving_default", z=z[i : i + 500])["images"] for i in range(0, len(z), 500)]
-        return viz.montage(np.concatenate(parts))
+        parts = model.call_in_batches("serving_default", 500, z=z)
+        return viz.montage(np.concatenate([part["images"] for part in parts]))
 
     count = values.count or (16 if way else 100)
     if way:

@@ -35,7 +35,7 @@ def main(values: flags.FlagValues) -> None:
     model = exports.load(values.model, "a variational autoencoder", {"decode": ["z"]})
     from tf2cases.cases import vae
 
-    latent_dim = model.signatures["decode"]["z"].shape[1]
+    (latent_dim,) = model.signatures["decode"].inputs["z"].row
     if not side and not count:
         side, count = (20, None) if latent_dim == 2 else (None, 100)
         if side and values["seed"].present:

@@ -1,16 +1,92 @@
-"""The model card of an export: what it is, and a checksum of each of its files.
+"""The model card of an export: what it is, what its signatures take and answer, and a checksum of each of its files.
 
 TensorFlow and TF Serving ignore the file. It is written last, so an export with a card is complete.
 """
 
+import base64
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from tf2cases import files
 from tf2cases.errors import UsageError
+from tf2cases.serving.signatures import Signature
 
-PATH = "assets.extra/tf2cases.json"
+PATH = "assets.extra/model_card.json"
+
+
+_MOST_NUMBERS = 1000  # of an example; for more, only the shape is given
+_MOST_BYTES = 20_000
+
+# What inputs and outputs of these names are in all cases, and the range of their numbers.
+_UNIT = (0.0, 1.0)
+_MEANINGS: dict[str, tuple[str, tuple[float | None, float | None] | None]] = {
+    "images": ("pictures, 0 is black and 1 is white", _UNIT),
+    "reconstructions": ("pictures, 0 is black and 1 is white", _UNIT),
+    "denoised": ("pictures, 0 is black and 1 is white", _UNIT),
+    "probabilities": ("probabilities of the classes", _UNIT),
+    "probability": ("probability", _UNIT),
+    "scores": ("probabilities of the classes", _UNIT),
+    "confidence": ("probability", _UNIT),
+    "characters": ("probabilities of the characters", _UNIT),
+    "features": ("numbers, each in its own unit", None),
+    "log_variance": ("logarithms of variances", None),
+    "image_bytes": ("picture files: PNG, JPEG or BMP", None),
+    "denoised_bytes": ("PNG files", None),
+    "inputs": ("serialized tf.Examples with a picture file in the feature image_bytes", None),
+}
+_TERMS = {
+    "houses": "plain facts: the example set of the Stanford machine-learning course; or your own table",
+    "mnist": "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0",
+    "mnist_sample": "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0",
+    "fashion_mnist": "Fashion-MNIST, Zalando SE, MIT License",
+    "celeba": "CelebA, for non-commercial research only",
+    "lfw": "Labeled Faces in the Wild, for research",
+    "toy_faces": "drawn by this program",
+    "captcha": "drawn by this program, or your own pictures",
+    "folder": "your own pictures",
+}
+
+
+def terms(dataset: str) -> str:
+    """The terms of use of a data set."""
+    return _TERMS.get(dataset, "unknown")
+
+
+def described(name: str, signatures: Mapping[str, Signature]) -> dict[str, Any]:
+    """What the card says about a signature: {"inputs" and "outputs": {name: its dtype, shape, meaning and range}}."""
+
+    def of(specs):
+        return {key: _described(key, spec, "encode" in signatures) for key, spec in sorted(specs.items())}
+
+    return {"inputs": of(signatures[name].inputs), "outputs": of(signatures[name].outputs)}
+
+
+def _described(key, spec, is_vae):
+    dtype = "string" if spec.dtype == object else spec.dtype.name
+    record: dict[str, Any] = {"dtype": dtype, "shape": None if spec.shape is None else list(spec.shape)}
+    if key == "z":
+        meaning, limits = ("latents from N(0, 1)", None) if is_vae else ("latents, uniform", (-1.0, 1.0))
+    else:
+        meaning, limits = _MEANINGS.get(key, (None, None))
+    if meaning and (spec.dtype == object) == (key in ("inputs",) or key.endswith("_bytes")):
+        record["meaning"] = meaning
+    if limits and spec.dtype.kind == "f":
+        record["range"] = list(limits)
+    return record
+
+
+def example(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The first row of a request in the form of TF Serving's REST; for a long one, only its size."""
+    return {key: _short(np.asarray(value)[0]) for key, value in inputs.items()}
+
+
+def _short(row):
+    if isinstance(row, bytes):
+        return {"b64": base64.b64encode(row).decode()} if len(row) <= _MOST_BYTES else f"{len(row)} bytes"
+    return row.tolist() if np.size(row) <= _MOST_NUMBERS else f"{row.dtype.name} {list(row.shape)}"
 
 
 def write(directory: str, facts: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 import tf2cases
@@ -13,8 +14,10 @@ from tf2cases import files
 from tf2cases.errors import RunError, UsageError
 from tf2cases.serving import card as model_card
 from tf2cases.serving import rules, verify
+from tf2cases.serving import signatures as rule
 from tf2cases.serving import warmup as warmup_file
 from tf2cases.serving.directories import newest_version, versions
+from tf2cases.serving.signatures import Signature, Spec
 
 _UNFINISHED = "version"  # servers ignore names that are not numbers
 
@@ -69,7 +72,8 @@ def export(
                 expected = os.path.join(place, "expected.npz")
                 verify.save(expected, answers)
                 verify.in_fresh_process(temporary, expected, tolerance)
-            model_card.write(temporary, card)
+            examples = {name: model_card.example(inputs) for name, inputs, _ in reversed(answers)}
+            model_card.write(temporary, {**card, "examples": examples})
             return _publish_as_next_version(temporary, directory)
     except (OSError, tf.errors.OpError) as error:
         what = getattr(error, "strerror", None) or str(error)
@@ -77,13 +81,25 @@ def export(
 
 
 def _software(functions, warmup):
-    """What the card says about the program: signatures, warm-up records, version."""
+    """What the card says about the program: signatures, which answers for what, warm-up records, version."""
     signatures = {
-        name: {key: f"{spec.dtype.name} {spec.shape}" for key, spec in rules.input_specs(function).items()}
+        name: Signature(_specs(rules.input_specs(function)), _specs(function.structured_outputs))
         for name, function in functions.items()
     }
     version = {"tf2cases": tf2cases.__version__, "tensorflow": tf.__version__}
-    return {"signatures": signatures, "warm_up": warmup and warmup_file.available(), **version}
+    return {
+        "signatures": {name: model_card.described(name, signatures) for name in signatures},
+        "answers": rule.answering(signatures),
+        "warm_up": warmup and warmup_file.available(),
+        **version,
+    }
+
+
+def _specs(specs):
+    return {
+        key: Spec(np.dtype(spec.dtype.as_numpy_dtype), None if spec.shape.rank is None else tuple(spec.shape.as_list()))
+        for key, spec in specs.items()
+    }
 
 
 def _is_same(newest, card):
@@ -111,7 +127,12 @@ def export_case(case: Any, directory: str, *, facts: Mapping[str, Any] | None = 
     """
     # The export is checked on the CPU, and on a GPU the live case may compute with TF32 (10 bits of mantissa).
     tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance
-    facts = {"case": case.config.case, **(facts or {})}
+    facts = {
+        "case": case.config.case,
+        "data": {"dataset": case.config.dataset, "terms": model_card.terms(case.config.dataset)},
+        **({"units": case.units()} if case.units() else {}),
+        **(facts or {}),
+    }
     return export(case.signatures(), case.requests(), directory, facts=facts, warmup=warmup, tolerance=tolerance)
 
 

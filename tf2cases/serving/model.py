@@ -18,6 +18,7 @@ class Model:
     Attributes:
       path: the version's directory.
       signatures: {signature name: {input name: tf.TensorSpec}}.
+      outputs: {signature name: {output name: tf.TensorSpec}}.
       card: the model card (see `card`), or None.
     """
 
@@ -41,6 +42,7 @@ class Model:
         self.signatures = {
             name: function.structured_input_signature[1] for name, function in sorted(self._loaded.signatures.items())
         }
+        self.outputs = {name: self._loaded.signatures[name].structured_outputs for name in self.signatures}
 
     def call(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
         """Calls a signature.

@@ -45,6 +45,10 @@ def check(signatures: Mapping[str, tf.types.experimental.ConcreteFunction]) -> N
             _check_output_dtype(name, key, spec)
         if name == "classify":
             _check_classify(inputs, outputs)
+        else:
+            _check_bytes(name, inputs)
+        if both := sorted(inputs.keys() & outputs.keys()):
+            _break(name, "names of outputs", f"{both[0]!r} is an input and an output; converters need different names")
         _check_not_compiled(name, function)
 
 
@@ -91,6 +95,18 @@ def _check_batch_dimension(name, kind, key, spec):
 def _check_output_dtype(name, key, spec):
     if (spec.dtype.is_floating or spec.dtype.is_complex) and spec.dtype != tf.float32:
         _break(name, "float32 outputs", f"output {key!r} is {spec.dtype.name}; cast it, since REST supports no other")
+
+
+def _check_bytes(name, inputs):
+    """Requires that a signature is named for the files that it takes, so that the default one takes tensors."""
+    for key, spec in inputs.items():
+        if spec.dtype == tf.string and not name.endswith("_bytes"):
+            _break(
+                name,
+                "byte inputs",
+                f"input {key!r} takes bytes, so the signature's name must end in _bytes, and {DEFAULT_SIGNATURE} must "
+                "take tensors",
+            )
 
 
 def _check_classify(inputs, outputs):

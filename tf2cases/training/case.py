@@ -75,6 +75,12 @@ class Case(tf.Module):
         """
         raise NotImplementedError
 
+    # Optional: serving
+
+    def units(self) -> dict[str, str]:
+        """What the numbers of inputs and outputs are, for the model card: {name: text}."""
+        return {}
+
     # Optional: training
 
     @property

@@ -1,0 +1,148 @@
+"""The three ways to a model give the same lines, for every case: a new case is tested by being registered."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from program_call import exit_status
+from test_case_exports import EXPORTS
+
+from tf2cases import cases
+from tf2cases.programs import predict
+from tf2cases.serving import card, client, export, signatures
+
+# Export name -> the questions: arguments of the program, and what the line has after the label.
+PICTURE, LATENTS = ["picture.png"], ["--latents_seed=7", "--count=3", "--out=out"]
+QUESTIONS = {
+    "linear_regression": ["--values=2104,3", "--values=1000,2"],
+    "mnist_mlp": PICTURE,
+    "mnist_cnn": PICTURE,
+    "autoencoder": [*PICTURE, "--out=out"],
+    "autoencoder_original": [*PICTURE, "--out=out"],
+    "dcgan_celeba": LATENTS,
+    "vae": LATENTS,
+    "captcha": PICTURE,
+    "retrain": PICTURE,
+}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """(the folder of all cases' exports, a running server, {name: the case's requests})."""
+    import running
+
+    place, requests = tmp_path_factory.mktemp("served"), {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tf2cases.serving.verify.in_fresh_process", lambda *_: None)
+        for name, (key, fields, info) in EXPORTS.items():
+            case_class = cases.REGISTRY[key]
+            config = case_class.Config(**fields, steps=10, epochs=None)
+            case = case_class(config, info() if callable(info) else info)
+            export.export_case(case, str(place / name), warmup=False)
+            requests[name] = case.requests()
+    with running.serving(config_file=models_config(place)) as server:
+        yield place, server, requests
+
+
+def models_config(place):
+    lines = [
+        f"config {{ name: '{name}' base_path: '{place}/{name}' model_platform: 'tensorflow' }}" for name in EXPORTS
+    ]
+    file = place / "models.config"
+    file.write_text("model_config_list {\n" + "\n".join(lines) + "\n}\n")
+    return str(file)
+
+
+def ways(served, name):
+    place, server, _ = served
+    return {
+        "model": [f"--model={place}/{name}"],
+        "server": [f"--server=127.0.0.1:{server.grpc_port}", f"--name={name}"],
+        "rest": [f"--rest=http://127.0.0.1:{server.rest_port}", f"--name={name}"],
+    }
+
+
+def test_every_case_is_asked_here():
+    assert QUESTIONS.keys() == EXPORTS.keys()
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_three_ways_print_the_same_lines_and_write_the_same_pictures(served, name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ramp = np.linspace(0, 255, 60 * 160).reshape(60, 160).astype(np.uint8)
+    Image.fromarray(ramp).save("picture.png")
+    found = {}
+    for way, arguments in ways(served, name).items():
+        for form in ([], ["--json"]):
+            code = exit_status(predict, *arguments, *QUESTIONS[name], *form)
+            out, err = capsys.readouterr()
+            assert code == 0, err
+            files = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*")}
+            found[way, len(form)] = (out, files)
+            assert out or files
+    for form in (0, 1):
+        assert found["model", form] == found["server", form] == found["rest", form]
+    text, files = found["model", 0]
+    if "--out=out" in QUESTIONS[name]:
+        names = {"0000.png", "0001.png", "0002.png"} if "--count=3" in QUESTIONS[name] else {"picture.png"}
+        assert files.keys() == names
+        for content in files.values():
+            assert Image.open(io.BytesIO(content)).format == "PNG"
+    else:
+        for line in text.splitlines():
+            assert len(line.split("\t")) >= 2
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_signature_answers_the_same_on_the_three_ways(served, name):
+    place, server, requests = served
+    with (
+        client.connect(model=str(place / name)) as local,
+        client.connect(server=f"127.0.0.1:{server.grpc_port}", name=name) as grpc,
+        client.connect(rest=f"http://127.0.0.1:{server.rest_port}", name=name) as rest,
+    ):
+        assert local.signatures == grpc.signatures == rest.signatures
+        for signature, request in requests[name].items():
+            expected = local.call(signature, **request)
+            for remote in (grpc, rest):
+                answer = remote.call(signature, **request)
+                assert answer.keys() == expected.keys()
+                for output, value in expected.items():
+                    assert (answer[output].dtype, answer[output].shape) == (value.dtype, value.shape)
+                    if value.dtype == object:
+                        assert answer[output].tolist() == value.tolist()
+                    else:
+                        np.testing.assert_allclose(answer[output], value, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_card_names_the_signature_that_a_client_of_a_server_finds(served, name):
+    place, server, _ = served
+    with client.connect(rest=f"http://127.0.0.1:{server.rest_port}", name=name) as remote:
+        assert remote.card is None
+        assert remote.answers == card.read(str(place / name / "1"))["answers"]
+        assert remote.answers["tensors"] == signatures.DEFAULT
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_default_signature_takes_tensors_and_outputs_have_names_of_their_own(served, name):
+    with client.connect(model=str(served[0] / name)) as model:
+        assert all(spec.dtype != object for spec in model.signatures["serving_default"].inputs.values())
+        for signature, found in model.signatures.items():
+            assert not found.inputs.keys() & found.outputs.keys()
+            takes_bytes = any(spec.dtype == object for spec in found.inputs.values())
+            assert not takes_bytes or signature == "classify" or signature.endswith("_bytes")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_card_describes_every_input_with_an_example_of_its_form(served, name):
+    read = card.read(str(served[0] / name / "1"))
+    assert {"case", "data", "signatures", "answers", "examples", "sha256"} <= read.keys()
+    assert read["data"]["terms"] != "unknown"
+    for signature, found in read["signatures"].items():
+        assert found["inputs"].keys() == read["examples"][signature].keys()
+        for key, value in found["inputs"].items():
+            assert value["dtype"]
+            assert value["shape"][0] is None
+            assert "meaning" in value, key
