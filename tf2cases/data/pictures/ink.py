@@ -22,6 +22,7 @@ _COARSE = 128  # pixels; the longer side of the picture in which the paper is es
 _CLOSING = 25  # of _COARSE; wider than strokes
 _AVERAGE = 61  # of _COARSE; wider than a digit's strokes and gaps
 _SMOOTHING = 5  # of _COARSE
+_BLACK = 0.05  # brightness; paper is not darker, in whatever light
 _DESK = 0.35  # of the brightest paper; what is darker all around is no paper
 FAINTEST = 0.06  # darker than paper by this part; less is noise
 _LEVELS = (0.25, 0.4, 0.55, 0.7)  # thresholds, as parts of the darkest place
@@ -109,8 +110,8 @@ def darkness(page: tf.Tensor) -> tf.Tensor:
     light = tf.reduce_mean((coarse - _mean(coarse, _AVERAGE)) ** 3) > 0
     page, coarse = tf.where(light, 1 - page, page), tf.where(light, 1 - coarse, coarse)
     closed = -_maximum(-_maximum(coarse, _CLOSING), _CLOSING)
-    paper = tf.maximum(tf.image.resize(_mean(closed, _SMOOTHING), tf.shape(page)[:2]), 1e-3)
-    dark = tf.clip_by_value(1 - page / paper, 0.0, 1.0)
+    paper = tf.image.resize(_mean(closed, _SMOOTHING), tf.shape(page)[:2])
+    dark = tf.clip_by_value((paper - page) / tf.maximum(paper, _BLACK), 0.0, 1.0)
     return tf.where(paper > _DESK * tf.reduce_max(paper), dark, 0.0)[..., 0]
 
 
