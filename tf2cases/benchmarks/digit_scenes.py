@@ -154,8 +154,8 @@ class Scene:
         for y, x, ink in placed:
             part = cover[y : y + ink.shape[0], x : x + ink.shape[1]]
             np.maximum(part, ink[: part.shape[0], : part.shape[1]], out=part)
-        cover = np.clip(cover * self.cover * (1 + 0.1 * noise(self.random, 4)), 0, 1)[..., None]
-        page += cover * (self.ink.astype(np.float32) - page)
+        hidden = np.clip(cover * self.cover * (1 + 0.1 * noise(self.random, 4)), 0, 1)[..., None]
+        page += hidden * (self.ink.astype(np.float32) - page)
         page *= np.asarray(self.light, np.float32)[..., None]
         for put in self.things:
             page = put(page)
@@ -346,7 +346,7 @@ def dust(scene: Scene) -> None:
 @_condition
 def punched_holes(scene: Scene) -> None:
     hole = np.minimum(np.hypot(_X - 85, _Y - 0.2 * HEIGHT), np.hypot(_X - 85, _Y - 0.8 * HEIGHT)) < 25
-    scene.things.append(lambda page: np.where(hole[..., None], np.float32([0.12, 0.1, 0.08]), page))
+    scene.things.append(lambda page: np.where(hole[..., None], np.array([0.12, 0.1, 0.08], np.float32), page))
 
 
 @_condition
@@ -357,7 +357,7 @@ def crease(scene: Scene) -> None:
 @_condition
 def finger(scene: Scene) -> None:
     tip = np.hypot(_X - scene.random.uniform(0.1, 0.9) * WIDTH, (_Y - HEIGHT) / 2) < 90
-    scene.things.append(lambda page: np.where(tip[..., None], np.float32([0.8, 0.6, 0.5]), page))
+    scene.things.append(lambda page: np.where(tip[..., None], np.array([0.8, 0.6, 0.5], np.float32), page))
 
 
 @_condition

@@ -195,7 +195,9 @@ class MNIST(training.Case):
             """Picture files with up to 32 digits each, in reading order; what is beyond `count` is empty or zero."""
             pages = self._opened_pages(image_bytes)
             used = tf.sequence_mask(pages["count"], digit_pictures.MOST)
-            scores = probabilities(tf.boolean_mask(pages["images"], used))  # [digits of all pages, classes]
+            # [digits of all pages, classes]; a blank one is added since convolutions refuse empty batches.
+            images = tf.boolean_mask(pages["images"], used)
+            scores = probabilities(tf.pad(images, [[0, 1], [0, 0], [0, 0], [0, 0]]))[:-1]
             places, shape = tf.cast(tf.where(used), tf.int32), tf.shape(used)
             sure = tf.scatter_nd(places, tf.reduce_max(scores, axis=1), shape) * pages["certainty"]
             labels = tf.tensor_scatter_nd_update(
