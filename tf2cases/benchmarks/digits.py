@@ -5,7 +5,7 @@
 Each condition gets --scenes drawn photos of 1600x1200 pixels (see `digit_scenes`), in turn with a character of a font
 and with the strokes of a digit of MNIST's test set. Without --fonts, all are digits of MNIST; without --data_dir, they
 are those of the embedded set. Then come pages of 1 to 12 digits, which count if they are read whole, and --photos, a
-folder of pictures without digits, which count if the confidence is below 0.5. The model is asked through its signatures.
+folder of pictures without digits, which count if the confidence is below 0.5. The model's signatures are asked.
 
 "CPU ms" is the processor time per photo of the whole answer; decoding the JPEG file is a part of it.
 """

@@ -197,7 +197,7 @@ class MNIST(training.Case):
             used = tf.sequence_mask(pages["count"], digit_pictures.MOST)
             # [digits of all pages, classes]; a blank one is added since convolutions refuse empty batches.
             images = tf.boolean_mask(pages["images"], used)
-            scores = probabilities(tf.pad(images, [[0, 1], [0, 0], [0, 0], [0, 0]]))[:-1]
+            scores = probabilities(tf.concat([images, tf.zeros([1, *self.info["image_shape"]])], 0))[:-1]
             places, shape = tf.cast(tf.where(used), tf.int32), tf.shape(used)
             sure = tf.scatter_nd(places, tf.reduce_max(scores, axis=1), shape) * pages["certainty"]
             labels = tf.tensor_scatter_nd_update(
