@@ -23,7 +23,7 @@ _SLANT = 0.15  # pixels to the side per pixel down; strokes that lean more are s
 _LEAST_INK = 70.0  # sum of a digit's pixels; MNIST's have 100 on average
 _POWERS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4)
 _SURROUNDINGS = 0.06  # of the digit's longer side
-_LOCAL, _OVERALL = (0.65, 0.8), (0.45, 0.75)  # shares of the ink, see `_certainty`
+_LOCAL, _OVERALL = (0.65, 0.8), (0.7, 0.95)  # shares of the ink, see `_certainty`
 
 
 class Digits(NamedTuple):
@@ -152,7 +152,7 @@ def _cut(found: ink.Ink, groups: _Groups, chosen: tf.Tensor, alone: bool) -> Dig
     """Cuts groups out; `alone`: whether there should be only one digit in the picture."""
     group_of_label = tf.concat([[-1], groups.of_region], 0)
     size = tf.shape(found.labels)
-    overall = tf.reduce_sum(groups.weight)
+    overall = tf.maximum(tf.reduce_sum(groups.weight), found.centre)
 
     def one(index):
         box = groups.boxes[index]

@@ -40,6 +40,7 @@ class Ink(NamedTuple):
       boxes: int32 [R, 4], first row and column, last row and column of each region.
       weight: float32 [R], the sum of the squares of its pixels' darkness, so that ink weighs more than a shadow.
       inside: bool [R], whether it keeps off the picture's border.
+      centre: float32, the weight of all ink far from the border, whether or not it is connected with it.
     """
 
     darkness: tf.Tensor
@@ -47,6 +48,7 @@ class Ink(NamedTuple):
     boxes: tf.Tensor
     weight: tf.Tensor
     inside: tf.Tensor
+    centre: tf.Tensor
 
 
 def find(rgba: tf.Tensor) -> Ink:
@@ -62,7 +64,7 @@ def find(rgba: tf.Tensor) -> Ink:
         threshold = tf.maximum(level * darkest, FAINTEST)
         ink = _regions(dark, threshold)
         kept = tf.reduce_sum(tf.where(ink.inside, ink.weight, 0.0))
-        return *ink, kept >= _ENOUGH * _centre_weight(dark, threshold)
+        return *ink, kept >= _ENOUGH * ink.centre
 
     result = at(_LEVELS[0])
     for level in _LEVELS[1:]:
@@ -130,7 +132,7 @@ def _regions(dark, threshold):
     first = tf.math.unsorted_segment_min(places, regions, count)
     last = tf.math.unsorted_segment_max(places, regions, count)
     inside = tf.reduce_all(tf.logical_and(first > 1, last < tf.shape(dark) - 2), axis=1)
-    return Ink(dark, labels, tf.concat([first, last], 1), weight, inside)
+    return Ink(dark, labels, tf.concat([first, last], 1), weight, inside, _centre_weight(dark, threshold))
 
 
 def _centre_weight(dark, threshold):
