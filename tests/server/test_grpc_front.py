@@ -283,6 +283,27 @@ def test_multi_inference(server):
     assert [spec(result.model_spec) for result in results] == [("half_plus_two", name, 123) for name, _ in tasks]
 
 
+def test_tasks_of_a_multi_inference_may_have_different_tensors_for_the_same_input(server):
+    # As the signatures of one tf.Module have; all tensors get the same examples.
+    request = multi(("classify", "classify"), ("regress", "regress"), examples=((0.25, 3), (0.5, 4)))
+    for task in request.tasks:
+        task.model_spec.name = "zoo"
+    names = {next(iter(s.inputs.values())).name for s in signature_defs(server, "zoo", ("classify", "regress"))}
+    assert len(names) == 2
+    classified, regressed = server.prediction.MultiInference(request).results
+    rows = [[(c.label, c.score) for c in row.classes] for row in classified.classification_result.classifications]
+    assert rows == [[("cat", 0.25), ("dog", 3)], [("cat", 0.5), ("dog", 4)]]
+    assert [row.value for row in regressed.regression_result.regressions] == [4, 5]
+
+
+def signature_defs(server, model, names):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = model
+    found = get_model_metadata_pb2.SignatureDefMap()
+    server.prediction.GetModelMetadata(request).metadata["signature_def"].Unpack(found)
+    return [found.signature_def[name] for name in names]
+
+
 def test_wrong_multi_inferences_are_told(server):
     call, regress = server.prediction.MultiInference, ("regress_x_to_y", "regress")
     with refused(CODES.UNIMPLEMENTED, "Unsupported signature method_name: tensorflow/serving/predict"):

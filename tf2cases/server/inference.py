@@ -97,16 +97,16 @@ class Inference:
             plans.append((self._classification if task.method == CLASSIFY else self._regression)(signature, batch))
         if not plans:
             raise ServingError(Code.INVALID_ARGUMENT, "Inference request must have at least one task.")
-        if any(plan.feeds.keys() != plans[0].feeds.keys() for plan in plans):
-            raise ServingError(Code.INVALID_ARGUMENT, "Input tensor must be the same for all Signatures.")
 
+        # Signatures of TensorFlow 2 have tensors of their own for the same input.
+        feeds = {name: value for plan in plans for name, value in plan.feeds.items()}
         fetches = tuple(sorted({name for plan in plans for name in plan.fetches}))
 
         def finish(values: Sequence[np.ndarray]) -> list[Classes | Values]:
             by_name = dict(zip(fetches, values, strict=True))
             return [plan.finish([by_name[name] for name in plan.fetches]) for plan in plans]
 
-        return Plan(plans[0].feeds, fetches, finish)
+        return Plan(feeds, fetches, finish)
 
     def _named(self, name: str, error: str) -> Signature:
         name = name or DEFAULT_SIGNATURE
