@@ -1,13 +1,14 @@
 """The ASGI application: paths, methods, bodies and status codes of TensorFlow Serving's REST API."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import logging
 import re
 import time
 import zlib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -57,6 +58,9 @@ _CORS: Final = {
 }
 
 _MAX_MESSAGE: Final = 1000
+# Larger bodies and answers are converted in a thread, so that other requests need not wait: a body of this size takes
+# about 10 ms.
+_LARGE: Final = 1 << 18
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +99,7 @@ class Application:
         self._core, self._options = core, options
         self._requests = 0
         self._buffered = 0
+        self._large = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -189,34 +194,46 @@ class Application:
         body = await self._body(request, call)
         timeout = self._options.timeout_ms
         deadline = asyncio.get_running_loop().time() + timeout / 1000 if timeout > 0 else None
-        document = json_text.parse(body)
-        name = document.get("signature_name", "")
-        if not isinstance(name, str):
-            raise ServingError(
-                Code.INVALID_ARGUMENT,
-                f"JSON Value: {json_text.shown(document)} not formatted correctly. 'signature_name' key must be a "
-                "string value.",
-            )
-        tensors.utf8(name)
-        if method == "predict":
-            with self._core.lease(spec) as servable:
-                signature = servable.signatures.get(name or DEFAULT_SIGNATURE)
-                if signature is None:
-                    raise ServingError(
-                        Code.INVALID_ARGUMENT,
-                        f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def',
-                    )
-                inputs, rows = tensors.inputs_of(document, name, signature.inputs, json_text.has_words(body))
+        with contextlib.ExitStack() as leases:
+            async with self._reading(len(body)) as read:
+                document = await read(json_text.parse, body)
+                name = _signature_name(document)
+                if method == "predict":
+                    servable = leases.enter_context(self._core.lease(spec))
+                    signature = servable.signatures.get(name or DEFAULT_SIGNATURE)
+                    if signature is None:
+                        raise ServingError(
+                            Code.INVALID_ARGUMENT,
+                            f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def',
+                        )
+                    words = json_text.has_words(body)
+                    inputs, rows = await read(tensors.inputs_of, document, name, signature.inputs, words)
+                else:
+                    serialized = await read(examples.examples_of, document)
+                    servable = leases.enter_context(self._core.lease(spec))
                 # Text and parsed lists take much more memory than arrays.
                 del document, body
-                outputs = await servable.predict(name, inputs, deadline=deadline)
-            return _json(tensors.predictions(outputs) if rows else tensors.columns(outputs))
-        serialized = examples.examples_of(document)
-        del document, body
-        with self._core.lease(spec) as servable:
             if method == "classify":
                 return _json(tensors.classifications(await servable.classify(name, serialized, deadline)))
-            return _json(tensors.regressions(await servable.regress(name, serialized, deadline)))
+            if method == "regress":
+                return _json(tensors.regressions(await servable.regress(name, serialized, deadline)))
+            outputs = await servable.predict(name, inputs, deadline=deadline)
+        write = tensors.predictions if rows else tensors.columns
+        if sum(array.nbytes for array in outputs.values()) > _LARGE:
+            return _json(await asyncio.to_thread(write, outputs))
+        return _json(write(outputs))
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, size: int) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+        """How to call the functions that read a body: those of a large one in a thread.
+
+        Large bodies take turns, since lists take up to fifty times as much memory as their text.
+        """
+        if size <= _LARGE:
+            yield _at_once
+        else:
+            async with self._large:
+                yield _in_thread
 
     async def _body(self, request: _Request, call: _Call) -> bytes | bytearray:
         """The unpacked body; raises HttpError if it or all bodies together are too large."""
@@ -294,6 +311,32 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
         message = message[:_MAX_MESSAGE] + "..."
     text = message.encode(errors="replace").decode()
     return Response(b'{ "error": %b }' % orjson.dumps(text), status, headers, media_type="application/json")
+
+
+async def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function in a thread. If the waiting is cancelled, it goes on until the thread no longer needs memory."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
+
+
+def _signature_name(document: Mapping[str, Any]) -> str:
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise ServingError(
+            Code.INVALID_ARGUMENT,
+            f"JSON Value: {json_text.shown(document)} not formatted correctly. 'signature_name' key must be a "
+            "string value.",
+        )
+    tensors.utf8(name)
+    return name
 
 
 def _spec(match: re.Match[bytes]) -> ModelSpec:

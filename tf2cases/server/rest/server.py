@@ -322,6 +322,9 @@ class _Connection(H11Protocol):
             self._watch.enter(self, "headers" if self.conn.trailing_data[0] else "idle")
         else:
             self._watch.enter(self, None)
+            if not self.conn.trailing_data[0]:
+                # uvicorn pauses after each large piece of a body, and would not notice then that the client goes.
+                self.flow.resume_reading()
 
     def _refuse(self, status: int, message: str) -> None:
         """Sends an error and closes the connection once the client has had time to read it."""
