@@ -1,5 +1,6 @@
 """Models, versions, labels, configs and warm-up of a running server."""
 
+import asyncio
 import os
 import shutil
 import threading
@@ -13,6 +14,8 @@ from running import serving
 from tensorflow_serving.apis import model_management_pb2, prediction_log_pb2
 
 from tf2cases.errors import RunError
+from tf2cases.server.core import Core
+from tf2cases.server.options import CoreOptions
 from tf2cases.server.warmup import PATH as WARMUP
 
 X = {"x": np.float32([2])}
@@ -65,6 +68,19 @@ def test_without_polling_nothing_changes(base, half_plus_three):
         threading.Event().wait(0.3)
         assert server.states() == {1: "AVAILABLE"}
         assert y(server) == (3, 1)
+
+
+def test_polling_has_ended_when_the_core_is_closed(tmp_path):
+    async def run():
+        core = Core(CoreOptions(base_path=str(tmp_path), poll_seconds=0.001))
+        await core.start()
+        await asyncio.sleep(0.05)
+        before = asyncio.all_tasks() - {asyncio.current_task()}
+        await core.close()
+        return before, asyncio.all_tasks() - {asyncio.current_task()}
+
+    before, after = asyncio.run(run())
+    assert (len(before), after) == (1, set())
 
 
 def test_a_request_keeps_its_version_until_it_is_answered(zoo, tmp_path):

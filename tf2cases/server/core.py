@@ -176,6 +176,8 @@ class Core:
         """Stops polling and unloads the models."""
         for poll in self._polls:
             poll.cancel()
+        # A poll that goes on would start loads, when there are no threads for them any more.
+        await asyncio.gather(*self._polls, return_exceptions=True)
         await self._versions.close()
         for executor in (self._executor, self._load_executor):
             executor.shutdown(wait=False, cancel_futures=True)
