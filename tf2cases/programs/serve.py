@@ -13,6 +13,7 @@ It ends on SIGTERM or Ctrl-C: it stops listening, answers the requests that it h
 
 import asyncio
 import contextlib
+import gc
 import importlib.util
 import logging
 import os
@@ -234,6 +235,7 @@ async def _serve(values: flags.FlagValues) -> None:
     from tf2cases.server.grpc_front import GrpcFront
     from tf2cases.server.rest.server import RestServer
 
+    gc.freeze()  # or each unloading of a version stops all requests while TensorFlow's 300,000 objects are visited
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
