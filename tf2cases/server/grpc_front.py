@@ -26,7 +26,7 @@ from tensorflow_serving.apis import (
 
 from tf2cases.errors import RunError
 from tf2cases.server import examples, messages, tensors
-from tf2cases.server.core import Core
+from tf2cases.server.core import Core, Servable
 from tf2cases.server.errors import Code, ServingError
 from tf2cases.server.inference import CLASSIFY, Task
 from tf2cases.server.options import GrpcOptions
@@ -170,22 +170,21 @@ class GrpcFront:
             return answer
 
     async def _classify(self, request: Any, deadline: float | None) -> Message:
-        with self._core.lease(_spec(request.model_spec)) as servable:
-            signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            found = await servable.classify(signature, examples.serialized(request.input), deadline)
-            answer = classification_pb2.ClassificationResponse()
-            _fill(answer.model_spec, servable, signature)
-            _add_classes(answer.result, found)
-            return answer
+        answer = classification_pb2.ClassificationResponse()
+        _add_classes(answer.result, await self._of_examples(Servable.classify, request, answer, deadline))
+        return answer
 
     async def _regress(self, request: Any, deadline: float | None) -> Message:
+        answer = regression_pb2.RegressionResponse()
+        _add_values(answer.result, await self._of_examples(Servable.regress, request, answer, deadline))
+        return answer
+
+    async def _of_examples(self, method: Callable, request: Any, answer: Any, deadline: float | None) -> Any:
+        """The result of a method for the request's examples; fills in the answer's model_spec."""
         with self._core.lease(_spec(request.model_spec)) as servable:
             signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            found = await servable.regress(signature, examples.serialized(request.input), deadline)
-            answer = regression_pb2.RegressionResponse()
             _fill(answer.model_spec, servable, signature)
-            _add_values(answer.result, found)
-            return answer
+            return await method(servable, signature, examples.serialized(request.input), deadline)
 
     async def _multi_inference(self, request: Any, deadline: float | None) -> Message:
         specs = [task.model_spec for task in request.tasks]
