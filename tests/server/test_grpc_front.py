@@ -164,6 +164,9 @@ def test_wrong_inputs_are_told(server):
         server.predict({}, "zoo")
     with refused(CODES.INVALID_ARGUMENT, "Sent extra: {z}. Missing but required: {}."):
         server.predict({"x": np.float32([1]), "z": np.float32([1])}, "zoo")
+    text = "input tensor alias not found in signature: z. Inputs expected to be in the set {x}."
+    with refused(CODES.INVALID_ARGUMENT, text):
+        server.predict({"z": np.float32([1])}, "zoo")
     with refused(CODES.INVALID_ARGUMENT, "Expects arg[0] to be DT_FLOAT but DT_DOUBLE is provided for input 'x'"):
         server.predict({"x": np.float64([1])}, "zoo")
     with refused(CODES.INVALID_ARGUMENT, "x must be positive"):

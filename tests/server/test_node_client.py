@@ -98,4 +98,5 @@ def test_the_status_names_state_and_code(found):
 def test_errors_have_a_code_and_a_text(found):
     assert found["unknown"] == {"error": "NOT_FOUND", "details": "Servable not found for request: Latest(nobody)"}
     assert found["wrong"]["error"] == "INVALID_ARGUMENT"
-    assert "Sent extra: {z}. Missing but required: {x}." in found["wrong"]["details"]
+    text = "input tensor alias not found in signature: z. Inputs expected to be in the set {x}."
+    assert found["wrong"]["details"] == text

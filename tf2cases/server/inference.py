@@ -148,12 +148,19 @@ class Inference:
 
 def _check_names(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
     given, needed = sorted(inputs), sorted(signature.inputs)
-    if given != needed:
-        extra, missing = (",".join(sorted(names)) for names in (set(given) - set(needed), set(needed) - set(given)))
+    extra, missing = sorted(set(given) - set(needed)), sorted(set(needed) - set(given))
+    if len(given) != len(needed):
         raise ServingError(
             Code.INVALID_ARGUMENT,
             f"input size does not match signature: {len(given)}!={len(needed)} len({{{','.join(given)}}}) != "
-            f"len({{{','.join(needed)}}}). Sent extra: {{{extra}}}. Missing but required: {{{missing}}}.",
+            f"len({{{','.join(needed)}}}). Sent extra: {{{','.join(extra)}}}. Missing but required: "
+            f"{{{','.join(missing)}}}.",
+        )
+    if extra:
+        raise ServingError(
+            Code.INVALID_ARGUMENT,
+            f"input tensor alias not found in signature: {extra[0]}. Inputs expected to be in the set "
+            f"{{{','.join(needed)}}}.",
         )
 
 
