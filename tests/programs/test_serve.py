@@ -97,8 +97,8 @@ def test_it_serves_until_it_is_told_to_stop_and_answers_what_it_has(repo, base, 
     flags += ["--rest_api_num_threads=2", f"--grpc_socket_path={tmp_path}/socket", "--use_alts_credentials"]
     with started(repo, *flags) as (process, said):
         assert "serve is for development and tests; use tensorflow_model_server in production.\n" in said
-        assert "--num_load_threads is ignored: it means nothing here.\n" in said
-        assert "--use_alts_credentials is ignored: it means nothing here.\n" in said
+        assert "--num_load_threads is ignored: it has no effect here.\n" in said
+        assert "--use_alts_credentials is ignored: it has no effect here.\n" in said
         assert f"serving counter version 3; gRPC at 127.0.0.1:{grpc_port}, unix:{tmp_path}/socket, REST at " in said
         predict = "/v1/models/counter:predict"
         assert ask(rest_port, predict, {"instances": [1.0]})[0] == 200

@@ -66,7 +66,7 @@ _log = logging.getLogger(__name__)
 
 
 class HttpError(Exception):
-    """A request is answered with an HTTP status that no canonical code stands for."""
+    """An error whose HTTP status has no canonical status code."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -74,14 +74,14 @@ class HttpError(Exception):
 
 
 class _Request(requests.Request):
-    """A request that knows whether its body has been read."""
+    """A request that records whether its body has been read."""
 
     is_read = False
 
 
 @dataclasses.dataclass
 class _Call:
-    """What a request turned out to be about, and the size of its body."""
+    """What the metrics need to know about a request, and the size of its body."""
 
     model: str = ""
     api: str = ""
@@ -89,10 +89,10 @@ class _Call:
 
 
 class Application:
-    """Answers HTTP requests, as an ASGI application.
+    """The ASGI application that handles HTTP requests.
 
-    The server may put an object `connection` into the state of the scope. Then the application assigns the task of each
-    request to its attribute `task`, and the server cancels that task when the client has gone.
+    The server may put an object `connection` into the scope's state. Then the application sets its attribute `task` to
+    the task of each request, and the server cancels that task when the client disconnects.
     """
 
     def __init__(self, core: Core, options: RestOptions):
@@ -225,9 +225,9 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _reading(self, size: int) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
-        """How to call the functions that read a body: those of a large one in a thread.
+        """Yields a function that calls other functions: directly for a small body, in a thread for a large one.
 
-        Large bodies take turns, since lists take up to fifty times as much memory as their text.
+        Large bodies are read one at a time, since parsed lists take up to fifty times as much memory as their text.
         """
         if size <= _LARGE:
             yield _at_once
@@ -236,7 +236,7 @@ class Application:
                 yield _in_thread
 
     async def _body(self, request: _Request, call: _Call) -> bytes | bytearray:
-        """The unpacked body; raises HttpError if it or all bodies together are too large."""
+        """Returns the decompressed body; raises HttpError if it, or the total of all bodies, is too large."""
         limit = self._options.limits.rest_body_bytes
         length = request.headers.get("content-length")
         if length is not None and int(length) > limit:
@@ -269,7 +269,7 @@ class Application:
         return body
 
     def _count(self, call: _Call, size: int) -> None:
-        """Adds to the size of a request's body; raises HttpError if all requests together have too much."""
+        """Adds to the size of a request's body; raises HttpError if the total of all bodies is too large."""
         call.body_bytes += size
         self._buffered += size
         if self._buffered > self._options.limits.rest_buffered_bytes:
@@ -306,7 +306,7 @@ class Application:
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer {"error": message}; long messages are cut, since clients choose the names that they quote."""
+    """Returns a response {"error": message}. Long messages are truncated, since they quote names from the request."""
     if len(message) > _MAX_MESSAGE:
         message = message[:_MAX_MESSAGE] + "..."
     text = message.encode(errors="replace").decode()
@@ -318,7 +318,7 @@ async def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Calls a function in a thread. If the waiting is cancelled, it goes on until the thread no longer needs memory."""
+    """Calls a function in a thread; waits for it even if the task is cancelled, since it uses memory."""
     work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
     try:
         return await asyncio.shield(work)
@@ -351,7 +351,7 @@ def _spec(match: re.Match[bytes]) -> ModelSpec:
 
 
 def _unpacked(body: bytes | bytearray, limit: int) -> bytes:
-    """The content of gzip data, of at most `limit` bytes."""
+    """Decompresses gzip data to at most `limit` bytes."""
     parts: list[bytes] = []
     size = 0
     rest = bytes(body)
@@ -372,7 +372,7 @@ def _unpacked(body: bytes | bytearray, limit: int) -> bytes:
 
 
 def _shown(text: bytes) -> str:
-    """A part of a path for an error message; long ones are cut."""
+    """Returns a part of a path for an error message, truncated if it is long."""
     return text.decode(errors="replace") if len(text) <= 200 else text[:200].decode(errors="replace") + "..."
 
 
