@@ -189,6 +189,36 @@ def test_the_config_file_is_the_whole_truth_and_read_again(base, half_plus_three
         assert y(server, "three", label="stable") == (4, 1)  # the last config that was right
 
 
+def test_a_label_moves_to_a_new_version_and_back_while_both_are_served(base, half_plus_three, tmp_path):
+    # The documentation's canary: the clients ask for labels, and the config says which version these mean.
+    models.add_version(half_plus_three, base, 2)
+    file, policy = tmp_path / "models.config", "model_version_policy { specific { versions: 1 versions: 2 } }"
+
+    def write(**labels):
+        entries = " ".join(f"version_labels {{ key: '{key}' value: {value} }}" for key, value in labels.items())
+        file.write_text(config(("m", f"{base}/", f"{policy} {entries}")))
+
+    def stable(version):
+        return lambda: (
+            refusal_or_none(lambda: y(server, "m", label="stable")) is None
+            and (y(server, "m", label="stable") == ({1: 3, 2: 4}[version], version))
+        )
+
+    write()
+    with serving(config_file=str(file), config_poll_seconds=POLL) as server:
+        write(stable=1, canary=2)
+        server.wait(stable(1))
+        assert y(server, "m", label="canary") == (4, 2)
+        write(stable=2, canary=2)
+        server.wait(stable(2))
+        write(stable=1, canary=2)
+        server.wait(stable(1))
+        assert refusal(lambda: y(server, "m", label="nightly")) == (
+            "INVALID_ARGUMENT",
+            "Unrecognized servable version label: nightly",
+        )
+
+
 def test_the_config_file_is_read_once_without_a_poll_period(base, tmp_path):
     file = tmp_path / "models.config"
     file.write_text(config(("two", base, "")))
