@@ -393,6 +393,15 @@ def test_messages_above_the_limit_are_refused(zoo, tmp_path):
         server.predict({"x": np.zeros(10, np.float32)})
 
 
+def test_arguments_of_the_channel_reach_the_library(half_plus_two, tmp_path):
+    models.add_version(half_plus_two, str(tmp_path), 1)
+    arguments = (("grpc.lb_policy_name", "grpclb"), ("grpc.max_receive_message_length", 1000))
+    with serving(grpc={"channel_arguments": arguments}, base_path=str(tmp_path)) as server:
+        assert server.predict({"x": np.float32([2])}).outputs["y"].float_val[0] == 3
+        with refused(CODES.RESOURCE_EXHAUSTED, "1000"):
+            server.predict({"x": np.zeros(1000, np.float32)})
+
+
 def test_a_unix_socket_and_health(zoo, tmp_path):
     models.add_version(zoo, str(tmp_path / "zoo"), 1)
     options = {"addresses": ("127.0.0.1:0", f"unix:{tmp_path}/socket"), "health": True}
