@@ -62,6 +62,17 @@ def test_a_new_version_takes_over_and_the_old_one_ends(base, half_plus_three):
         assert y(server) == (3, 1)
 
 
+def test_version_0_is_the_newest_unless_it_exists(base, half_plus_three):
+    with serving(base_path=base, poll_seconds=POLL) as server:
+        assert y(server, version=0) == (3, 1)
+        models.add_version(half_plus_three, base, 0)
+        # The newest version is 1, so 0 is not loaded, and still means the newest.
+        assert y(server, version=0) == (3, 1)
+        shutil.rmtree(os.path.join(base, "1"))
+        server.wait(lambda: server.states() == {1: "END", 0: "AVAILABLE"})
+        assert y(server, version=0) == (4, 0)
+
+
 def test_without_polling_nothing_changes(base, half_plus_three):
     with serving(base_path=base, poll_seconds=0) as server:
         models.add_version(half_plus_three, base, 2)

@@ -232,7 +232,8 @@ class Core:
         if not spec.name:
             raise ServingError(Code.INVALID_ARGUMENT, "ModelSpec has no name specified.")
         if spec.label is None:
-            return spec.version
+            # Some clients, such as ovmsclient, ask for version 0 and mean the newest.
+            return spec.version if spec.version or self._versions.is_available(spec.name, 0) else None
         number = self._labels.get(spec.name, {}).get(spec.label)
         if number is None:
             raise ServingError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {spec.label}")
