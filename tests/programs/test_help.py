@@ -120,7 +120,7 @@ MISTAKES = {
     ("sample_dcgan", "--model=none", "--out=a.png"): r"sample_dcgan: there is no directory none: a model must be",
     ("sample_vae", "--model=none", "--out=a.png"): r"sample_vae: there is no directory none: a model must be",
     ("sample_vae", "--model=m", "--out=a.png", "--grid=2", "--count=3"): r"sample_vae: --grid=2 and --count=3 were",
-    ("serve",): r"serve: neither --model_base_path nor --model_config_file is given: one of them must say",
+    ("serve",): r"serve: neither --model_base_path nor --model_config_file is given, but one of them is required",
     (
         "serve",
         "--model_base_path=m",
@@ -130,7 +130,7 @@ MISTAKES = {
     ("serve", "--model_base_path=m", "--port=0", "--rest_api_port=0"): r"serve: --port and --rest_api_port are 0, but ",
     ("serve", "--model_base_path=m", "--port=70000"): r"serve: .*port",
     ("serve", "--model_config_file=none"): r"serve: --model_config_file is 'none', but must be an existing file",
-    ("serve", "--model_base_path=m", "--batching_parameters_file=."): r"serve: --batching_parameters_file is gi",
+    ("serve", "--model_base_path=m", "--batching_parameters_file=."): r"serve: --batching_parameters_file requires",
     (
         "serve",
         "--model_base_path=m",

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -97,8 +98,8 @@ def test_it_serves_until_it_is_told_to_stop_and_answers_what_it_has(repo, base, 
     flags += ["--rest_api_num_threads=2", f"--grpc_socket_path={tmp_path}/socket", "--use_alts_credentials"]
     with started(repo, *flags) as (process, said):
         assert "serve is for development and tests; use tensorflow_model_server in production.\n" in said
-        assert "--num_load_threads is ignored: it means nothing here.\n" in said
-        assert "--use_alts_credentials is ignored: it means nothing here.\n" in said
+        assert "--num_load_threads is ignored: it has no effect here.\n" in said
+        assert "--use_alts_credentials is ignored: it has no effect here.\n" in said
         assert f"serving counter version 3; gRPC at 127.0.0.1:{grpc_port}, unix:{tmp_path}/socket, REST at " in said
         predict = "/v1/models/counter:predict"
         assert ask(rest_port, predict, {"instances": [1.0]})[0] == 200
@@ -146,3 +147,53 @@ def test_a_request_that_takes_too_long_does_not_keep_it_alive(repo, base):
             process.send_signal(signal.SIGTERM)
             process.wait(30)
             assert time.monotonic() - begin < 10.5
+
+
+@pytest.mark.slow
+def test_ten_thousand_idle_connections_to_either_port_leave_it_small_and_quick(repo, base):
+    count = 10_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count + 500:
+        pytest.skip(f"needs {count + 500} open files, but the system allows {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    grpc_port, rest_port = free_ports(2)
+    # The beginning of HTTP/2, and settings without an entry.
+    greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+    with started(repo, f"--model_base_path={base}", f"--port={grpc_port}", f"--rest_api_port={rest_port}") as (
+        process,
+        _,
+    ):
+        try:
+            for port, first in ((rest_port, b""), (grpc_port, greeting)):
+                with contextlib.ExitStack() as stack:
+                    for _ in range(count):
+                        idle = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+                        idle.sendall(first)
+                        if first:
+                            assert idle.recv(9)[3] == 4  # its settings
+                    begin = time.monotonic()
+                    for _ in range(20):
+                        assert ask(rest_port, "/v1/models/default:predict", {"instances": [1.0]})[0] == 200
+                        assert predict(grpc_port) == 2
+                    assert time.monotonic() - begin < 20
+                    with open(f"/proc/{process.pid}/status") as status:
+                        kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+                    assert kilobytes < 1_500_000
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def predict(port):
+    """The answer for x = 1 over gRPC, through a connection of its own."""
+    import grpc
+    from tensorflow_serving.apis import predict_pb2
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "default"
+    request.inputs["x"].dtype = 1
+    request.inputs["x"].tensor_shape.dim.add(size=1)
+    request.inputs["x"].float_val.append(1)
+    with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        answer = predict_pb2.PredictResponse.FromString(call(request.SerializeToString(), timeout=60))
+    return answer.outputs["y"].float_val[0]

@@ -3,33 +3,31 @@
 import pytest
 
 
+def saved(tmp_path_factory, name, *arguments):
+    """The folder of a new SavedModel that `models.save_NAME` writes."""
+    import models
+
+    path = str(tmp_path_factory.mktemp("models") / name)
+    getattr(models, f"save_{name}")(path, *arguments)
+    return path
+
+
 @pytest.fixture(scope="session")
 def half_plus_two(tmp_path_factory):
     """The folder of a SavedModel, see `models.save_half_plus`."""
-    import models
-
-    path = tmp_path_factory.mktemp("models") / "half_plus_two"
-    models.save_half_plus(str(path))
-    return str(path)
+    return saved(tmp_path_factory, "half_plus")
 
 
 @pytest.fixture(scope="session")
 def half_plus_three(tmp_path_factory):
-    import models
-
-    path = tmp_path_factory.mktemp("models") / "half_plus_three"
-    models.save_half_plus(str(path), 3.0)
-    return str(path)
+    """The same for y = x / 2 + 3."""
+    return saved(tmp_path_factory, "half_plus", 3.0)
 
 
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory):
     """The folder of a SavedModel, see `models.Zoo`."""
-    import models
-
-    path = tmp_path_factory.mktemp("models") / "zoo"
-    models.save_zoo(str(path))
-    return str(path)
+    return saved(tmp_path_factory, "zoo")
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,11 @@ class Zoo(tf.Module):
             x = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([2], tf.float32)})["x"]
             return {"classes": tf.tile([["cat", "dog"]], [tf.shape(x)[0], 1]), "scores": x}
 
+        @signature(("inputs", tf.string, [None]))
+        def regress(inputs):
+            x = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([2], tf.float32)})["x"]
+            return {"outputs": x[:, 1:] + self.offset}
+
         @signature(*((name, dtype, [None]) for name, dtype in self.kinds().items()))
         def kinds(*values):
             return dict(zip(self.kinds(), values, strict=True))

@@ -32,11 +32,16 @@ class Running:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.core = self.run(self._core(core_options))
-        self._fronts = [GrpcFront(self.core, grpc_options), RestServer(self.core, rest_options)]
-        self.run(self.core.start())
-        for front in self._fronts:
-            self.run(front.start())
+        self.core, self._fronts = None, []
+        try:
+            self.core = self.run(self._core(core_options))
+            self.run(self.core.start())
+            for front in (GrpcFront(self.core, grpc_options), RestServer(self.core, rest_options)):
+                self.run(front.start())
+                self._fronts.append(front)
+        except BaseException:
+            self._stop()
+            raise
         self.grpc_port, self.rest_port = self._fronts[0].ports[0], self._fronts[1].port
         self.channel = grpc.insecure_channel(
             f"127.0.0.1:{self.grpc_port}",
@@ -86,9 +91,13 @@ class Running:
 
     def close(self):
         self.channel.close()
+        self._stop()
+
+    def _stop(self):
         for front in self._fronts:
             self.run(front.stop(1))
-        self.run(self.core.close())
+        if self.core:
+            self.run(self.core.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

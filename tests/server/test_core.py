@@ -1,5 +1,6 @@
 """Models, versions, labels, configs and warm-up of a running server."""
 
+import asyncio
 import os
 import shutil
 import threading
@@ -13,6 +14,8 @@ from running import serving
 from tensorflow_serving.apis import model_management_pb2, prediction_log_pb2
 
 from tf2cases.errors import RunError
+from tf2cases.server.core import Core
+from tf2cases.server.options import CoreOptions
 from tf2cases.server.warmup import PATH as WARMUP
 
 X = {"x": np.float32([2])}
@@ -59,12 +62,36 @@ def test_a_new_version_takes_over_and_the_old_one_ends(base, half_plus_three):
         assert y(server) == (3, 1)
 
 
+def test_version_0_is_the_newest_unless_it_exists(base, half_plus_three):
+    with serving(base_path=base, poll_seconds=POLL) as server:
+        assert y(server, version=0) == (3, 1)
+        models.add_version(half_plus_three, base, 0)
+        # The newest version is 1, so 0 is not loaded, and still means the newest.
+        assert y(server, version=0) == (3, 1)
+        shutil.rmtree(os.path.join(base, "1"))
+        server.wait(lambda: server.states() == {1: "END", 0: "AVAILABLE"})
+        assert y(server, version=0) == (4, 0)
+
+
 def test_without_polling_nothing_changes(base, half_plus_three):
     with serving(base_path=base, poll_seconds=0) as server:
         models.add_version(half_plus_three, base, 2)
         threading.Event().wait(0.3)
         assert server.states() == {1: "AVAILABLE"}
         assert y(server) == (3, 1)
+
+
+def test_polling_has_ended_when_the_core_is_closed(tmp_path):
+    async def run():
+        core = Core(CoreOptions(base_path=str(tmp_path), poll_seconds=0.001))
+        await core.start()
+        await asyncio.sleep(0.05)
+        before = asyncio.all_tasks() - {asyncio.current_task()}
+        await core.close()
+        return before, asyncio.all_tasks() - {asyncio.current_task()}
+
+    before, after = asyncio.run(run())
+    assert (len(before), after) == (1, set())
 
 
 def test_a_request_keeps_its_version_until_it_is_answered(zoo, tmp_path):
@@ -171,6 +198,36 @@ def test_the_config_file_is_the_whole_truth_and_read_again(base, half_plus_three
         file.write_text(config(("three", three, f"{policy} version_labels {{ key: 'stable' value: 9 }}")))
         server.wait(lambda: "Request to assign label to version 9 of model three" in caplog.text)
         assert y(server, "three", label="stable") == (4, 1)  # the last config that was right
+
+
+def test_a_label_moves_to_a_new_version_and_back_while_both_are_served(base, half_plus_three, tmp_path):
+    # The documentation's canary: the clients ask for labels, and the config says which version these mean.
+    models.add_version(half_plus_three, base, 2)
+    file, policy = tmp_path / "models.config", "model_version_policy { specific { versions: 1 versions: 2 } }"
+
+    def write(**labels):
+        entries = " ".join(f"version_labels {{ key: '{key}' value: {value} }}" for key, value in labels.items())
+        file.write_text(config(("m", f"{base}/", f"{policy} {entries}")))
+
+    def stable(version):
+        return lambda: (
+            refusal_or_none(lambda: y(server, "m", label="stable")) is None
+            and (y(server, "m", label="stable") == ({1: 3, 2: 4}[version], version))
+        )
+
+    write()
+    with serving(config_file=str(file), config_poll_seconds=POLL) as server:
+        write(stable=1, canary=2)
+        server.wait(stable(1))
+        assert y(server, "m", label="canary") == (4, 2)
+        write(stable=2, canary=2)
+        server.wait(stable(2))
+        write(stable=1, canary=2)
+        server.wait(stable(1))
+        assert refusal(lambda: y(server, "m", label="nightly")) == (
+            "INVALID_ARGUMENT",
+            "Unrecognized servable version label: nightly",
+        )
 
 
 def test_the_config_file_is_read_once_without_a_poll_period(base, tmp_path):

@@ -164,6 +164,9 @@ def test_wrong_inputs_are_told(server):
         server.predict({}, "zoo")
     with refused(CODES.INVALID_ARGUMENT, "Sent extra: {z}. Missing but required: {}."):
         server.predict({"x": np.float32([1]), "z": np.float32([1])}, "zoo")
+    text = "input tensor alias not found in signature: z. Inputs expected to be in the set {x}."
+    with refused(CODES.INVALID_ARGUMENT, text):
+        server.predict({"z": np.float32([1])}, "zoo")
     with refused(CODES.INVALID_ARGUMENT, "Expects arg[0] to be DT_FLOAT but DT_DOUBLE is provided for input 'x'"):
         server.predict({"x": np.float64([1])}, "zoo")
     with refused(CODES.INVALID_ARGUMENT, "x must be positive"):
@@ -283,6 +286,27 @@ def test_multi_inference(server):
     assert [spec(result.model_spec) for result in results] == [("half_plus_two", name, 123) for name, _ in tasks]
 
 
+def test_tasks_of_a_multi_inference_may_have_different_tensors_for_the_same_input(server):
+    # As the signatures of one tf.Module have; all tensors get the same examples.
+    request = multi(("classify", "classify"), ("regress", "regress"), examples=((0.25, 3), (0.5, 4)))
+    for task in request.tasks:
+        task.model_spec.name = "zoo"
+    names = {next(iter(s.inputs.values())).name for s in signature_defs(server, "zoo", ("classify", "regress"))}
+    assert len(names) == 2
+    classified, regressed = server.prediction.MultiInference(request).results
+    rows = [[(c.label, c.score) for c in row.classes] for row in classified.classification_result.classifications]
+    assert rows == [[("cat", 0.25), ("dog", 3)], [("cat", 0.5), ("dog", 4)]]
+    assert [row.value for row in regressed.regression_result.regressions] == [4, 5]
+
+
+def signature_defs(server, model, names):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = model
+    found = get_model_metadata_pb2.SignatureDefMap()
+    server.prediction.GetModelMetadata(request).metadata["signature_def"].Unpack(found)
+    return [found.signature_def[name] for name in names]
+
+
 def test_wrong_multi_inferences_are_told(server):
     call, regress = server.prediction.MultiInference, ("regress_x_to_y", "regress")
     with refused(CODES.UNIMPLEMENTED, "Unsupported signature method_name: tensorflow/serving/predict"):
@@ -367,6 +391,15 @@ def test_messages_above_the_limit_are_refused(zoo, tmp_path):
         with refused(CODES.RESOURCE_EXHAUSTED, "larger than max"):
             server.predict({"x": np.zeros(1000, np.float32)})
         server.predict({"x": np.zeros(10, np.float32)})
+
+
+def test_arguments_of_the_channel_reach_the_library(half_plus_two, tmp_path):
+    models.add_version(half_plus_two, str(tmp_path), 1)
+    arguments = (("grpc.lb_policy_name", "grpclb"), ("grpc.max_receive_message_length", 1000))
+    with serving(grpc={"channel_arguments": arguments}, base_path=str(tmp_path)) as server:
+        assert server.predict({"x": np.float32([2])}).outputs["y"].float_val[0] == 3
+        with refused(CODES.RESOURCE_EXHAUSTED, "1000"):
+            server.predict({"x": np.zeros(1000, np.float32)})
 
 
 def test_a_unix_socket_and_health(zoo, tmp_path):

@@ -31,11 +31,25 @@ class Disk:
 
 
 @contextlib.asynccontextmanager
-async def opened(disk, retries=0, retry_seconds=0.0):
+async def opened(disk, folders=None, retries=0, retry_seconds=0.0):
+    """The versions of some folders, {number: folder}, of the model "m", each of which has been tried."""
     with ThreadPoolExecutor(2) as executor:
         versions = Versions(disk.load, disk.unload, executor, retries, retry_seconds)
+        if folders:
+            versions.assign("m", folders)
+            await versions.first_tries(["m"])
         yield versions
         await versions.close()
+
+
+@contextlib.asynccontextmanager
+async def replacing(disk):
+    """Version 1 serves, and version 2 is being loaded from the folder "b", until `disk.held["b"]` is set."""
+    disk.held["b"] = threading.Event()
+    async with opened(disk, {1: "a"}) as versions:
+        versions.assign("m", {2: "b"})
+        await asyncio.sleep(0.05)
+        yield versions
 
 
 async def until(condition):
@@ -57,9 +71,7 @@ def latest(versions, name="m"):
 
 def test_the_newest_available_version_is_leased_unless_one_is_named():
     async def run():
-        async with opened(Disk()) as versions:
-            versions.assign("m", {1: "a", 2: "b"})
-            await versions.first_tries(["m"])
+        async with opened(Disk(), {1: "a", 2: "b"}) as versions:
             assert latest(versions) == 2
             with versions.lease("m", 1) as version:
                 assert version.loaded == "a"
@@ -75,12 +87,7 @@ def test_the_newest_available_version_is_leased_unless_one_is_named():
 def test_the_old_version_serves_until_the_new_one_is_there():
     async def run():
         disk = Disk()
-        disk.held["b"] = threading.Event()
-        async with opened(disk) as versions:
-            versions.assign("m", {1: "a"})
-            await versions.first_tries(["m"])
-            versions.assign("m", {2: "b"})
-            await asyncio.sleep(0.05)
+        async with replacing(disk) as versions:
             assert latest(versions) == 1
             assert states(versions) == {2: "LOADING", 1: "AVAILABLE"}
             disk.held["b"].set()
@@ -94,9 +101,7 @@ def test_the_old_version_serves_until_the_new_one_is_there():
 def test_a_version_is_unloaded_after_its_last_request():
     async def run():
         disk = Disk()
-        async with opened(disk) as versions:
-            versions.assign("m", {1: "a"})
-            await versions.first_tries(["m"])
+        async with opened(disk, {1: "a"}) as versions:
             with versions.lease("m", None) as first:
                 with versions.lease("m", None):
                     versions.assign("m", {2: "b"})
@@ -115,9 +120,7 @@ def test_a_broken_version_shows_its_error_and_the_old_one_goes_on():
     async def run():
         disk = Disk()
         disk.broken.add("b")
-        async with opened(disk, retries=2) as versions:
-            versions.assign("m", {1: "a"})
-            await versions.first_tries(["m"])
+        async with opened(disk, {1: "a"}, retries=2) as versions:
             versions.assign("m", {2: "b"})
             await until(lambda: states(versions) == {2: "END", 1: "AVAILABLE"})
             status = versions.statuses("m", 2)[0]
@@ -156,9 +159,7 @@ def test_a_version_that_is_no_longer_wanted_is_not_tried_again():
     async def run():
         disk = Disk()
         disk.broken.add("a")
-        async with opened(disk, retries=5, retry_seconds=0.05) as versions:
-            versions.assign("m", {1: "a"})
-            await versions.first_tries(["m"])
+        async with opened(disk, {1: "a"}, retries=5, retry_seconds=0.05) as versions:
             versions.assign("m", {})
             await asyncio.sleep(0.2)
             assert disk.log == ["try a"]
@@ -186,9 +187,7 @@ def test_a_load_that_is_given_up_is_unloaded_when_it_ends():
 def test_a_model_that_is_removed_is_unloaded_at_once():
     async def run():
         disk = Disk()
-        async with opened(disk) as versions:
-            versions.assign("m", {1: "a", 2: "b"})
-            await versions.first_tries(["m"])
+        async with opened(disk, {1: "a", 2: "b"}) as versions:
             versions.assign("m", {})
             await until(lambda: states(versions) == {2: "END", 1: "END"})
             assert sorted(disk.log[2:]) == ["unload a", "unload b"]
@@ -201,12 +200,7 @@ def test_a_model_that_is_removed_is_unloaded_at_once():
 def test_an_old_version_that_is_wanted_again_need_not_be_loaded():
     async def run():
         disk = Disk()
-        disk.held["b"] = threading.Event()
-        async with opened(disk) as versions:
-            versions.assign("m", {1: "a"})
-            await versions.first_tries(["m"])
-            versions.assign("m", {2: "b"})
-            await asyncio.sleep(0.05)
+        async with replacing(disk) as versions:
             versions.assign("m", {1: "a"})
             assert states(versions)[1] == "AVAILABLE"
             disk.held["b"].set()

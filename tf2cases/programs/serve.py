@@ -1,18 +1,19 @@
-"""Serves exported models over gRPC and REST: a stand-in for tensorflow_model_server, for development and tests.
+"""Serves SavedModels over gRPC and REST: a stand-in for tensorflow_model_server, for development and tests.
 
     python -m bin.serve --model_name=digits --model_base_path=exports/digits
     python -m bin.serve --model_base_path=exports
     python -m bin.serve --model_config_file=models.config --enable_batching --batching_parameters_file=batching.txt
 
-It takes the flags and files of tensorflow_model_server and answers the same requests, so clients and configurations
-that work here also work there. SavedModels of any origin can be served. If --model_base_path has no versions, but its
-sub-folders have, each of them is a model (only here).
+It has the flags and config files of tensorflow_model_server and answers the same requests, so clients and
+configurations that work with one also work with the other. It serves any SavedModel. In addition, if --model_base_path
+has no versions but its sub-folders have, each sub-folder is a model.
 
-It ends on SIGTERM or Ctrl-C: it stops listening, answers the requests that it has, and ends within ten seconds.
+On SIGTERM or Ctrl-C it stops listening, answers the requests in progress, and exits within ten seconds.
 """
 
 import asyncio
 import contextlib
+import gc
 import importlib.util
 import logging
 import os
@@ -42,9 +43,9 @@ _LIBRARIES = {
     "orjson": "orjson",
 }
 _METRICS_PATH = "/monitoring/prometheus/metrics"
-_GRACE_SECONDS = 8  # for the requests that are being answered when the server is stopped
-_END_SECONDS = 9.5  # the process ends after this, whatever its threads are doing
-_FILES = 65536  # open files, such as connections, if the system allows as many
+_GRACE_SECONDS = 8  # for the requests that are in progress when the server is stopped
+_END_SECONDS = 9.5  # after this, the process exits even if its threads are still computing
+_FILES = 65536  # the number of open files, such as connections, if the system allows it
 
 # Flags of tensorflow_model_server that mean nothing here.
 _IGNORED_BOOLS = (
@@ -69,20 +70,28 @@ _MOST = 2**31 - 1  # of the integer flags; the real server's have 32 bits
 
 def define(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
-    path_flags.define("model_base_path", None, "Folder of a model's versions.", path_flags.OTHER, **text)
+    path_flags.define("model_base_path", None, "Folder with the versions of a model.", path_flags.OTHER, **text)
     flags.DEFINE_string("model_name", "default", "Name of the model.", **text)
     path_flags.define(
         "model_config_file",
         None,
-        "Text file with a ModelServerConfig; then --model_name and --model_base_path are ignored.",
+        "Text file with a ModelServerConfig; it replaces --model_name and --model_base_path.",
         path_flags.READ,
         **text,
     )
-    flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all.", **text)
-    flags.DEFINE_integer("port", 8500, "Port for gRPC; 0 for none.", 0, 65535, **text)
-    flags.DEFINE_integer("rest_api_port", 8501, "Port for REST; 0 for none.", 0, 65535, **text)
-    path_flags.define("grpc_socket_path", None, "Unix socket for gRPC as well.", path_flags.OTHER, **text)
-    flags.DEFINE_string("grpc_channel_arguments", "", "Arguments of the gRPC library, key=value,key=value.", **text)
+    flags.DEFINE_string("host", "127.0.0.1", "Address to listen on; 0.0.0.0: all addresses.", **text)
+    flags.DEFINE_integer("port", 8500, "Port for gRPC; 0: none.", 0, 65535, **text)
+    flags.DEFINE_integer("rest_api_port", 8501, "Port for REST; 0: none.", 0, 65535, **text)
+    path_flags.define(
+        "grpc_socket_path",
+        None,
+        "Path of a Unix socket on which gRPC is offered in addition.",
+        path_flags.OTHER,
+        **text,
+    )
+    flags.DEFINE_string(
+        "grpc_channel_arguments", "", "Channel arguments for the gRPC library: key=value,key=value.", **text
+    )
     _define_times(values)
     _define_execution(values)
     _define_services(values)
@@ -99,11 +108,13 @@ def define(values: flags.FlagValues) -> None:
 
 def _define_times(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
-    flags.DEFINE_integer("rest_api_timeout_in_ms", 30000, "Time for a REST request.", 0, _MOST, **text)
+    flags.DEFINE_integer(
+        "rest_api_timeout_in_ms", 30000, "Timeout of a REST request in milliseconds; 0: none.", 0, _MOST, **text
+    )
     flags.DEFINE_integer(
         "file_system_poll_wait_seconds",
         1,
-        "Time between two looks for versions; 0 to look only once.",
+        "Period at which base paths are searched for versions; 0: only once.",
         None,
         _MOST,
         **text,
@@ -111,68 +122,99 @@ def _define_times(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "model_config_file_poll_wait_seconds",
         0,
-        "Time between two readings of the file; 0 to read it once.",
+        "Period at which --model_config_file is read; 0: only once.",
         None,
         _MOST,
         **text,
     )
-    flags.DEFINE_integer("max_num_load_retries", 5, "How often a failed load is repeated.", 0, _MOST, **text)
+    flags.DEFINE_integer("max_num_load_retries", 5, "Number of retries if loading a version fails.", 0, _MOST, **text)
     flags.DEFINE_integer(
-        "load_retry_interval_micros", 60_000_000, "Time between two attempts to load.", None, _MOST, **text
+        "load_retry_interval_micros",
+        60_000_000,
+        "Time between two attempts to load a version, in microseconds.",
+        None,
+        _MOST,
+        **text,
     )
 
 
 def _define_execution(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
-    flags.DEFINE_bool("enable_batching", False, "Join requests into batches.", **text)
+    flags.DEFINE_bool("enable_batching", False, "Combine requests into batches.", **text)
     path_flags.define("batching_parameters_file", None, "Text file with BatchingParameters.", path_flags.READ, **text)
     flags.DEFINE_bool(
         "enable_per_model_batching_parameters",
         False,
-        "Read batching_params.pbtxt in each version's folder; versions without it are not batched.",
+        "Read the batching parameters from batching_params.pbtxt in each version's folder; versions without it are not "
+        "batched.",
         **text,
     )
     for flag, front in (("rest_api_num_threads", "REST"), ("grpc_max_threads", "gRPC")):
-        help_text = f"{front} requests computed at a time without batching; the larger of the two numbers counts."
+        help_text = (
+            f"Number of {front} requests computed concurrently without batching; the larger of the two flags counts."
+        )
         flags.DEFINE_integer(flag, None, f"{help_text} By default, the number of processors.", 1, _MOST, **text)
     for name in ("session", "intra_op", "inter_op"):
         flags.DEFINE_integer(
-            f"tensorflow_{name}_parallelism", 0, "Threads of TensorFlow; 0 chooses them.", 0, _MOST, **text
+            f"tensorflow_{name}_parallelism",
+            0,
+            "Number of TensorFlow's threads; 0: TensorFlow decides.",
+            0,
+            _MOST,
+            **text,
         )
     flags.DEFINE_float(
-        "per_process_gpu_memory_fraction", 0, "Part of the GPU's memory to use; 0 lets it grow.", 0, 1, **text
+        "per_process_gpu_memory_fraction",
+        0,
+        "Fraction of GPU memory to reserve; 0: allocate it as needed.",
+        0,
+        1,
+        **text,
     )
-    flags.DEFINE_bool("enable_model_warmup", True, "Run a version's warm-up records before it is served.", **text)
-    flags.DEFINE_integer("num_request_iterations_for_warmup", 1, "How often each record is run.", 0, _MOST, **text)
-    flags.DEFINE_string("saved_model_tags", "serve", "Tags of the graph to load, separated by commas.", **text)
+    flags.DEFINE_bool("enable_model_warmup", True, "Replay a version's warm-up records before serving it.", **text)
+    flags.DEFINE_integer(
+        "num_request_iterations_for_warmup", 1, "How many times each warm-up record is replayed.", 0, _MOST, **text
+    )
+    flags.DEFINE_string("saved_model_tags", "serve", "Tags of the meta graph to load, separated by commas.", **text)
 
 
 def _define_services(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
     flags.DEFINE_bool(
-        "allow_version_labels_for_unavailable_models", False, "New labels may be of versions not yet loaded.", **text
+        "allow_version_labels_for_unavailable_models",
+        False,
+        "Allow new version labels for versions that are not loaded yet.",
+        **text,
     )
     flags.DEFINE_bool(
-        "enable_signature_method_name_check", False, "Refuse requests that do not fit the method's name.", **text
+        "enable_signature_method_name_check",
+        False,
+        "Refuse requests that do not match the signature's method name.",
+        **text,
     )
     flags.DEFINE_bool(
-        "enable_serialization_as_tensor_content", False, "Answer Predict with tensor_content over gRPC.", **text
+        "enable_serialization_as_tensor_content", False, "Use tensor_content in gRPC responses to Predict.", **text
     )
-    flags.DEFINE_bool("enable_grpc_healthcheck_service", False, "Offer gRPC's health service.", **text)
-    flags.DEFINE_bool("rest_api_enable_cors_support", False, "Let pages of other origins use REST.", **text)
+    flags.DEFINE_bool("enable_grpc_healthcheck_service", False, "Offer gRPC's health checking service.", **text)
+    flags.DEFINE_bool(
+        "rest_api_enable_cors_support",
+        False,
+        "Send CORS headers, so that web pages of any origin may use REST.",
+        **text,
+    )
     path_flags.define("monitoring_config_file", None, "Text file with a MonitoringConfig.", path_flags.READ, **text)
     path_flags.define("ssl_config_file", None, "Text file with an SSLConfig for gRPC.", path_flags.READ, **text)
 
 
 _LIMITS = {
-    "body_bytes": ("max_message_bytes", "Size of a gRPC message."),
-    "rest_body_bytes": ("max_body_bytes", "Size of an HTTP body, also after it is unpacked."),
-    "rest_buffered_bytes": ("max_buffered_bytes", "Size of the bodies of all HTTP requests that are read or answered."),
-    "concurrent_requests": ("max_concurrent_requests", "Requests read or answered at a time, per port."),
-    "header_bytes": ("max_header_bytes", "Size of an HTTP request's headers."),
-    "header_seconds": ("header_timeout_seconds", "Time for an HTTP request's headers; also for an idle connection."),
-    "body_seconds": ("body_timeout_seconds", "Time for an HTTP request's body."),
-    "connections": ("max_connections", "Open HTTP connections; a further one replaces an idle one."),
+    "body_bytes": ("max_message_bytes", "Maximum size of a gRPC message."),
+    "rest_body_bytes": ("max_body_bytes", "Maximum size of an HTTP body, also after decompression."),
+    "rest_buffered_bytes": ("max_buffered_bytes", "Maximum total size of the bodies of all HTTP requests in progress."),
+    "concurrent_requests": ("max_concurrent_requests", "Maximum number of requests in progress, per port."),
+    "header_bytes": ("max_header_bytes", "Maximum size of an HTTP request's headers."),
+    "header_seconds": ("header_timeout_seconds", "Timeout for an HTTP request's headers, and for idle connections."),
+    "body_seconds": ("body_timeout_seconds", "Timeout for an HTTP request's body."),
+    "connections": ("max_connections", "Maximum number of HTTP connections; a new one replaces an idle one."),
 }
 """{field of `Limits`: (flag, help)}."""
 _LIMIT_DEFAULTS = (2**31 - 1, 32 << 20, 128 << 20, 1000, 64 << 10, 60, 300, 20000)
@@ -191,7 +233,7 @@ def main(values: flags.FlagValues) -> None:
     logging.basicConfig(format="%(levelname).1s %(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     for name in _IGNORED:
         if values[name].present:
-            print(f"--{name} is ignored: it means nothing here.", file=sys.stderr)
+            print(f"--{name} is ignored: it has no effect here.", file=sys.stderr)
     quiet.import_tensorflow()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("tf2cases.server").setLevel(logging.INFO)
@@ -201,16 +243,14 @@ def main(values: flags.FlagValues) -> None:
 
 def _check(values: flags.FlagValues) -> None:
     if not values.model_base_path and not values.model_config_file:
-        raise UsageError(
-            "neither --model_base_path nor --model_config_file is given: one of them must say what to serve."
-        )
+        raise UsageError("neither --model_base_path nor --model_config_file is given, but one of them is required.")
     if values.port == values.rest_api_port != 0:
         raise UsageError(f"--port and --rest_api_port are both {values.port}, but must be different.")
     if not values.port and not values.rest_api_port and not values.grpc_socket_path:
-        raise UsageError("--port and --rest_api_port are 0, but one of them, or --grpc_socket_path, must be given.")
+        raise UsageError("--port and --rest_api_port are 0, but one of them, or --grpc_socket_path, is required.")
     for flag in ("batching_parameters_file", "enable_per_model_batching_parameters"):
         if values[flag].value and not values.enable_batching:
-            raise UsageError(f"--{flag} is given, but --enable_batching is not: it must be given too.")
+            raise UsageError(f"--{flag} requires --enable_batching, which is not given.")
     _channel_arguments(values.grpc_channel_arguments)
 
 
@@ -220,7 +260,9 @@ def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
         if not key or not equals:
-            raise UsageError(f"--grpc_channel_arguments is {text!r}, but must be key=value, separated by commas.")
+            raise UsageError(
+                f"--grpc_channel_arguments is {text!r}, but must consist of key=value, separated by commas."
+            )
         try:
             arguments.append((key, int(value)))
         except ValueError:
@@ -234,6 +276,7 @@ async def _serve(values: flags.FlagValues) -> None:
     from tf2cases.server.grpc_front import GrpcFront
     from tf2cases.server.rest.server import RestServer
 
+    gc.freeze()  # otherwise, each unload stalls all requests while TensorFlow's 300,000 objects are collected
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
@@ -265,7 +308,7 @@ async def _serve(values: flags.FlagValues) -> None:
 
 
 async def _unless(stopped: asyncio.Event, coroutine) -> bool:
-    """Awaits a coroutine; whether it has ended before the server was stopped."""
+    """Awaits a coroutine; returns whether it finished before the server was stopped."""
     work, stop = asyncio.ensure_future(coroutine), asyncio.ensure_future(stopped.wait())
     await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()

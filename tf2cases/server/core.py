@@ -1,13 +1,13 @@
-"""What both front ends call: finds the model of a request and runs it. Knows nothing of gRPC services and HTTP.
+"""The interface for both front ends: finds the model of a request and runs it. It does not depend on gRPC or HTTP.
 
     with core.lease(ModelSpec("digits", label="stable")) as servable:
         specs = servable.signatures["serving_default"].inputs
         outputs = await servable.predict("serving_default", {"images": images})
         servable.version    # for the answer's model_spec
 
-All methods are called on the event loop's thread. A failure that a client may cause or should know is a `ServingError`.
-If the awaiting task is cancelled, since the client has gone, or the deadline passes, the request is dropped if it has
-not been computed yet.
+All methods must be called in the event loop's thread. Errors that are reported to the client are raised as
+`ServingError`. If the calling task is cancelled (because the client has disconnected) or the deadline passes before the
+computation starts, the request is dropped.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class _Loaded:
-    """What belongs to a loaded version."""
+    """The objects of a loaded version."""
 
     model: SavedModel
     inference: Inference
@@ -50,7 +50,7 @@ class Servable:
     """A loaded version, leased for one request.
 
     Attributes:
-      name, version: of the model.
+      name, version: the model's name, and the version's number.
       signatures: {name: Signature}.
       signature_defs: {name: SignatureDef message}, for GetModelMetadata.
     """
@@ -87,19 +87,19 @@ class Servable:
         return await self._run(self._loaded.inference.predict(signature, inputs, output_filter), "Predict", deadline)
 
     async def classify(self, signature: str, examples: Sequence[bytes], deadline: float | None = None) -> Classes:
-        """Classifies serialized tf.Examples; each gets a list of (label, score), with "" or 0 for what is not given."""
+        """Returns a list of (label, score) for each serialized tf.Example; missing labels are "", missing scores 0."""
         plan = self._loaded.inference.classify(signature, examples)
         return await self._run(plan, "Classify", deadline, len(examples))
 
     async def regress(self, signature: str, examples: Sequence[bytes], deadline: float | None = None) -> Values:
-        """The value of each serialized tf.Example."""
+        """Returns the value that the model predicts for each serialized tf.Example."""
         plan = self._loaded.inference.regress(signature, examples)
         return await self._run(plan, "Regress", deadline, len(examples))
 
     async def multi_inference(
         self, tasks: Sequence[Task], examples: Sequence[bytes], deadline: float | None = None
     ) -> list[Classes | Values]:
-        """The answers of several classifications and regressions of the same serialized tf.Examples, in order."""
+        """Runs several tasks on the same serialized tf.Examples, and returns their results in order."""
         plan = self._loaded.inference.multi(tasks, examples)
         return await self._run(plan, "MultiInference", deadline, len(examples))
 
@@ -117,8 +117,8 @@ class Core:
     """The server without its front ends.
 
     Attributes:
-      metrics: counts and times; front ends call `metrics.request` once for each request.
-      metrics_path: the REST path under which they are shown, or None.
+      metrics: the server's metrics; front ends call `metrics.request` once for each request.
+      metrics_path: the REST path at which they are available, or None.
     """
 
     def __init__(self, options: CoreOptions):
@@ -155,10 +155,10 @@ class Core:
         )
 
     async def start(self) -> None:
-        """Loads the models and begins to poll; returns when each version has been tried once.
+        """Loads the models and starts polling; returns after the first attempt to load each version.
 
         Raises:
-          RunError: the config file is malformed or not valid.
+          RunError: the config file is malformed or invalid.
         """
         try:
             self._last_read = await asyncio.to_thread(self._read_config)
@@ -176,6 +176,8 @@ class Core:
         """Stops polling and unloads the models."""
         for poll in self._polls:
             poll.cancel()
+        # A running poll could start to load a version after the threads have ended.
+        await asyncio.gather(*self._polls, return_exceptions=True)
         await self._versions.close()
         for executor in (self._executor, self._load_executor):
             executor.shutdown(wait=False, cancel_futures=True)
@@ -184,32 +186,34 @@ class Core:
 
     @contextlib.contextmanager
     def lease(self, spec: ModelSpec) -> Iterator[Servable]:
-        """The version that a request asks for; it stays loaded within the `with` block.
+        """Yields the requested version, which stays loaded within the `with` block.
 
         Raises:
-          ServingError: NOT_FOUND, "Servable not found for request: ..."; INVALID_ARGUMENT, no name or an unknown label.
+          ServingError: NOT_FOUND, there is no such version; INVALID_ARGUMENT, the name is missing or the label
+            is unknown.
         """
         with self._versions.lease(spec.name, self._number(spec)) as version:
             yield Servable(version, self.metrics)
 
     def status(self, spec: ModelSpec) -> list[VersionStatus]:
-        """The states of a model's versions, or of the one asked for; newest first.
+        """Returns the status of all versions of a model, or of the requested one; newest first.
 
         Raises:
-          ServingError: NOT_FOUND, no such model or version; INVALID_ARGUMENT, no name or an unknown label.
+          ServingError: NOT_FOUND, there is no such model or version; INVALID_ARGUMENT, the name is missing or the label
+            is unknown.
         """
         return self._versions.statuses(spec.name, self._number(spec))
 
     def served(self) -> dict[str, list[int]]:
-        """{model: numbers of its available versions}."""
+        """Returns {model: the numbers of its available versions}."""
         return {model.name: self._versions.available(model.name) for model in self._models()}
 
     async def reload(self, config: Any) -> None:
-        """Serves what a ModelServerConfig message lists, and nothing else; returns when new models are loaded.
+        """Replaces the config, a ModelServerConfig message; returns when the new models are loaded.
 
         Raises:
-          ServingError: INVALID_ARGUMENT, the config is not valid; FAILED_PRECONDITION, the version of a label is not
-            loaded; UNKNOWN, a new model cannot be loaded.
+          ServingError: INVALID_ARGUMENT, the config is invalid; FAILED_PRECONDITION, a label's version is not loaded;
+            UNKNOWN, a new model cannot be loaded.
         """
         before = {model.name for model in self._models()}
         await self._apply(config)
@@ -224,11 +228,12 @@ class Core:
         return self._config.model_config_list.config
 
     def _number(self, spec: ModelSpec) -> int | None:
-        """The number of the version that a request asks for, None for the newest."""
+        """Returns the number of the requested version, or None for the newest."""
         if not spec.name:
             raise ServingError(Code.INVALID_ARGUMENT, "ModelSpec has no name specified.")
         if spec.label is None:
-            return spec.version
+            # Some clients, such as ovmsclient, ask for version 0 and mean the newest.
+            return spec.version if spec.version or self._versions.is_available(spec.name, 0) else None
         number = self._labels.get(spec.name, {}).get(spec.label)
         if number is None:
             raise ServingError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {spec.label}")
@@ -240,7 +245,7 @@ class Core:
         return sources.single(self._options.name, self._options.base_path)
 
     async def _apply(self, config: Any) -> None:
-        """Makes a config the current one, if it is valid, and tells `Versions` what it selects."""
+        """Checks a config, makes it the current one, and assigns the versions that it selects."""
         async with self._changing:
             if config.WhichOneof("config") == "custom_model_config":
                 raise ServingError(Code.INVALID_ARGUMENT, "Only a model_config_list is supported")
@@ -285,7 +290,7 @@ class Core:
         return f" version: {status.version} due to error: {status.code.name}: {status.message}"
 
     def _load(self, name: str, path: str) -> _Loaded:
-        """Loads and warms up a version; called in a thread."""
+        """Loads and warms up a version. Runs in a worker thread."""
         start, outcome = time.monotonic(), "fail"
         try:
             model = SavedModel(path, self._options.tags, self._session_config)
@@ -317,7 +322,7 @@ class Core:
 
 
 def _own_parameters(path: str) -> batching.Parameters | None:
-    """The batching parameters in a version's folder, or None."""
+    """Reads the batching parameters in a version's folder; returns None if there are none."""
     file = os.path.join(path, batching.FILE)
     if not os.path.exists(file):
         return None
@@ -328,10 +333,10 @@ def _own_parameters(path: str) -> batching.Parameters | None:
 
 
 async def _before(deadline: float | None, coroutine: Coroutine) -> Any:
-    """Awaits until a deadline.
+    """Awaits a coroutine until a deadline.
 
     Raises:
-      ServingError: DEADLINE_EXCEEDED, it has passed; the coroutine is cancelled.
+      ServingError: DEADLINE_EXCEEDED, the deadline has passed; the coroutine is cancelled.
     """
     if deadline is None:
         return await coroutine
@@ -342,7 +347,7 @@ async def _before(deadline: float | None, coroutine: Coroutine) -> Any:
 
 
 async def _repeated(seconds: float, function: Callable[[], Coroutine]) -> None:
-    """Calls a function again and again; an error is reported, and does not end it."""
+    """Calls a function periodically. Errors are logged and do not stop it."""
     while True:
         await asyncio.sleep(seconds)
         try:

@@ -1,4 +1,4 @@
-"""The one kind of error that a client is told: a canonical status code and a text."""
+"""The error that is reported to clients: a canonical status code and a message."""
 
 import enum
 
@@ -26,11 +26,11 @@ class Code(enum.IntEnum):
 
 
 class ServingError(Exception):
-    """A request fails with a status.
+    """A request has failed.
 
     Attributes:
       code: the canonical status code, never OK.
-      message: the text for the client.
+      message: the message for the client.
     """
 
     def __init__(self, code: Code, message: str):

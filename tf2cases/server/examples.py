@@ -4,9 +4,9 @@ from typing import Any
 
 
 def serialized(message: Any) -> list[bytes]:
-    """The serialized tf.Examples of an `Input` message; [] if there are none.
+    """Returns the serialized tf.Examples of an `Input` message; [] if there are none.
 
-    A context belongs to each example, whose own features take precedence.
+    The features of a context are added to each example; the example's own features take precedence.
     """
     kind = message.WhichOneof("kind")
     found = getattr(message, kind).examples if kind else []

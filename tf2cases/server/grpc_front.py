@@ -1,6 +1,6 @@
-"""The gRPC front end: PredictionService, ModelService and health; translates messages and statuses, nothing else.
+"""The gRPC front end: PredictionService, ModelService and the health service. It only translates messages and statuses.
 
-Requests are taken as bytes and parsed here, since the library would answer damaged ones with INTERNAL and a traceback.
+Requests are received as bytes and parsed here: the library would answer malformed ones with INTERNAL and a traceback.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tensorflow_serving.apis import (
 
 from tf2cases.errors import RunError
 from tf2cases.server import examples, messages, tensors
-from tf2cases.server.core import Core
+from tf2cases.server.core import Core, Servable
 from tf2cases.server.errors import Code, ServingError
 from tf2cases.server.inference import CLASSIFY, Task
 from tf2cases.server.options import GrpcOptions
@@ -45,7 +45,7 @@ class GrpcFront:
     """A gRPC server.
 
     Attributes:
-      ports: where it listens, for each address; 0 for a socket file.
+      ports: the port of each address; 0 for a Unix socket.
     """
 
     def __init__(self, core: Core, options: GrpcOptions):
@@ -53,10 +53,10 @@ class GrpcFront:
         self.ports: list[int] = []
 
     async def start(self) -> None:
-        """Begins to listen.
+        """Starts listening.
 
         Raises:
-          RunError: an address is taken or impossible, or the SSL file is wrong.
+          RunError: an address is in use or invalid, or the SSL file is invalid.
         """
         limits = self._options.limits
         arguments = {
@@ -93,11 +93,11 @@ class GrpcFront:
         await self._server.start()
 
     async def stop(self, grace: float) -> None:
-        """Stops listening, and waits some seconds for the requests that are being answered."""
+        """Stops listening, and waits up to `grace` seconds for running requests to finish."""
         await self._server.stop(grace)
 
     def _methods(self) -> dict[str, dict[str, tuple]]:
-        """{service: {method: (class of the request, function, whether it is counted)}}."""
+        """Returns {service: {method: (class of the request, handler, its name in the metrics)}}."""
         return {
             _PREDICTION: {
                 "Predict": (predict_pb2.PredictRequest, self._predict, "Predict"),
@@ -170,22 +170,21 @@ class GrpcFront:
             return answer
 
     async def _classify(self, request: Any, deadline: float | None) -> Message:
-        with self._core.lease(_spec(request.model_spec)) as servable:
-            signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            found = await servable.classify(signature, examples.serialized(request.input), deadline)
-            answer = classification_pb2.ClassificationResponse()
-            _fill(answer.model_spec, servable, signature)
-            _add_classes(answer.result, found)
-            return answer
+        answer = classification_pb2.ClassificationResponse()
+        _add_classes(answer.result, await self._of_examples(Servable.classify, request, answer, deadline))
+        return answer
 
     async def _regress(self, request: Any, deadline: float | None) -> Message:
+        answer = regression_pb2.RegressionResponse()
+        _add_values(answer.result, await self._of_examples(Servable.regress, request, answer, deadline))
+        return answer
+
+    async def _of_examples(self, method: Callable, request: Any, answer: Any, deadline: float | None) -> Any:
+        """Calls a method with the request's examples and fills in the model_spec of the response."""
         with self._core.lease(_spec(request.model_spec)) as servable:
             signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            found = await servable.regress(signature, examples.serialized(request.input), deadline)
-            answer = regression_pb2.RegressionResponse()
             _fill(answer.model_spec, servable, signature)
-            _add_values(answer.result, found)
-            return answer
+            return await method(servable, signature, examples.serialized(request.input), deadline)
 
     async def _multi_inference(self, request: Any, deadline: float | None) -> Message:
         specs = [task.model_spec for task in request.tasks]
@@ -266,7 +265,7 @@ async def _parsed(kind: type[Message], content: bytes) -> Message:
 
 
 def _model_name(request: Any) -> str:
-    """The model that a request is counted for."""
+    """Returns the name of the request's model, for the metrics."""
     if hasattr(request, "tasks"):
         return request.tasks[0].model_spec.name if request.tasks else ""
     return request.model_spec.name if hasattr(request, "model_spec") else ""
@@ -312,5 +311,5 @@ def _credentials(path: str) -> grpc.ServerCredentials:
     pair = (config.server_key.encode(), config.server_cert.encode())
     root = config.custom_ca.encode() or None
     if config.client_verify and not root:
-        raise RunError(f"{path} has client_verify, and must have custom_ca too.")
+        raise RunError(f"{path} has client_verify, so it must have custom_ca as well.")
     return grpc.ssl_server_credentials([pair], root, config.client_verify)

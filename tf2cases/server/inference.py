@@ -1,6 +1,6 @@
-"""What the methods ask of a graph: their checks, the tensors to feed and fetch, and the reading of the results.
+"""Predict, Classify, Regress and MultiInference: checks requests, and maps them to tensors to feed and to fetch.
 
-Each function returns a `Plan`. A plan is run by the server's threads or batches, or directly by the warm-up.
+Each method of `Inference` returns a `Plan`, which is run by an `execution.Runner`, or directly by the warm-up.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ class Plan:
     Attributes:
       feeds: {tensor name: array}.
       fetches: the names of the tensors to compute.
-      finish: turns their values, in this order, into the answer; raises ServingError if they are not as they must be.
+      finish: converts the fetched values, in this order, into the result; raises ServingError if they are invalid.
     """
 
     feeds: Mapping[str, np.ndarray]
@@ -37,21 +37,26 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A part of a MultiInference request: the signature's name, and CLASSIFY or REGRESS."""
+    """A task of a MultiInference request: the signature's name, and CLASSIFY or REGRESS."""
 
     signature: str
     method: str
 
 
 class Inference:
-    """The methods of one loaded version."""
+    """The methods of a loaded version."""
 
     def __init__(self, signatures: Mapping[str, Signature], signature_defs: Mapping[str, Any], check_methods: bool):
-        """See `SavedModel`; `check_methods`: whether a signature's method name must fit the request."""
+        """Takes the signatures of a `SavedModel`.
+
+        Args:
+          signatures, signature_defs: see `SavedModel`.
+          check_methods: whether a signature's method name must match the request.
+        """
         self._signatures, self._signature_defs, self._check_methods = signatures, signature_defs, check_methods
 
     def predict(self, name: str, inputs: Mapping[str, np.ndarray], output_filter: Sequence[str]) -> Plan:
-        """Runs a signature; the answer is {output name: array}."""
+        """Runs a signature; the result is {output name: array}."""
         name = name or DEFAULT_SIGNATURE
         if name not in self._signatures:
             raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
@@ -72,18 +77,18 @@ class Inference:
         return Plan(feeds, fetches, lambda values: dict(zip(outputs, values, strict=True)))
 
     def classify(self, name: str, examples: Sequence[bytes]) -> Plan:
-        """Classifies serialized tf.Examples; the answer is a list of (label, score) for each."""
+        """Classifies serialized tf.Examples; the result has a list of (label, score) for each."""
         signature = self._named(name, "No signature was found with the name: ")
         plan = self._classification(signature, _batch(examples))
         return plan
 
     def regress(self, name: str, examples: Sequence[bytes]) -> Plan:
-        """The answer is the value of each serialized tf.Example."""
+        """Predicts a value for each serialized tf.Example; the result is the list of values."""
         signature = self._named(name, "No signature was found with the name: ")
         return self._regression(signature, _batch(examples))
 
     def multi(self, tasks: Sequence[Task], examples: Sequence[bytes]) -> Plan:
-        """Several classifications and regressions of the same examples; the answer is a list of their answers."""
+        """Runs several tasks on the same serialized tf.Examples; the result is the list of their results."""
         plans, seen, batch = [], set(), None
         for task in tasks:
             name = task.signature or DEFAULT_SIGNATURE
@@ -97,16 +102,16 @@ class Inference:
             plans.append((self._classification if task.method == CLASSIFY else self._regression)(signature, batch))
         if not plans:
             raise ServingError(Code.INVALID_ARGUMENT, "Inference request must have at least one task.")
-        if any(plan.feeds.keys() != plans[0].feeds.keys() for plan in plans):
-            raise ServingError(Code.INVALID_ARGUMENT, "Input tensor must be the same for all Signatures.")
 
+        # In TensorFlow 2, each signature has its own input tensor; all of them get the same examples.
+        feeds = {name: value for plan in plans for name, value in plan.feeds.items()}
         fetches = tuple(sorted({name for plan in plans for name in plan.fetches}))
 
         def finish(values: Sequence[np.ndarray]) -> list[Classes | Values]:
             by_name = dict(zip(fetches, values, strict=True))
             return [plan.finish([by_name[name] for name in plan.fetches]) for plan in plans]
 
-        return Plan(plans[0].feeds, fetches, finish)
+        return Plan(feeds, fetches, finish)
 
     def _named(self, name: str, error: str) -> Signature:
         name = name or DEFAULT_SIGNATURE
@@ -148,17 +153,24 @@ class Inference:
 
 def _check_names(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
     given, needed = sorted(inputs), sorted(signature.inputs)
-    if given != needed:
-        extra, missing = (",".join(sorted(names)) for names in (set(given) - set(needed), set(needed) - set(given)))
+    extra, missing = sorted(set(given) - set(needed)), sorted(set(needed) - set(given))
+    if len(given) != len(needed):
         raise ServingError(
             Code.INVALID_ARGUMENT,
             f"input size does not match signature: {len(given)}!={len(needed)} len({{{','.join(given)}}}) != "
-            f"len({{{','.join(needed)}}}). Sent extra: {{{extra}}}. Missing but required: {{{missing}}}.",
+            f"len({{{','.join(needed)}}}). Sent extra: {{{','.join(extra)}}}. Missing but required: "
+            f"{{{','.join(missing)}}}.",
+        )
+    if extra:
+        raise ServingError(
+            Code.INVALID_ARGUMENT,
+            f"input tensor alias not found in signature: {extra[0]}. Inputs expected to be in the set "
+            f"{{{','.join(needed)}}}.",
         )
 
 
 def _fitting(key: str, spec: Any, value: np.ndarray, position: int) -> np.ndarray:
-    """The value of an input, if it has its dtype; the graph itself judges the shape, as in the real server."""
+    """Checks the dtype of an input. The graph itself checks the shape, as in tensorflow_model_server."""
     if value.dtype != spec.dtype:
         given, needed = tensors.type_name(value.dtype), spec.type_name
         raise ServingError(
@@ -189,7 +201,7 @@ def _batch(examples: Sequence[bytes]) -> np.ndarray:
 
 
 def _examples_input(signature: Signature, kind: str, outputs: tuple[int, ...], words: str) -> str:
-    """The name of the tensor that takes serialized tf.Examples."""
+    """Returns the name of the tensor that takes serialized tf.Examples."""
     if len(signature.inputs) != 1:
         raise ServingError(Code.INVALID_ARGUMENT, "Expected one input Tensor.")
     if len(signature.outputs) not in outputs:
@@ -241,7 +253,7 @@ def _values(value: np.ndarray, count: int) -> Values:
 
 
 def _text(word: bytes) -> str:
-    """A label; bytes that are not UTF-8 have no place in a message's string."""
+    """Decodes a label; bytes that are not valid UTF-8 are replaced, since a message's string cannot hold them."""
     return word.decode("utf-8", "replace")
 
 

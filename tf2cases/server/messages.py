@@ -1,6 +1,7 @@
-"""Messages of the server's text files: those of tensorflow-serving-api, and those that it lacks.
+"""The messages of the server's config files.
 
-The lacking ones (batching, monitoring, SSL) are declared here with their public names and field numbers.
+tensorflow-serving-api lacks those for batching, monitoring and SSL. They are declared here with their public names and
+field numbers.
 """
 
 from typing import Any
@@ -39,7 +40,7 @@ _FIELDS = {
 
 
 def _declare() -> dict[str, Any]:
-    """The message classes of `_FIELDS`, in a pool of their own."""
+    """Creates the message classes of `_FIELDS`, in their own descriptor pool."""
     file = descriptor_pb2.FileDescriptorProto(name="tf2cases/server/messages.proto", package=_PACKAGE, syntax="proto3")
     file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
     for name, fields in _FIELDS.items():
@@ -64,10 +65,10 @@ SSLConfig: Any = _CLASSES["SSLConfig"]
 
 
 def read(path: str, message: Message) -> Any:
-    """Fills a message from a text file.
+    """Parses a text file into a message and returns it.
 
     Raises:
-      RunError: the file cannot be read, or is not such a message; the sentence begins like the real server's.
+      RunError: the file cannot be read or parsed; the error begins like tensorflow_model_server's.
     """
     try:
         with open(path, encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Counts and times, shown in Prometheus' text format under the real server's names."""
+"""Counters and histograms in Prometheus' text format, with the names of tensorflow_model_server."""
 
 import bisect
 import itertools
@@ -10,14 +10,14 @@ _MOST_SERIES = 1000
 
 
 class _Series:
-    """One histogram: counts per bucket and their sum."""
+    """One histogram: the count of each bucket, and the sum of all values."""
 
     def __init__(self, buckets: int):
         self.counts, self.sum = [0] * buckets, 0.0
 
 
 class Counter:
-    """Counts per combination of labels."""
+    """A counter for each combination of label values."""
 
     kind = "counter"
 
@@ -26,7 +26,7 @@ class Counter:
         self._values: dict[tuple[str, ...], int] = {}
 
     def add(self, *values: str, by: int = 1) -> None:
-        """Adds to the count of the labels' values."""
+        """Increases the counter of these label values."""
         with self._lock:
             if values in self._values or len(self._values) < _MOST_SERIES:
                 self._values[values] = self._values.get(values, 0) + by
@@ -38,7 +38,7 @@ class Counter:
 
 
 class Histogram:
-    """Counts in exponential buckets per combination of labels."""
+    """A histogram with exponential buckets for each combination of label values."""
 
     kind = "histogram"
 
@@ -48,7 +48,7 @@ class Histogram:
         self._series: dict[tuple[str, ...], _Series] = {}
 
     def add(self, value: float, *values: str) -> None:
-        """Counts a value for the labels' values."""
+        """Adds a value to the histogram of these label values."""
         with self._lock:
             series = self._series.get(values)
             if series is None:
@@ -75,7 +75,7 @@ class Histogram:
 
 
 class Metrics:
-    """The metrics of one server; used from any thread."""
+    """The metrics of a server; they may be used from any thread."""
 
     def __init__(self) -> None:
         serving, times = ":tensorflow:serving:", (10, 1.8, 33)
@@ -95,20 +95,20 @@ class Metrics:
         self.batch_padding = Histogram(f"{session}padding_size", ["execution_batch_size"], 1, 2, 14)
 
     def request(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
-        """Counts a finished request.
+        """Records a finished request.
 
         Args:
           model: the model's name.
           api: "Predict", "Classify", "Regress", "MultiInference" or "GetModelMetadata".
           entrypoint: "GRPC" or "REST".
           status: the name of its canonical code, such as "OK".
-          seconds: how long it took.
+          seconds: its duration.
         """
         self.requests.add(model, status)
         self.request_latency.add(seconds * 1e6, model, api, entrypoint, status)
 
     def render(self) -> str:
-        """All metrics in Prometheus' text format."""
+        """Returns all metrics in Prometheus' text format."""
         lines = []
         for metric in vars(self).values():
             found = metric.lines()

@@ -1,4 +1,4 @@
-"""What the server can be told: the flags of the program, without their names and without absl."""
+"""The options of the server, independent of the program's flags."""
 
 import dataclasses
 import os
@@ -9,20 +9,20 @@ class CoreOptions:
     """Options of the core.
 
     Attributes:
-      config_file: a text file with a ModelServerConfig, or None.
-      name, base_path: of the only model, if there is no config file.
-      config_poll_seconds, poll_seconds: how often the config file and the base paths are read; 0 only at the start.
-      retries, retry_seconds: how often a failed load is repeated, and after what time.
-      lenient_labels: whether a new label may belong to a version that is not loaded.
-      batching: whether requests are joined into batches.
-      batching_file: a text file with BatchingParameters, or None.
-      batching_per_model: whether versions have such a file of their own; without it, they are not batched.
-      warmup, warmup_iterations: whether warm-up records are run, and how often each.
-      tags: of the SavedModels' meta graphs.
-      check_methods: whether a signature's method name must fit the request.
-      threads: how many requests are computed at a time without batching.
-      intra_op, inter_op: TensorFlow's threads; 0 chooses them.
-      gpu_fraction: the part of a GPU's memory for the process; 0 lets it grow.
+      config_file: path of a text file with a ModelServerConfig, or None.
+      name, base_path: the model's name and base path, if there is no config file.
+      config_poll_seconds, poll_seconds: the periods at which the config file and the base paths are read; 0: only once.
+      retries, retry_seconds: the number of retries of a failed load, and the time between them.
+      lenient_labels: whether a new label may be assigned to a version that is not loaded.
+      batching: whether requests are combined into batches.
+      batching_file: path of a text file with BatchingParameters, or None.
+      batching_per_model: whether each version has its own such file; versions without it are not batched.
+      warmup, warmup_iterations: whether warm-up records are replayed, and how many times.
+      tags: the tags of the meta graph to load.
+      check_methods: whether a signature's method name must match the request.
+      threads: the number of requests that are computed concurrently without batching.
+      intra_op, inter_op: the numbers of TensorFlow's threads; 0: TensorFlow decides.
+      gpu_fraction: the fraction of GPU memory that the process reserves; 0: it allocates as needed.
       metrics_path: the REST path of the metrics, or None.
     """
 
@@ -50,17 +50,17 @@ class CoreOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a client may do.
+    """Limits on what clients may do.
 
     Attributes:
-      body_bytes: size of a gRPC message.
-      rest_body_bytes: size of an HTTP body, before and after it is unpacked; parsing may take twenty times as much.
-      rest_buffered_bytes: size of the bodies of all HTTP requests that are being read or answered.
-      concurrent_requests: requests that are read or answered at a time; others are refused (503, RESOURCE_EXHAUSTED).
-      header_bytes: size of an HTTP request's headers.
-      header_seconds: time for an HTTP request's headers; an idle connection is closed after this as well.
-      body_seconds: time for an HTTP request's body.
-      connections: open HTTP connections; a further one replaces the one that is idle for longest.
+      body_bytes: maximum size of a gRPC message.
+      rest_body_bytes: maximum size of an HTTP body, before and after decompression; parsing may take 50 times as much.
+      rest_buffered_bytes: maximum total size of the bodies of all HTTP requests in progress.
+      concurrent_requests: maximum number of requests in progress; others get 503 or RESOURCE_EXHAUSTED.
+      header_bytes: maximum size of an HTTP request's headers.
+      header_seconds: timeout for an HTTP request's headers, and for idle connections.
+      body_seconds: timeout for an HTTP request's body.
+      connections: maximum number of HTTP connections; a new one replaces the one that has been idle for longest.
     """
 
     body_bytes: int = 2**31 - 1
@@ -78,10 +78,10 @@ class RestOptions:
     """Options of the REST front end.
 
     Attributes:
-      host, port: where it listens; port 0 takes a free one.
-      timeout_ms: time for a request, `--rest_api_timeout_in_ms`.
-      cors: `--rest_api_enable_cors_support`.
-      limits: what a client may do.
+      host, port: the address to listen on; port 0: any free port.
+      timeout_ms: timeout for a request, see `--rest_api_timeout_in_ms`.
+      cors: whether CORS headers are sent, see `--rest_api_enable_cors_support`.
+      limits: limits on what clients may do.
     """
 
     host: str = "127.0.0.1"
@@ -96,12 +96,12 @@ class GrpcOptions:
     """Options of the gRPC front end.
 
     Attributes:
-      addresses: where it listens, such as "127.0.0.1:8500" and "unix:/run/serving.sock"; port 0 takes a free one.
-      channel_arguments: of the gRPC library.
-      ssl_file: a text file with an SSLConfig, or None.
-      health: whether the health service is offered.
-      tensor_content: whether answers have `tensor_content` instead of typed value fields.
-      limits: what a client may do.
+      addresses: where to listen, such as "127.0.0.1:8500" and "unix:/run/serving.sock"; port 0: any free port.
+      channel_arguments: the gRPC library's channel arguments.
+      ssl_file: path of a text file with an SSLConfig, or None.
+      health: whether the health service is available.
+      tensor_content: whether responses use `tensor_content` instead of typed value fields.
+      limits: limits on what clients may do.
     """
 
     addresses: tuple[str, ...] = ("127.0.0.1:8500",)

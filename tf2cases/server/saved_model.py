@@ -1,8 +1,8 @@
-"""One loaded SavedModel: its signatures, and running tensors through its graph.
+"""A loaded SavedModel: its signatures, and running its graph.
 
-The graph is run by a session, as the real server runs it. So any SavedModel works, of TensorFlow 1 and 2 alike, without
-rebuilding Python objects; requests are not held to the shapes of the signature; and a call takes about a seventh of the
-time of a call of a loaded signature.
+The graph is run in a session, as in tensorflow_model_server. So SavedModels of TensorFlow 1 and 2 work alike, the
+shapes in a signature are not enforced, and a call takes about a seventh of the time that a signature of
+`tf.saved_model.load` takes.
 """
 
 import collections
@@ -32,7 +32,7 @@ class SavedModel:
     """A SavedModel in memory; its methods may be called from any thread.
 
     Attributes:
-      path: its folder.
+      path: the version's folder.
       signature_defs: {name: SignatureDef message}.
       signatures: {name: Signature}.
     """
@@ -41,12 +41,12 @@ class SavedModel:
         """Loads a version.
 
         Args:
-          path: its folder.
-          tags: of the meta graph.
-          config: ConfigProto of its session.
+          path: the version's folder.
+          tags: the tags of the meta graph to load.
+          config: the ConfigProto of the session.
 
         Raises:
-          ServingError: it is not a SavedModel, or incomplete, or has no such tags.
+          ServingError: the folder has no SavedModel, or an incomplete one, or one without a meta graph with these tags.
         """
         self.path, self._lock = path, threading.Lock()
         self._running, self._quiet = 0, threading.Condition()
@@ -77,13 +77,13 @@ class SavedModel:
 
         Args:
           feeds: {tensor name: array of its dtype}; strings are object arrays of bytes.
-          fetches: names of the wanted tensors.
+          fetches: names of the tensors to compute.
 
         Returns:
-          Their values, in order.
+          The values of `fetches`, in order.
 
         Raises:
-          ServingError: the graph fails on these values.
+          ServingError: TensorFlow reports an error for these values.
         """
         computed = tuple(sorted(set(fetches) - feeds.keys()))
         with self._quiet:
@@ -104,7 +104,7 @@ class SavedModel:
         return [arrays[name] for name in fetches]
 
     def close(self) -> None:
-        """Frees its memory, once the running calls have ended; a request that was given up may still be computed."""
+        """Waits for running calls, also those of cancelled requests, and frees the memory."""
         with self._quiet:
             self._quiet.wait_for(lambda: not self._running)
         self._callables.clear()
@@ -127,11 +127,11 @@ class SavedModel:
 
 
 def session_config(intra_op: int = 0, inter_op: int = 0, gpu_fraction: float = 0) -> Any:
-    """The ConfigProto of all sessions.
+    """Returns the ConfigProto for all sessions.
 
     Args:
-      intra_op, inter_op: numbers of threads; 0 chooses them.
-      gpu_fraction: the part of a GPU's memory that the process may use; 0 lets it grow.
+      intra_op, inter_op: numbers of threads; 0: TensorFlow decides.
+      gpu_fraction: the fraction of GPU memory that the process reserves; 0: it allocates as needed.
     """
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=intra_op, inter_op_parallelism_threads=inter_op)
     config.gpu_options.per_process_gpu_memory_fraction = gpu_fraction
@@ -140,7 +140,7 @@ def session_config(intra_op: int = 0, inter_op: int = 0, gpu_fraction: float = 0
 
 
 def sentence(error: Exception) -> str:
-    """The message of an error of TensorFlow, in one line, without the places in its own code."""
+    """Returns the message of a TensorFlow error in one line, without references to TensorFlow's source code."""
     lines = str(getattr(error, "message", error)).strip().split("\n")
     if "root error(s) found" in lines[0] and len(lines) > 1:
         lines = [lines[1].partition(": ")[2]]
@@ -163,14 +163,14 @@ def _spec(info: Any) -> TensorSpec:
 
 
 def _restore_forgotten(graph: tf.Graph, session: Any, place: str, path: str) -> None:
-    """Restores variables that signatures use, but that the graph's own restoring leaves out.
+    """Restores the variables that signatures use, but that the graph's restore op leaves out.
 
-    tf.saved_model.save of a Keras 3 model writes such graphs. `model.export` does not, and has only unused variables.
+    tf.saved_model.save writes such graphs for Keras 3 models; `model.export` does not.
 
     Args:
       graph, session: the graph, and the session in which it was restored.
-      place: the folder, as TensorFlow reads it.
-      path: the folder, for messages.
+      place: the path of the folder for TensorFlow.
+      path: the path of the folder for messages.
     """
     handles = [
         operation

@@ -1,4 +1,4 @@
-"""Which models should be served, and which of their versions: the config file, base paths, version policies."""
+"""Determines the models and versions to serve, from the config, the base paths and the version policies."""
 
 import logging
 import os
@@ -17,10 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 def single(name: str, base_path: str) -> Any:
-    """The ModelServerConfig of `--model_name` and `--model_base_path`.
+    """Returns the ModelServerConfig for `--model_name` and `--model_base_path`.
 
-    A base path without versions whose sub-folders have some holds several models, each with the sub-folder's name. (The
-    real server does not accept that.)
+    If the base path has no versions, but its sub-folders have, each sub-folder is a model of that name.
+    (tensorflow_model_server does not support this.)
     """
     config = model_server_config_pb2.ModelServerConfig()
     base_path = os.path.abspath(base_path)
@@ -34,8 +34,8 @@ def check(config: Any) -> None:
     """Checks a ModelServerConfig.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, it lists a model twice, a path is not absolute, the platform is another, or a
-        label is not made of letters, digits and underscores.
+      ServingError: INVALID_ARGUMENT, a model is listed twice, a path is not absolute, a platform is not supported, or
+        a label has characters other than letters, digits and underscores.
     """
     names: set[str] = set()
     for model in config.model_config_list.config:
@@ -68,7 +68,7 @@ def check(config: Any) -> None:
 
 
 def versions(base_path: str) -> dict[int, str]:
-    """{version number: its folder} of a base path, ascending; names that are not 64-bit integers are ignored."""
+    """Returns {version number: folder} of a base path, ascending; ignores names that are not 64-bit integers."""
     found: dict[int, str] = {}
     for name in _folders(base_path):
         if _INTEGER.fullmatch(name) and -(2**63) <= int(name) < 2**63:
@@ -80,7 +80,7 @@ def versions(base_path: str) -> dict[int, str]:
 
 
 def wanted(model: Any) -> dict[int, str] | None:
-    """The versions of a ModelConfig that its policy selects, {number: folder}; None if its base path is not there."""
+    """Returns the versions that a ModelConfig selects, {number: folder}; None if the base path does not exist."""
     if not os.path.isdir(model.base_path):
         _warn_once(f"Could not find base path {model.base_path} for servable {model.name}")
         return None
@@ -102,19 +102,19 @@ def wanted(model: Any) -> dict[int, str] | None:
 
 
 def labels(config: Any, known: Mapping[str, Mapping[str, int]], available: Any, lenient: bool) -> dict:
-    """The labels of a ModelServerConfig.
+    """Returns the labels of a ModelServerConfig.
 
     Args:
       config: the config.
-      known: {model: {label: version}} of the labels so far.
-      available: function of a model's name and a version; whether it is loaded.
-      lenient: whether a label that is new may belong to a version that is not.
+      known: the current labels, {model: {label: version}}.
+      available: tells whether a version is loaded; takes the model's name and the version's number.
+      lenient: whether a new label may be assigned to a version that is not loaded.
 
     Returns:
       {model: {label: version}}.
 
     Raises:
-      ServingError: FAILED_PRECONDITION, the version of a label is not loaded.
+      ServingError: FAILED_PRECONDITION, a label's version is not loaded.
     """
     for model in config.model_config_list.config:
         for label, version in model.version_labels.items():
@@ -140,7 +140,7 @@ _warned: set[str] = set()
 
 
 def _warn_once(message: str) -> None:
-    """Warns; polling would repeat it every second."""
+    """Logs a warning once, although polling finds the problem every second."""
     if message not in _warned:
         _warned.add(message)
         _log.warning("%s", message)

@@ -1,4 +1,4 @@
-"""What a request asks for, and what is known of a model: plain records that both front ends use."""
+"""Data classes that the core and both front ends share: model specs, signatures and version statuses."""
 
 import dataclasses
 import enum
@@ -13,12 +13,12 @@ DEFAULT_SIGNATURE = "serving_default"
 
 @dataclasses.dataclass(frozen=True)
 class ModelSpec:
-    """Which model a request is for.
+    """The model, and version, that a request is for.
 
     Attributes:
       name: the model's name.
-      version: the version's number; None for the one of `label`, or the newest without a label.
-      label: the version's label, or None; never given together with `version`.
+      version: the version's number; None: the version of `label`, or the newest if there is no label.
+      label: the version label, or None; never set together with `version`.
     """
 
     name: str
@@ -31,10 +31,10 @@ class TensorSpec:
     """An input or output of a signature.
 
     Attributes:
-      name: of the tensor in the graph, such as "serving_default_images:0".
-      dtype: its NumPy type; object for strings.
-      type_name: the name of its type in TensorFlow's messages, such as "DT_FLOAT".
-      shape: its dimensions, None where they are unknown; None if even their number is.
+      name: the tensor's name in the graph, such as "serving_default_images:0".
+      dtype: the NumPy dtype; object for strings.
+      type_name: the name of the dtype in TensorFlow's messages, such as "DT_FLOAT".
+      shape: the dimensions, None where unknown; None if the rank is unknown.
     """
 
     name: str
@@ -48,8 +48,8 @@ class Signature:
     """A signature of a loaded version.
 
     Attributes:
-      name: its name.
-      method: its method name, such as "tensorflow/serving/predict".
+      name: the signature's name.
+      method: the method name, such as "tensorflow/serving/predict".
       inputs, outputs: {name: TensorSpec}, sorted by name.
     """
 
@@ -60,7 +60,7 @@ class Signature:
 
 
 class State(enum.IntEnum):
-    """States of a version, with the numbers of `ModelVersionStatus.State`."""
+    """The states of a version, with the numbers of `ModelVersionStatus.State`."""
 
     UNKNOWN = 0
     START = 10
@@ -72,7 +72,7 @@ class State(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """The state of one version; `code` and `message` say why it failed."""
+    """The state of a version; `code` and `message` tell the error if loading failed."""
 
     version: int
     state: State

@@ -1,4 +1,4 @@
-"""Arrays and TensorProto messages, both with typed value fields and with `tensor_content`."""
+"""Converts between arrays and TensorProto messages, with typed value fields or `tensor_content`."""
 
 import math
 from typing import Any
@@ -37,10 +37,10 @@ _RAW = {
 
 
 def to_array(proto: Any) -> np.ndarray:
-    """The array of a message; strings are an object array of bytes.
+    """Converts a message to an array; strings become an object array of bytes.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, its dtype is not supported, its shape is not one, or does not fit its values.
+      ServingError: INVALID_ARGUMENT, the dtype is not supported, or the shape is invalid or does not match the values.
     """
     dtype = _dtype(proto.dtype)
     if proto.tensor_shape.unknown_rank:
@@ -63,11 +63,14 @@ def to_array(proto: Any) -> np.ndarray:
 
 
 def to_proto(array: np.ndarray, content: bool = False) -> Any:
-    """The message of an array.
+    """Converts an array to a message.
 
     Args:
-      array: its dtype is one of TensorFlow's; strings are an object array of bytes.
-      content: whether to use `tensor_content` instead of the field for the dtype.
+      array: an array of a dtype that TensorFlow has; strings are an object array of bytes.
+      content: whether to use `tensor_content` instead of the typed value field.
+
+    Raises:
+      ServingError: UNIMPLEMENTED, there is no value field for the dtype.
     """
     array = np.asarray(array)
     proto = tensor_pb2.TensorProto(dtype=tf.dtypes.as_dtype(array.dtype).as_datatype_enum)
@@ -92,7 +95,7 @@ def to_proto(array: np.ndarray, content: bool = False) -> Any:
 
 
 def type_name(dtype: Any) -> str:
-    """The name of a NumPy dtype in TensorFlow's messages, such as "DT_FLOAT"."""
+    """Returns the name of a NumPy dtype in TensorFlow's messages, such as "DT_FLOAT"."""
     try:
         return types_pb2.DataType.Name(tf.dtypes.as_dtype(dtype).as_datatype_enum)
     except TypeError:
@@ -133,7 +136,7 @@ def _content(content: bytes, dtype: np.dtype, count: int) -> np.ndarray:
 
 
 def _strings(content: bytes, count: int) -> np.ndarray:
-    """Strings in `tensor_content`: their lengths as varints, and then the strings themselves."""
+    """Reads the strings in `tensor_content`: their lengths as varints, followed by the strings themselves."""
     if count > len(content):
         raise _wrong(f"a tensor of {count} strings has {len(content)} bytes of content")
     lengths, position = [], 0

@@ -1,9 +1,9 @@
-"""The models' versions: loads, retries, leases, unloads, states.
+"""The life cycle of models' versions: loading with retries, leases for requests, unloading.
 
-`Versions.assign` is told which versions of a model should be served. A new version is loaded and warmed up in a thread.
-Versions that are no longer wanted go when a wanted one is there, each once its last request is answered.
+`Versions.assign` sets the versions of a model to serve. A new version is loaded and warmed up in a thread. Versions
+that should no longer be served are unloaded when one of the new ones is available, each after its last request.
 
-All methods run on the event loop's thread; only loading and unloading themselves run in other threads.
+All methods run in the event loop's thread; only the loading and unloading themselves run in other threads.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ class Version:
 
     Attributes:
       name, number, path: the model's name, and the version's number and folder.
-      status: its state.
-      loaded: what `load` returned while it is available, or None.
-      first_try: set when the first attempt to load it has ended.
+      status: the current state.
+      loaded: what `load` returned, while the version is available; otherwise None.
+      first_try: set after the first attempt to load the version.
     """
 
     def __init__(self, name: str, number: int, path: str):
@@ -57,24 +57,24 @@ class Versions:
         retries: int,
         retry_seconds: float,
     ):
-        """Starts without a version.
+        """Creates an empty collection.
 
         Args:
-          load: called in a thread with a model's name and a version's folder; raises ServingError.
+          load: called in a thread with a model's name and a version's folder; raises ServingError if it fails.
           unload: called in a thread with what `load` returned.
-          executor: the threads.
-          retries: how often a failed load is repeated.
+          executor: runs `load` and `unload`.
+          retries: the number of retries of a failed load.
           retry_seconds: the time between two attempts.
         """
         self._load, self._unload, self._executor = load, unload, executor
         self._retries, self._retry_seconds = retries, retry_seconds
         self._wanted: dict[str, dict[int, Version]] = {}
-        self._leaving: dict[str, dict[int, Version]] = {}  # no longer wanted, but still loaded
+        self._leaving: dict[str, dict[int, Version]] = {}  # no longer assigned, but still loaded
         self._ended: dict[str, dict[int, VersionStatus]] = {}
         self._unloads: set[asyncio.Task] = set()
 
     def assign(self, name: str, folders: Mapping[int, str]) -> None:
-        """Tells which versions of a model should be served, {number: folder}."""
+        """Sets the versions of a model to serve, {number: folder}."""
         wanted, leaving = self._wanted.setdefault(name, {}), self._leaving.setdefault(name, {})
         for number in [number for number, version in wanted.items() if folders.get(number) != version.path]:
             self._dismiss(wanted.pop(number))
@@ -91,14 +91,14 @@ class Versions:
         self._settle(name)
 
     async def first_tries(self, names: Any) -> list[Version]:
-        """Waits until all wanted versions of some models were tried once; returns those that are not available."""
+        """Waits for the first attempt to load each assigned version; returns the versions that are not available."""
         versions = [version for name in names for version in self._wanted.get(name, {}).values()]
         for version in versions:
             await version.first_try.wait()
         return [version for version in versions if version.status.state != State.AVAILABLE]
 
     def available(self, name: str) -> list[int]:
-        """The numbers of a model's wanted versions that are loaded."""
+        """Returns the numbers of a model's assigned versions that are loaded."""
         return [number for number in self._wanted.get(name, {}) if self.is_available(name, number)]
 
     def is_available(self, name: str, number: int) -> bool:
@@ -107,10 +107,10 @@ class Versions:
 
     @contextlib.contextmanager
     def lease(self, name: str, number: int | None) -> Iterator[Version]:
-        """An available version, the newest if no number is given; it stays loaded within the `with` block.
+        """Yields an available version, the newest if no number is given; it stays loaded within the `with` block.
 
         Raises:
-          ServingError: NOT_FOUND, there is none.
+          ServingError: NOT_FOUND, there is no such version.
         """
         version = self._find(name, number)
         version.leases += 1
@@ -122,10 +122,10 @@ class Versions:
                 self._settle(name)
 
     def statuses(self, name: str, number: int | None) -> list[VersionStatus]:
-        """The states of a model's versions, or of one, newest first; also of those that have ended.
+        """Returns the status of each version of a model, or of one, newest first, including unloaded and failed ones.
 
         Raises:
-          ServingError: NOT_FOUND, there are none.
+          ServingError: NOT_FOUND, there is no such model or version.
         """
         found = dict(self._ended.get(name, {}))
         for versions in (self._leaving.get(name, {}), self._wanted.get(name, {})):
@@ -139,7 +139,7 @@ class Versions:
         return [found[number] for number in sorted(found, reverse=True)]
 
     async def close(self) -> None:
-        """Stops loading, and unloads everything that has no lease."""
+        """Stops loading, and unloads all versions that are not leased."""
         for name in list(self._wanted):
             self.assign(name, {})
         while self._unloads:
@@ -156,7 +156,7 @@ class Versions:
         return max(found, key=lambda version: version.number)
 
     async def _bring(self, version: Version) -> None:
-        """Loads a version, trying again as configured."""
+        """Loads a version, with retries."""
         loop = asyncio.get_running_loop()
         version.enter(State.LOADING)
         try:
@@ -172,7 +172,7 @@ class Versions:
                     rest = self._retries - attempt
                     state = State.LOADING if rest else State.END
                     version.enter(state, error.code, error.message)
-                    again = f"{rest} more attempts" if rest else "giving up"
+                    again = f"{rest} retries left" if rest else "giving up"
                     _log.error("loading %s failed: %s; %s", version, error.message, again)
                     version.first_try.set()
                     continue
@@ -184,7 +184,7 @@ class Versions:
             version.first_try.set()
 
     async def _uninterrupted(self, loading: asyncio.Future) -> Any:
-        """Awaits a load; if the waiting is cancelled, what has been loaded in the end is unloaded."""
+        """Awaits a load. If the task is cancelled, the version is unloaded as soon as it is loaded."""
         try:
             return await asyncio.shield(loading)
         except asyncio.CancelledError:
@@ -197,7 +197,7 @@ class Versions:
             raise
 
     def _dismiss(self, version: Version) -> None:
-        """A version is no longer wanted."""
+        """Handles a version that should no longer be served."""
         if version.status.state == State.AVAILABLE:
             self._leaving[version.name][version.number] = version
             return
@@ -206,7 +206,7 @@ class Versions:
         self._end(version)
 
     def _settle(self, name: str) -> None:
-        """Unloads what is no longer wanted, if a wanted version is there or none is wanted."""
+        """Unloads old versions, if an assigned version is available or none is assigned."""
         wanted = self._wanted.get(name, {})
         replaced = not wanted or any(version.status.state == State.AVAILABLE for version in wanted.values())
         for version in list(self._leaving.get(name, {}).values()):
@@ -235,6 +235,6 @@ class Versions:
 
 
 def _report(task: asyncio.Task) -> None:
-    """Reports an error of a load that nobody expected; it must not disappear."""
+    """Logs an unexpected error of a load, which would otherwise be lost."""
     if not task.cancelled() and task.exception():
         _log.error("loading failed", exc_info=task.exception())

@@ -1,4 +1,4 @@
-"""Replays the warm-up records of a version before it takes requests."""
+"""Replays a version's warm-up records before the version becomes available."""
 
 import os
 import time
@@ -20,19 +20,19 @@ _FRAME_BYTES = 16  # a record's length and two checksums
 
 
 def replay(model: SavedModel, inference: Inference, iterations: int, metrics: Metrics) -> int:
-    """Runs the records of a version.
+    """Replays the warm-up records of a version.
 
     Args:
       model: the loaded version.
-      inference: its methods.
-      iterations: how often each record is run.
-      metrics: where the time is counted.
+      inference: the methods of this version.
+      iterations: how many times each record is run.
+      metrics: records the duration.
 
     Returns:
-      How many records there are.
+      The number of records.
 
     Raises:
-      ServingError: there are too many, one cannot be read or is of a kind that is not run, or one fails.
+      ServingError: there are too many records, or one is unreadable, of an unsupported kind, or fails.
     """
     if not os.path.isfile(os.path.join(model.path, PATH)):
         return 0

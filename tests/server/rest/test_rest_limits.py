@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import pytest
 from fake_core import FakeCore, running
 from raw_http import Client, call
 
 from tf2cases.server.options import Limits, RestOptions
+from tf2cases.server.rest import json_text
 
 
 @contextlib.contextmanager
@@ -104,6 +106,58 @@ def test_the_number_of_requests_at_a_time_is_limited(core):
             assert [client.answer().status for client in (first, second)] == [200, 200]
 
 
+@pytest.fixture
+def held(monkeypatch):
+    """An object that stops the reading of large bodies: `held.begun` counts them, and `held.go_on` lets all go on."""
+    parse = json_text.parse
+    held = types.SimpleNamespace(begun=0, go_on=threading.Event())
+
+    def wait(body):
+        if len(body) > 1_000_000:
+            held.begun += 1
+            assert held.go_on.wait(20)
+        return parse(body)
+
+    monkeypatch.setattr(json_text, "parse", wait)
+    yield held
+    held.go_on.set()
+
+
+LARGE = b'{"instances": [1.0]}'.ljust(1_000_001)
+
+
+def test_others_are_answered_while_a_large_body_is_read(server, held):
+    with Client(server.port) as client:
+        client.post(body=LARGE)
+        wait_until(lambda: held.begun)
+        assert call(server.port).status == 200
+        held.go_on.set()
+        assert client.answer().status == 200
+
+
+def test_large_bodies_are_read_one_at_a_time(server, held):
+    # Their lists take many times as much memory as their text.
+    with Client(server.port) as first, Client(server.port) as second:
+        first.post(body=LARGE)
+        second.post(body=LARGE)
+        wait_until(lambda: server.application._buffered == 2 * len(LARGE))
+        time.sleep(0.1)
+        assert held.begun == 1
+        held.go_on.set()
+        assert [client.answer().status for client in (first, second)] == [200, 200]
+
+
+def test_a_large_body_counts_until_it_is_read_although_its_client_has_gone(server, held):
+    with Client(server.port) as client:
+        client.post(body=LARGE)
+        wait_until(lambda: held.begun)
+    wait_until(lambda: not server._server.server_state.connections)
+    time.sleep(0.1)
+    assert server.application._buffered == len(LARGE)
+    held.go_on.set()
+    wait_until(lambda: not server.application._buffered)
+
+
 @pytest.mark.parametrize("size", [5000, 100_000, 1_000_000])
 def test_the_size_of_headers_is_limited(core, size):
     with limited(core, header_bytes=4096) as server:
@@ -125,32 +179,30 @@ def test_many_headers_and_long_paths_are_limited(core):
                 assert client.answer().status == 431
 
 
+def is_refused_as_late(server, begin, piece, message):
+    """Sends a beginning, and pieces faster than the limit of 0.5 s, but never the end; checks what is said and when."""
+    with Client(server.port) as client:
+        start = time.monotonic()
+        client.send(begin)
+        for _ in range(3):
+            time.sleep(0.1)
+            client.send(piece)
+        answer = client.answer()
+        assert (answer.status, answer.error) == (408, message)
+        assert client.is_closed()
+        assert 0.4 < time.monotonic() - start < 4
+
+
 def test_the_time_for_headers_is_limited(core):
     with limited(core, header_seconds=0.5) as server:
-        with Client(server.port) as client:
-            start = time.monotonic()
-            client.send(b"POST /v1/models/half:predict HTTP/1.1\r\n")
-            for _ in range(3):
-                time.sleep(0.1)
-                client.send(b"X: y\r\n")
-            answer = client.answer()
-            assert (answer.status, answer.error) == (408, "The headers were not complete after 0.5 s.")
-            assert client.is_closed()
-            assert 0.4 < time.monotonic() - start < 4
+        begin = b"POST /v1/models/half:predict HTTP/1.1\r\n"
+        is_refused_as_late(server, begin, b"X: y\r\n", "The headers were not complete after 0.5 s.")
 
 
 def test_the_time_for_a_body_is_limited(core):
     with limited(core, body_seconds=0.5) as server:
-        with Client(server.port) as client:
-            start = time.monotonic()
-            client.post(body=b'{"instances"', headers=("Content-Length: 100",))
-            for _ in range(3):
-                time.sleep(0.1)
-                client.send(b" ")
-            answer = client.answer()
-            assert (answer.status, answer.error) == (408, "The body was not complete after 0.5 s.")
-            assert client.is_closed()
-            assert 0.4 < time.monotonic() - start < 4
+        begin = b'POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"instances"'
+        is_refused_as_late(server, begin, b" ", "The body was not complete after 0.5 s.")
         assert server.application._buffered == 0
 
 

@@ -344,6 +344,34 @@ def test_text_that_is_not_utf8_is_answered_as_valid_json():
     }
 
 
+@pytest.mark.parametrize(
+    ("instances", "dtype"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7], "int32"),
+        ([1, 2, 3, 4, 5.5, 6, 7], "float"),
+        ([[1, 2], [3, 4], [5, 6.5]], "double"),
+        ([[[1], [2]], [[3], [4]], [[5], [6]]], "int8"),
+        ([[1, 2, 3, 4, 5, 6, 7]], "float"),
+        ([2**63, 1, 2, 3, 4, 5, 2**64 - 1], "uint64"),
+        ([2**63, 1, 2, 3, 4, 5, -1], "float"),
+        ([[True, False], [False, True], [True, True]], "bool"),
+    ],
+)
+def test_lists_that_are_converted_in_parts_give_the_same(monkeypatch, instances, dtype):
+    monkeypatch.setattr(tensors, "_PART", 3)
+    found = value(json.dumps({"instances": instances}), dtype)
+    np.testing.assert_array_equal(found, np.array(instances, DTYPES[dtype].dtype))
+    written = json.loads(tensors.predictions({"x": found}))["predictions"]
+    np.testing.assert_array_equal(np.array(written, found.dtype), found)
+
+
+@pytest.mark.parametrize("instances", [[[1, 2], [3, 4], [5, 6], [7]], [1, 2, 3, 4, 5, [6]], [[1, 2], [3, 4], 5, 6]])
+def test_ragged_lists_that_are_converted_in_parts_are_refused_in_the_same_words(monkeypatch, instances):
+    whole = refusal(json.dumps({"instances": instances}), "float")
+    monkeypatch.setattr(tensors, "_PART", 3)
+    assert refusal(json.dumps({"instances": instances}), "float") == whole
+
+
 def test_float32_is_written_with_the_fewest_digits_that_give_it_back():
     numbers = [0.1, 0.2, 3.4e38, 1e-45, 16777216.0, 9e6, 3e-05, 555557.5, 1 / 3, -0.0]
     array = np.array(numbers, np.float32)

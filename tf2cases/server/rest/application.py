@@ -1,13 +1,14 @@
 """The ASGI application: paths, methods, bodies and status codes of TensorFlow Serving's REST API."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import logging
 import re
 import time
 import zlib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -57,12 +58,15 @@ _CORS: Final = {
 }
 
 _MAX_MESSAGE: Final = 1000
+# Larger bodies and answers are converted in a thread, so that other requests need not wait: a body of this size takes
+# about 10 ms.
+_LARGE: Final = 1 << 18
 
 _log = logging.getLogger(__name__)
 
 
 class HttpError(Exception):
-    """A request is answered with an HTTP status that no canonical code stands for."""
+    """An error whose HTTP status has no canonical status code."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -70,14 +74,14 @@ class HttpError(Exception):
 
 
 class _Request(requests.Request):
-    """A request that knows whether its body has been read."""
+    """A request that records whether its body has been read."""
 
     is_read = False
 
 
 @dataclasses.dataclass
 class _Call:
-    """What a request turned out to be about, and the size of its body."""
+    """What the metrics need to know about a request, and the size of its body."""
 
     model: str = ""
     api: str = ""
@@ -85,16 +89,17 @@ class _Call:
 
 
 class Application:
-    """Answers HTTP requests, as an ASGI application.
+    """The ASGI application that handles HTTP requests.
 
-    The server may put an object `connection` into the state of the scope. Then the application assigns the task of each
-    request to its attribute `task`, and the server cancels that task when the client has gone.
+    The server may put an object `connection` into the scope's state. Then the application sets its attribute `task` to
+    the task of each request, and the server cancels that task when the client disconnects.
     """
 
     def __init__(self, core: Core, options: RestOptions):
         self._core, self._options = core, options
         self._requests = 0
         self._buffered = 0
+        self._large = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -189,37 +194,49 @@ class Application:
         body = await self._body(request, call)
         timeout = self._options.timeout_ms
         deadline = asyncio.get_running_loop().time() + timeout / 1000 if timeout > 0 else None
-        document = json_text.parse(body)
-        name = document.get("signature_name", "")
-        if not isinstance(name, str):
-            raise ServingError(
-                Code.INVALID_ARGUMENT,
-                f"JSON Value: {json_text.shown(document)} not formatted correctly. 'signature_name' key must be a "
-                "string value.",
-            )
-        tensors.utf8(name)
-        if method == "predict":
-            with self._core.lease(spec) as servable:
-                signature = servable.signatures.get(name or DEFAULT_SIGNATURE)
-                if signature is None:
-                    raise ServingError(
-                        Code.INVALID_ARGUMENT,
-                        f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def',
-                    )
-                inputs, rows = tensors.inputs_of(document, name, signature.inputs, json_text.has_words(body))
+        with contextlib.ExitStack() as leases:
+            async with self._reading(len(body)) as read:
+                document = await read(json_text.parse, body)
+                name = _signature_name(document)
+                if method == "predict":
+                    servable = leases.enter_context(self._core.lease(spec))
+                    signature = servable.signatures.get(name or DEFAULT_SIGNATURE)
+                    if signature is None:
+                        raise ServingError(
+                            Code.INVALID_ARGUMENT,
+                            f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def',
+                        )
+                    words = json_text.has_words(body)
+                    inputs, rows = await read(tensors.inputs_of, document, name, signature.inputs, words)
+                else:
+                    serialized = await read(examples.examples_of, document)
+                    servable = leases.enter_context(self._core.lease(spec))
                 # Text and parsed lists take much more memory than arrays.
                 del document, body
-                outputs = await servable.predict(name, inputs, deadline=deadline)
-            return _json(tensors.predictions(outputs) if rows else tensors.columns(outputs))
-        serialized = examples.examples_of(document)
-        del document, body
-        with self._core.lease(spec) as servable:
             if method == "classify":
                 return _json(tensors.classifications(await servable.classify(name, serialized, deadline)))
-            return _json(tensors.regressions(await servable.regress(name, serialized, deadline)))
+            if method == "regress":
+                return _json(tensors.regressions(await servable.regress(name, serialized, deadline)))
+            outputs = await servable.predict(name, inputs, deadline=deadline)
+        write = tensors.predictions if rows else tensors.columns
+        if sum(array.nbytes for array in outputs.values()) > _LARGE:
+            return _json(await asyncio.to_thread(write, outputs))
+        return _json(write(outputs))
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, size: int) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+        """Yields a function that calls other functions: directly for a small body, in a thread for a large one.
+
+        Large bodies are read one at a time, since parsed lists take up to fifty times as much memory as their text.
+        """
+        if size <= _LARGE:
+            yield _at_once
+        else:
+            async with self._large:
+                yield _in_thread
 
     async def _body(self, request: _Request, call: _Call) -> bytes | bytearray:
-        """The unpacked body; raises HttpError if it or all bodies together are too large."""
+        """Returns the decompressed body; raises HttpError if it, or the total of all bodies, is too large."""
         limit = self._options.limits.rest_body_bytes
         length = request.headers.get("content-length")
         if length is not None and int(length) > limit:
@@ -252,7 +269,7 @@ class Application:
         return body
 
     def _count(self, call: _Call, size: int) -> None:
-        """Adds to the size of a request's body; raises HttpError if all requests together have too much."""
+        """Adds to the size of a request's body; raises HttpError if the total of all bodies is too large."""
         call.body_bytes += size
         self._buffered += size
         if self._buffered > self._options.limits.rest_buffered_bytes:
@@ -289,11 +306,37 @@ class Application:
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer {"error": message}; long messages are cut, since clients choose the names that they quote."""
+    """Returns a response {"error": message}. Long messages are truncated, since they quote names from the request."""
     if len(message) > _MAX_MESSAGE:
         message = message[:_MAX_MESSAGE] + "..."
     text = message.encode(errors="replace").decode()
     return Response(b'{ "error": %b }' % orjson.dumps(text), status, headers, media_type="application/json")
+
+
+async def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function in a thread; waits for it even if the task is cancelled, since it uses memory."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
+
+
+def _signature_name(document: Mapping[str, Any]) -> str:
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise ServingError(
+            Code.INVALID_ARGUMENT,
+            f"JSON Value: {json_text.shown(document)} not formatted correctly. 'signature_name' key must be a "
+            "string value.",
+        )
+    tensors.utf8(name)
+    return name
 
 
 def _spec(match: re.Match[bytes]) -> ModelSpec:
@@ -308,7 +351,7 @@ def _spec(match: re.Match[bytes]) -> ModelSpec:
 
 
 def _unpacked(body: bytes | bytearray, limit: int) -> bytes:
-    """The content of gzip data, of at most `limit` bytes."""
+    """Decompresses gzip data to at most `limit` bytes."""
     parts: list[bytes] = []
     size = 0
     rest = bytes(body)
@@ -329,7 +372,7 @@ def _unpacked(body: bytes | bytearray, limit: int) -> bytes:
 
 
 def _shown(text: bytes) -> str:
-    """A part of a path for an error message; long ones are cut."""
+    """Returns a part of a path for an error message, truncated if it is long."""
     return text.decode(errors="replace") if len(text) <= 200 else text[:200].decode(errors="replace") + "..."
 
 

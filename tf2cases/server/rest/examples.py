@@ -1,4 +1,4 @@
-"""JSON objects of classify and regress requests as serialized tf.Examples."""
+"""Converts the JSON objects of classify and regress requests to serialized tf.Examples."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _LARGEST = 2**63 - 1
 
 
 def examples_of(document: Mapping[str, Any]) -> list[bytes]:
-    """The serialized tf.Examples of a request; each also has the features of the request's context.
+    """Returns the serialized tf.Examples of a request, each with the features of the request's context.
 
     Raises:
       ServingError: INVALID_ARGUMENT, the request is malformed.
@@ -43,7 +43,7 @@ def _serialized(value: Any) -> bytes:
 
 
 def _add(values: Iterable[Any], name: str, feature: feature_pb2.Feature) -> None:
-    """Adds values to a feature; the first one says of which kind it is."""
+    """Adds values to a feature; the first one determines the feature's kind."""
     types = {type(value) for value in values}
     if types == {float}:
         with np.errstate(over="ignore"):

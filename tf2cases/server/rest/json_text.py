@@ -1,8 +1,8 @@
-"""JSON as TensorFlow Serving reads and writes it: NaN and Infinity are numbers, the first of two equal keys counts.
+"""JSON as TensorFlow Serving reads and writes it: NaN and Infinity are numbers; of duplicate keys, the first counts.
 
-orjson does the work. What it refuses goes to the json module of the standard library, which knows NaN and Infinity, and
-what that refuses because it is nested too deeply goes to a parser without recursion. A document that none of them reads
-is described in the words of RapidJSON, the parser of TensorFlow Serving.
+Documents are parsed by orjson. If it fails, the standard library's json module is tried, which accepts NaN and
+Infinity; if that fails because the document is nested too deeply, a parser without recursion is tried. Errors are
+reported in the words of RapidJSON, which TensorFlow Serving uses.
 """
 
 import json
@@ -48,7 +48,7 @@ _MESSAGES: Final = (
 
 
 class RepeatedKeys(dict):
-    """An object in which a key is repeated: a dict with the first value of each key."""
+    """An object with duplicate keys: a dict with the first value of each key; `last` has the last ones."""
 
     def __init__(self, pairs: list[tuple[str, Any]]):
         super().__init__(reversed(pairs))
@@ -56,10 +56,12 @@ class RepeatedKeys(dict):
 
 
 def parse(body: bytes | bytearray) -> dict[str, Any]:
-    """The object that a request's body consists of; objects with repeated keys become RepeatedKeys.
+    """Parses a request's body, which must be an object; objects with duplicate keys become RepeatedKeys.
 
-    Numbers are int or float; integers that do not fit into 64 bits may be either. Raises ServingError with the code
-    INVALID_ARGUMENT for everything else than one object.
+    Numbers become int or float; integers that do not fit into 64 bits may become either.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, the body is not a JSON object, or has too many lists or objects.
     """
     body = body.removeprefix(_BOM)
     if len(body) > MAX_OBJECTS and (body.count(b"[") > MAX_LISTS or body.count(b"{") > MAX_OBJECTS):
@@ -80,7 +82,7 @@ def parse(body: bytes | bytearray) -> dict[str, Any]:
 
 
 def has_words(body: bytes | bytearray) -> bool:
-    """Whether true, false or null may occur in a body, which NumPy would silently take for numbers."""
+    """Tells whether a body may contain true, false or null, which NumPy would silently convert to numbers."""
     # Looking for a byte is twenty times faster than looking for a word, and lists of numbers have neither an l nor a u.
     if b"l" in body and (b"false" in body or b"null" in body):
         return True
@@ -89,13 +91,13 @@ def has_words(body: bytes | bytearray) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A JSON value for an error message, as JSON on one line; long ones are cut."""
+    """Formats a JSON value on one line for an error message, truncated if it is long."""
     text = _shown(value)
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 
 def type_name(value: Any) -> str:
-    """The type of a JSON value, as TensorFlow Serving's messages name it."""
+    """Returns the name of a JSON value's type in TensorFlow Serving's messages."""
     if value is None:
         return "Null"
     if isinstance(value, bool):
@@ -106,12 +108,12 @@ def type_name(value: Any) -> str:
 
 
 def dumps(value: Any) -> str:
-    """JSON with the tokens NaN, Infinity and -Infinity, for text and Python's numbers."""
+    """Serializes strings and Python's numbers to JSON, with the tokens NaN, Infinity and -Infinity."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _places(body: bytes | bytearray, byte: bytes) -> list[int] | None:
-    """Where a byte is in a body; None if it is in many places."""
+    """Returns the positions of a byte in a body; None if there are many."""
     places: list[int] = []
     at = body.find(byte)
     while at >= 0:
@@ -128,7 +130,7 @@ def _quotes(body: bytes | bytearray) -> int:
 
 
 def _strings_are(document: dict[str, Any], count: int) -> bool:
-    """Whether a parsed document has as many strings as its text has pairs of quotation marks; it cannot have more."""
+    """Tells whether a parsed document has `count` strings, the number of pairs of quotation marks in its text."""
     found = 0
     waiting: list[Any] = [document]
     while waiting and found < count:
@@ -213,7 +215,7 @@ def _rapidjson_message(error: json.JSONDecodeError, text: str) -> str:
 
 
 def _open_bracket(text: str, end: int) -> str:
-    """The bracket that closes the innermost container which is open at a position of a document."""
+    """Returns the bracket that closes the innermost container that is open at a position."""
     if end > MAX_DEEP_BYTES:
         return "]"
     stack = []
@@ -226,7 +228,7 @@ def _open_bracket(text: str, end: int) -> str:
 
 
 def _shown(value: Any) -> str:
-    """The beginning of a value's JSON, long enough for the reader; without recursion, since values may be deep."""
+    """Serializes the beginning of a value; without recursion, since values may be nested deeply."""
     parts: list[str] = []
     length = 0
     waiting: list[tuple[bool, Any]] = [(False, value)]
@@ -256,14 +258,14 @@ def _shown(value: Any) -> str:
 
 
 class _Parser:
-    """A parser whose stack is a list; it also reads Inf and -NaN, as RapidJSON does."""
+    """A parser without recursion; it also accepts Inf and -NaN, as RapidJSON does."""
 
     def __init__(self, text: str):
         self._text = text
         self._at = 0
 
     def parse(self) -> Any:
-        """The value of the whole text; raises json.JSONDecodeError."""
+        """Parses the whole text; raises json.JSONDecodeError."""
         # For each open container: itself (members of objects as pairs), and the key whose value comes next.
         stack: list[tuple[list[Any], bool]] = []
         keys: list[str] = []
@@ -302,7 +304,7 @@ class _Parser:
         return match
 
     def _value(self) -> tuple[Any, bool]:
-        """The next value, or the bracket that opens one."""
+        """Reads the next value, or an opening bracket; returns it, and whether it is a bracket."""
         match = self._next("Expecting value")
         kind, token = str(match.lastgroup), match.group(str(match.lastgroup))
         if kind == "mark" and token not in "{[":
@@ -327,7 +329,7 @@ class _Parser:
         return key
 
     def _mark(self) -> str:
-        """The next bracket, comma or colon; the empty string if there is something else."""
+        """Reads the next bracket, comma or colon; returns an empty string if something else comes next."""
         match = _TOKEN.match(self._text, self._at)
         if match is None or match.lastgroup != "mark":
             return ""
@@ -335,7 +337,7 @@ class _Parser:
         return match.group("mark")
 
     def _close(self, bracket: str) -> bool:
-        """Steps over a bracket that closes an empty container, if it comes next."""
+        """Skips a closing bracket if it comes next; tells whether it did."""
         end = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
         if self._text[end : end + 1] != bracket:
             return False

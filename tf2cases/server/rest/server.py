@@ -1,8 +1,8 @@
-"""Runs the application on uvicorn, with limits for clients that are slow, many, or go away.
+"""Runs the application on uvicorn, with timeouts and limits for slow, numerous and disconnecting clients.
 
-uvicorn has no timer for requests that are only half sent, answers malformed ones as plain text, and does not tell the
-application that a client has gone unless it asks. `_Connection` adds that to uvicorn's protocol on h11, which is the
-parser with a limit for the size of headers.
+uvicorn has no timeout for incomplete requests, answers malformed ones in plain text, and does not cancel a request when
+its client disconnects. `_Connection` adds this to uvicorn's protocol that uses the parser h11, which limits the size of
+headers.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _OTHER_FILES: Final = 256
 
 
 class RestServer:
-    """The REST front end, listening on a port.
+    """The REST front end: an HTTP server.
 
     server = RestServer(core, RestOptions(port=0))
     await server.start()
@@ -47,7 +47,7 @@ class RestServer:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Starts to listen; then `port` is the port's number. Raises OSError if the address cannot be used."""
+        """Starts listening, and sets `port` to the port number. Raises OSError if the address cannot be used."""
         options = self._options
         addresses = await asyncio.get_running_loop().getaddrinfo(
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -83,7 +83,7 @@ class RestServer:
             self._task.result()
 
     async def stop(self, seconds: float = 8) -> None:
-        """Stops to accept connections, answers the requests that are there, and drops them after some seconds."""
+        """Stops accepting connections, and waits up to `seconds` for running requests before it aborts them."""
         if self._server is None or self._task is None:
             return
         self._server.config.timeout_graceful_shutdown = seconds  # type: ignore[assignment]
@@ -101,10 +101,10 @@ async def serve(
     """Answers REST requests until `stop` is set.
 
     Args:
-      core: finds and runs the models.
-      options: where to listen, and limits.
-      stop: when set, what has been received is answered within 8 s, then the function returns.
-      started: called with the port's number when the server listens.
+      core: finds and runs models.
+      options: the address and limits.
+      stop: when it is set, running requests are answered within 8 s, and the function returns.
+      started: called with the port number when the server is listening.
 
     Raises:
       OSError: the address cannot be used.
@@ -120,7 +120,7 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its handling of signals, with a watch over its connections."""
+    """uvicorn's server without signal handling; it also closes connections whose timeout has passed."""
 
     def __init__(self, config: uvicorn.Config, watch: "_Watch"):
         super().__init__(config)
@@ -136,11 +136,11 @@ class _Server(uvicorn.Server):
 
 
 class _Watch:
-    """Knows what each connection waits for, and since when.
+    """The timeouts of all connections.
 
     Attributes:
-      limits: what a client may do.
-      waiting: {what is waited for: {connection: until when}}, in the order of time.
+      limits: limits on what clients may do.
+      waiting: {phase: {connection: time of its timeout}}, the earliest first.
     """
 
     def __init__(self, limits: Limits):
@@ -166,7 +166,7 @@ class _Watch:
         )
 
     def enter(self, connection: "_Connection", phase: str | None) -> None:
-        """Notes what a connection waits for from now on; None if it waits for the application."""
+        """Sets what a connection is waiting for from now on; None: for the application."""
         if phase == connection.phase:
             return
         if connection.phase is not None:
@@ -176,7 +176,7 @@ class _Watch:
             self.waiting[phase][connection] = connection.loop.time() + self._seconds[phase]
 
     def close_late(self) -> None:
-        """Closes the connections that have waited for too long."""
+        """Closes the connections whose timeout has passed."""
         for phase, connections in self.waiting.items():
             while connections:
                 connection, until = next(iter(connections.items()))
@@ -185,7 +185,7 @@ class _Watch:
                 connection.close_late(phase)
 
     def make_room(self) -> bool:
-        """Closes the connection that has been idle for longest; says whether there was one."""
+        """Closes the connection that has been idle for longest; tells whether there was one."""
         for phase in ("idle", "headers"):
             for connection in self.waiting[phase]:
                 connection.abort()
@@ -194,7 +194,7 @@ class _Watch:
 
 
 class _Joined:
-    """A transport that sends in one piece what is written in one step of the event loop, such as headers and body."""
+    """A transport that joins all writes of one iteration of the event loop, such as headers and body."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop):
         self._transport, self._loop = transport, loop
@@ -225,11 +225,11 @@ class _Joined:
 
 
 class _Connection(H11Protocol):
-    """A connection with timers, whose request is cancelled when the client goes.
+    """A connection with timeouts, whose request is cancelled when the client disconnects.
 
     Attributes:
-      phase: what the connection waits for.
-      task: the task of the application that answers the request, or None.
+      phase: what the connection is waiting for, a key of `_Watch.waiting`; None while the application works.
+      task: the task that handles the current request, or None.
       lost: whether the connection is closed.
     """
 
@@ -294,7 +294,7 @@ class _Connection(H11Protocol):
             self._refuse(status, f"The request is not valid HTTP: {error}.")
 
     def close_late(self, phase: str) -> None:
-        """The time for a phase is over."""
+        """Closes the connection because the timeout of a phase has passed."""
         limits = self._watch.limits
         if phase == "headers":
             self._refuse(408, f"The headers were not complete after {limits.header_seconds:g} s.")
@@ -304,7 +304,7 @@ class _Connection(H11Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """Closes the connection at once."""
+        """Closes the connection immediately."""
         self._watch.enter(self, None)
         self.transport.abort()
 
@@ -322,9 +322,12 @@ class _Connection(H11Protocol):
             self._watch.enter(self, "headers" if self.conn.trailing_data[0] else "idle")
         else:
             self._watch.enter(self, None)
+            if not self.conn.trailing_data[0]:
+                # uvicorn pauses reading after a large part of a body; then it would not notice a disconnection.
+                self.flow.resume_reading()
 
     def _refuse(self, status: int, message: str) -> None:
-        """Sends an error and closes the connection once the client has had time to read it."""
+        """Sends an error, and closes the connection after the client has had time to read it."""
         response = error_response(status, message, {"Connection": "close"})
         start = h11.Response(status_code=status, headers=response.raw_headers)
         try:
