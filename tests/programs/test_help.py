@@ -10,7 +10,10 @@ import pytest
 
 from tf2cases.programs import benchmark
 
-NOT_PROGRAMS = {"__init__", "case_programs", "config_flags", "exports", "inception_programs", "program", "command"}
+NOT_PROGRAMS = {
+    *("__init__", "case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs"),
+    "program",
+}
 MAKERS = {"make_masks", "make_mnist_sample"}  # of what is in testdata; they are no part of the package
 
 # Runs command lines as `python -m` does, one after the other, and says how each ended. TensorFlow is not there.
