@@ -93,9 +93,10 @@ def _nothing_left(name: str, seen: int, shortest: int, own_stopwords: bool) -> U
         chinese = "停用词、数字或过短的词"
     if own_stopwords:
         remedies.append("--noown_stopwords")
+    english = f"none of its {seen:,} words" if seen else "none of its words"
     what = f"{', '.join(reasons[:-1])} or {reasons[-1]}"
     return bilingual_error(
-        f"{name}, but none of its {f'{seen:,} ' if seen else ''}words is left: all are {what}; expected {' or '.join(remedies)}.",
+        f"{name}, but {english} is left: all are {what}; expected {' or '.join(remedies)}.",
         f"（文本的{f' {seen:,} 个' if seen else ''}词都是{chinese}，没有可画的词。）",
     )
 
