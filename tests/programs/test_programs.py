@@ -16,12 +16,18 @@ from tf2cases import viz
 from tf2cases.data import idx
 from tf2cases.programs import (
     case_programs,
+    classify_image,
     evaluate,
     export,
     make_captchas,
+    make_wordcloud,
     predict,
     retrain,
+    sample_vae,
+    serve,
+    train_autoencoder,
     train_captcha,
+    train_dcgan,
     train_linear_regression,
     train_mnist,
 )
@@ -158,9 +164,14 @@ def test_bad_tables_end_with_one_sentence_and_status_2(name, capsys):
         (("--dataset=cats",), r"--dataset is 'cats', but must be one of mnist, fashion_mnist, mnist_sample"),
         (("--steps=0",), r"--steps is 0, but must be at least 1"),
         (("--steps=5", "--epochs=2"), r"--steps=5 and --epochs=2.*only one"),
-        (("--learning_rate=fast",), r"learning_rate.*'?fast'?"),
+        (("--learning_rate=fast",), r"--learning_rate is 'fast', but must be a number\.$"),
+        (("--epochs=two",), r"--epochs is 'two', but must be a number\.$"),
+        (("--steps=1.5",), r"--steps is '1\.5', but must be a whole number\.$"),
+        (("--augment=maybe",), r"--augment is 'maybe', but must be true or false\.$"),
         (("--no_such_flag",), r"no_such_flag"),
-        (("stray",), r"unexpected argument 'stray'"),
+        (("stray",), r"unexpected argument 'stray': .*; did you mean --data_dir=stray\?$"),
+        (("--data_dir=a", "stray"), r"unexpected argument 'stray': only flags like --name=value are accepted\.$"),
+        (("epochs=3",), r"unexpected argument 'epochs=3': .*; did you mean --epochs=3\?$"),
         (("--dataset=mnist_sample", "--steps=10", "--warmup_steps=10", "--export_dir="), r"warmup_steps is 10"),
     ],
 )
@@ -214,6 +225,51 @@ def test_a_full_disk_ends_with_status_1_and_keeps_the_previous_checkpoint(capsys
         r"train_mnist: the checkpoint of step 4 .*No space left on device; .*step 2, is intact", sentence(capsys)
     )
     assert os.listdir("w/checkpoints") == ["step_00000002"]
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "meant"),
+    [
+        (make_wordcloud, ["novel.txt"], "--text=novel.txt"),
+        (make_wordcloud, ["--text=a", "novel.txt"], None),  # a name with a space
+        (evaluate, ["runs/a"], "--workdir=runs/a"),
+        (export, ["runs/a"], "--workdir=runs/a"),
+        (make_captchas, ["captchas"], "--out=captchas"),
+        (retrain, ["flowers"], "--data_dir=flowers"),
+        (train_linear_regression, ["houses.csv"], "--csv=houses.csv"),
+        (serve, ["exports"], "--model_base_path=exports"),
+        (sample_vae, ["exports/vae"], None),  # the model, or the picture
+        (sample_vae, ["--out=a.png", "exports/vae"], "--model=exports/vae"),
+    ],
+)
+def test_a_stray_argument_is_answered_with_the_flag_that_was_probably_meant(module, arguments, meant, capsys):
+    assert exit_status(module, *arguments) == 2
+    said = sentence(capsys)
+    assert said.endswith(f"are accepted; did you mean {meant}?" if meant else "are accepted.")
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "message"),
+    [
+        (classify_image, ["--top_k=0"], "--top_k is '0', but must be a whole number from 1 to 100000."),
+        (classify_image, ["--engine=x"], "--engine is 'x', but must be one of network, graph."),
+        (predict, ["--deadline=1e9"], "--deadline is '1e9', but must be a number from 0.001 to 86400."),
+        (make_captchas, ["--count=x: y"], "--count is 'x: y', but must be a whole number of at most 100000000."),
+    ],
+)
+def test_a_wrong_value_is_answered_with_what_is_accepted(module, flags, message, capsys):
+    assert exit_status(module, *flags) == 2
+    assert sentence(capsys).endswith(f": {message}")
+
+
+@pytest.mark.parametrize("module", [train_dcgan, train_autoencoder])
+def test_own_pictures_need_a_place(module, capsys):
+    os.mkdir("data")  # the default folder of the data sets
+    assert exit_status(module, "--dataset=folder") == 2
+    expected = (
+        "--data_dir is missing: with --dataset=folder it must be the folder, or the .zip or .tar, of your own pictures."
+    )
+    assert sentence(capsys).endswith(expected)
 
 
 @pytest.mark.parametrize("module", [evaluate, export])

@@ -69,19 +69,24 @@ _MOST = 2**31 - 1  # of the integer flags; the real server's have 32 bits
 
 def define(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
-    path_flags.define("model_base_path", None, "Folder of a model's versions.", path_flags.OTHER, **text)
+    path_flags.define(
+        "model_base_path", None, "Folder of a model's versions.", path_flags.OTHER, may_be_empty=True, **text
+    )
     flags.DEFINE_string("model_name", "default", "Name of the model.", **text)
     path_flags.define(
         "model_config_file",
         None,
         "Text file with a ModelServerConfig; then --model_name and --model_base_path are ignored.",
         path_flags.READ,
+        may_be_empty=True,
         **text,
     )
     flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all.", **text)
     flags.DEFINE_integer("port", 8500, "Port for gRPC; 0 for none.", 0, 65535, **text)
     flags.DEFINE_integer("rest_api_port", 8501, "Port for REST; 0 for none.", 0, 65535, **text)
-    path_flags.define("grpc_socket_path", None, "Unix socket for gRPC as well.", path_flags.OTHER, **text)
+    path_flags.define(
+        "grpc_socket_path", None, "Unix socket for gRPC as well.", path_flags.OTHER, may_be_empty=True, **text
+    )
     flags.DEFINE_string("grpc_channel_arguments", "", "Arguments of the gRPC library, key=value,key=value.", **text)
     _define_times(values)
     _define_execution(values)
@@ -92,7 +97,7 @@ def define(values: flags.FlagValues) -> None:
     for name in _IGNORED_NUMBERS:
         flags.DEFINE_integer(name, None, "Ignored.", None, _MOST, **text)
     for name in _IGNORED_PATHS:
-        path_flags.define(name, None, "Ignored.", path_flags.OTHER, **text)
+        path_flags.define(name, None, "Ignored.", path_flags.OTHER, may_be_empty=True, **text)
     for name in _IGNORED_TEXTS:
         flags.DEFINE_string(name, None, "Ignored.", **text)
 
@@ -125,7 +130,14 @@ def _define_times(values: flags.FlagValues) -> None:
 def _define_execution(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
     flags.DEFINE_bool("enable_batching", False, "Join requests into batches.", **text)
-    path_flags.define("batching_parameters_file", None, "Text file with BatchingParameters.", path_flags.READ, **text)
+    path_flags.define(
+        "batching_parameters_file",
+        None,
+        "Text file with BatchingParameters.",
+        path_flags.READ,
+        may_be_empty=True,
+        **text,
+    )
     flags.DEFINE_bool(
         "enable_per_model_batching_parameters",
         False,
@@ -160,8 +172,12 @@ def _define_services(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_bool("enable_grpc_healthcheck_service", False, "Offer gRPC's health service.", **text)
     flags.DEFINE_bool("rest_api_enable_cors_support", False, "Let pages of other origins use REST.", **text)
-    path_flags.define("monitoring_config_file", None, "Text file with a MonitoringConfig.", path_flags.READ, **text)
-    path_flags.define("ssl_config_file", None, "Text file with an SSLConfig for gRPC.", path_flags.READ, **text)
+    path_flags.define(
+        "monitoring_config_file", None, "Text file with a MonitoringConfig.", path_flags.READ, may_be_empty=True, **text
+    )
+    path_flags.define(
+        "ssl_config_file", None, "Text file with an SSLConfig for gRPC.", path_flags.READ, may_be_empty=True, **text
+    )
 
 
 _LIMITS = {
