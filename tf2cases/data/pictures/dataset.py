@@ -57,6 +57,16 @@ def is_held_out(name: str) -> bool:
     return int.from_bytes(digest[:8], "big") % 10 == 0
 
 
+def too_few(path: str, count: int, held_out: int) -> UsageError:
+    """The error for a collection of which no picture, or each, belongs to the held-out tenth."""
+    few = "1 picture, which is" if count == 1 else f"{count:,} pictures, which are"
+    none = "all of these are" if held_out else "none of these is"
+    return UsageError(
+        f"{path} has {few} too few: a tenth of all, chosen by their names, is kept for testing, and {none}; it must "
+        "have more, such as 50."
+    )
+
+
 def collection(path: str) -> PictureFolder | PictureArchive:
     """The `PictureFolder` or `PictureArchive` at a path.
 
@@ -114,10 +124,7 @@ def load(
             f"most --max_bad_images={max_bad_images} are left out."
         )
     if not len(train) or not len(test):
-        raise UsageError(
-            f"{pictures.path} has {count} pictures, of which {len(test)} are held out for testing by the hash of their "
-            "names: expected more pictures, so that there are some for training and some for testing."
-        )
+        raise too_few(pictures.path, count, len(test))
     of = f" (the whole set has {whole:,})" if whole not in (None, count + len(bad)) else ""
     print(f"{count:,} pictures{of} from {pictures.path}: {len(train):,} for training, {len(test):,} held out.")
     if bad:
