@@ -109,6 +109,9 @@ def test_an_export_is_asked_with_the_same_program(checkpoint, photos, tmp_path, 
     )
     assert (code, err) == (0, "")
     assert out == f"Done: Inception-v3 with the weights {checkpoint} is exported to {tmp_path}/inception_v3/1.\n"
+    same = (f"--weights={checkpoint}", f"--export_dir={tmp_path}", "--top_k=3", "--no_warmup")
+    _, out, _ = program(export_inception, capfd, *same)
+    assert out.endswith(f" is exported to {tmp_path}/inception_v3/1 already, so no further version is written.\n")
     npy = tmp_path / "f.npy"
     _, live, _ = ask(capfd, f"--weights={checkpoint}", "--top_k=3", "--json", photos)
     code, served, _ = ask(capfd, f"--model={tmp_path}/inception_v3", "--json", f"--features={npy}", photos)

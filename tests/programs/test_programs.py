@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def test_houses_are_trained_evaluated_and_exported_with_default_places(capsys, u
     assert "Epoch 20 \t Loss=0.353 \t Model: y = 0.1489x1 + 0.07135x2 + " in out
     assert "Closed form:" in out
     assert re.search(
-        r"Done: 20 steps; the run is in runs/linear_regression, the export in \S*/linear_regression/1\.", out
+        r"Done: 20 steps; the run is in runs/linear_regression; it is exported to \S*/linear_regression/1\.", out
     )
     assert sorted(os.listdir("runs/linear_regression/pictures")) == [
         "curves.png",
@@ -365,8 +366,15 @@ def test_an_interrupted_export_is_told_how_to_be_made(capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tf2cases.serving.export.export", interrupted)
-    assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 130
-    assert "the run is complete; export it with `python -m bin.export --workdir=w`." in sentence(capsys)
+    train = ("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=a w")
+    assert train_digits(*train) == 130
+    assert "the run is complete; export it with `python -m bin.export '--workdir=a w'`." in sentence(capsys)
+    assert train_digits(*train, "--export_dir=e", "--publish_as=p", "--no_warmup") == 130
+    command = "python -m bin.export '--workdir=a w' --export_dir=e --publish_as=p --no_warmup"
+    assert f"the run is complete; export it with `{command}`." in sentence(capsys)
+    assert exit_status(export, *shlex.split(command)[3:]) == 130
+    assert sentence(capsys) == "export: interrupted; nothing was exported; run the same command again."
+    assert not os.path.exists("e/p")
 
 
 def test_a_data_set_that_changed_is_refused_on_resume(capsys):
@@ -404,8 +412,10 @@ def test_a_damaged_picture_among_several_is_named(unchecked, capsys):
     data[data.index(b"IDAT") + 6] ^= 0xFF
     open("bad.png", "wb").write(bytes(data))
     capsys.readouterr()
-    assert exit_status(predict, "--model=exports/mnist_mlp", "good.png", "bad.png") == 2
-    assert "bad.png: " in sentence(capsys)
+    assert exit_status(predict, "--model=exports/w", "bad.png", "good.png") == 1
+    out, err = capsys.readouterr()
+    assert re.match(r"predict: bad\.png: .*\n$", err)
+    assert re.match(r"good\.png\t\d\t[\d.]+\n$", out)
 
 
 def test_a_broken_tf_config_is_shown(capsys, monkeypatch):
@@ -465,8 +475,25 @@ def test_a_run_in_another_folder_of_the_same_name_does_not_supersede_a_model(cap
 def test_a_finished_run_that_is_started_again_is_not_exported_again(capsys, unchecked):
     for _ in range(2):
         assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=2") == 0
-    assert "exports/mnist_mlp_mnist_sample/1 is this model already" in capsys.readouterr().out
+    last = capsys.readouterr().out.splitlines()[-1]
+    already = r"is exported to \S*exports/mnist_mlp_mnist_sample/1 already, so no further version is written\.$"
+    assert re.match(rf"Done: 2 steps; the run is in runs/mnist_mlp_mnist_sample; it {already}", last)
+    assert exit_status(export, "--workdir=runs/mnist_mlp_mnist_sample") == 0
+    assert re.match(rf"Done: runs/mnist_mlp_mnist_sample at step 2 {already}", capsys.readouterr().out)
     assert os.listdir("exports/mnist_mlp_mnist_sample") == ["1"]
+
+
+def test_a_file_that_was_added_to_an_export_is_named_when_a_further_version_is_written(capsys, unchecked):
+    flags = ("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w", "--no_warmup")
+    assert train_digits(*flags) == 0
+    open("exports/w/1/notes.txt", "x").close()
+    capsys.readouterr()
+    assert train_digits(*flags) == 0
+    *_, why, last = capsys.readouterr().out.splitlines()
+    assert re.match(
+        r"\S*exports/w/1 is this model, but notes\.txt does not belong to it; a further version is written\.$", why
+    )
+    assert re.match(r"Done: 1 step; the run is in w; it is exported to \S*exports/w/2\.$", last)
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", ".hidden", "a b"])

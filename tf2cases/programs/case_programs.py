@@ -1,13 +1,16 @@
 """Shared code of the programs that train, evaluate and export cases."""
 
+import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from absl import flags
 
@@ -67,14 +70,34 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
     if config.export_dir:
         # Export the saved checkpoint, which has no variables of a distribution strategy.
         case = cases.restore(result.workdir, case_class=case_class)
-        try:
+        with exporting(f"the run is complete; export it with `{_export_command(config, case_class)}`"):
             options = config.export_dir, not config.no_warmup, config.publish_as
-            exported = f", the export in {export_run(case, result.workdir, *options)}"
-        except KeyboardInterrupt as error:
-            again = f"python -m bin.export --workdir={result.workdir}"
-            raise KeyboardInterrupt(f"the run is complete; export it with `{again}`") from error
-    print(f"Done: {result.step:,} steps; the run is in {result.workdir}{exported}.")
+            exported = f"; {export_run(case, result.workdir, *options).described('it')}"
+    print(f"Done: {result.step:,} step{'s'[: result.step != 1]}; the run is in {result.workdir}{exported}.")
     return 0
+
+
+@contextlib.contextmanager
+def exporting(advice: str) -> Iterator[None]:
+    """Within `with`, Ctrl-C ends the program with advice on how to export again."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"nothing was exported; {advice}") from error
+
+
+def _export_command(config: RunConfig, case_class: "type[Case]") -> str:
+    """The command that exports a finished run as training it would have."""
+    from tf2cases import cases
+
+    words = ["python -m bin.export", f"--workdir={config.folder}"]
+    if cases.REGISTRY.get(config.case) is not case_class:
+        words.append(f"--case={case_class.__module__}:{case_class.__qualname__}")
+    defaults = {f.name: f.default for f in dataclasses.fields(config)}
+    for name in ("export_dir", "publish_as"):
+        if (value := getattr(config, name)) != defaults[name]:
+            words.append(f"--{name}={value}")
+    return " ".join([words[0], *map(shlex.quote, words[1:]), *(["--no_warmup"] if config.no_warmup else [])])
 
 
 def define_workdir(values: flags.FlagValues) -> None:
@@ -165,7 +188,22 @@ def _place(workdir: str) -> str:
     return hashlib.sha256(os.fsencode(os.path.realpath(workdir))).hexdigest()[:16]
 
 
-def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True, publish_as: str | None = None) -> str:
+class Exported(NamedTuple):
+    """The directory of a version, and whether it was written now: it is not if it was there already."""
+
+    path: str
+    is_new: bool
+
+    def described(self, what: str) -> str:
+        """A clause that says where `what` is exported."""
+        if self.is_new:
+            return f"{what} is exported to {self.path}"
+        return f"{what} is exported to {self.path} already, so no further version is written"
+
+
+def export_run(
+    case: "Case", workdir: str, export_dir: str, warmup: bool = True, publish_as: str | None = None
+) -> Exported:
     """Exports the case of a run as EXPORT_DIR/NAME/VERSION, where NAME is the name of its workdir.
 
     Args:
@@ -175,7 +213,7 @@ def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True,
       publish_as: another NAME, or None. The metrics of the version that is superseded there are printed.
 
     Returns:
-      The directory of the version; an existing one if it is the same model.
+      `Exported`; an existing version if it is the same model.
 
     Raises:
       UsageError: `publish_as` is not a plain name, or see `check_export`.
@@ -200,12 +238,12 @@ def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True,
     before = export.newest_version(directory)
     path = export.export_case(case, directory, facts=facts, warmup=warmup)
     if before and os.path.samefile(before, path):
-        print(f"{path} is this model already; no further version is written.")
-    elif publish_as and before:
+        return Exported(path, False)
+    if publish_as and before:
         print(f"{path} supersedes {before}:")
         for place in (before, path):
             print(f"  {place}: {_described(card.read(place))}")
-    return path
+    return Exported(path, True)
 
 
 def check_name(name: str) -> str:
