@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -271,6 +272,29 @@ def test_own_pictures_need_a_place(module, capsys):
         "--data_dir is missing: with --dataset=folder it must be the folder, or the .zip or .tar, of your own pictures."
     )
     assert sentence(capsys).endswith(expected)
+
+
+@pytest.mark.parametrize("module", [train_dcgan, train_autoencoder])
+@pytest.mark.parametrize("place", ["photos", "photos.zip"])
+def test_own_pictures_without_a_data_set_are_recognised(module, place, capsys, monkeypatch):
+    monkeypatch.setattr("tf2cases.data.tfds.download", lambda *_: pytest.fail("it is downloaded"))
+    viz.write_png("photos/more/a.png", np.zeros([28, 28], np.uint8))
+    shutil.make_archive("photos", "zip", "photos")
+    assert exit_status(module, f"--data_dir={place}") == 2
+    expected = (
+        f"--data_dir is '{place}', which has pictures and not the data set mnist; add --dataset=folder to train on"
+    )
+    assert expected in sentence(capsys)
+    assert sorted(os.listdir()) == ["photos", "photos.zip"]
+
+
+def test_a_folder_with_the_data_set_and_pictures_is_accepted(capsys):
+    write_idx("d")
+    viz.write_png("d/a.png", np.zeros([28, 28], np.uint8))
+    assert exit_status(train_autoencoder, "--data_dir=d", "--batch_size=2", "--dry_run") == 0
+    os.mkdir("empty")
+    assert exit_status(train_autoencoder, "--data_dir=empty", "--dry_run") == 0
+    assert "download mnist to empty" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("module", [evaluate, export])

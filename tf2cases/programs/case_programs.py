@@ -9,13 +9,16 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
 from tf2cases import quiet
 from tf2cases.configs import RunConfig, path_flags, record
+from tf2cases.data import mnist
+from tf2cases.data.pictures import archive
+from tf2cases.data.pictures import folder as picture_folder
 from tf2cases.errors import UsageError
 from tf2cases.programs import config_flags
 
@@ -47,6 +50,7 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
     config.check_used(given)
     if config.publish_as:
         check_name(config.publish_as)
+    _check_dataset(config, given)
     if config.own_data == config.data_dir:
         path_flags.check("data_dir", config.data_dir, path_flags.READ)
     path_flags.check("workdir", config.folder, path_flags.FOLDER)
@@ -75,6 +79,31 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
             exported = f"; {export_run(case, result.workdir, *options).described('it')}"
     print(f"Done: {result.step:,} step{'s'[: result.step != 1]}; the run is in {result.workdir}{exported}.")
     return 0
+
+
+def _check_dataset(config: RunConfig, given: Mapping[str, Any]) -> None:
+    """Refuses a folder or archive of the user's own pictures as the place of the default data set.
+
+    Otherwise that set would be downloaded to it, or found elsewhere.
+
+    Raises:
+      UsageError: --data_dir has pictures and not the set, and --dataset was not given, although it could be "folder".
+    """
+    (choices,) = (f.metadata["choices"] or () for f in dataclasses.fields(config) if f.name == "dataset")
+    if (
+        "dataset" in given
+        or "data_dir" not in given
+        or "folder" not in choices
+        or config.dataset not in mnist.CLASS_NAMES
+    ):
+        return
+    place = config.data_dir
+    is_archive = os.path.isfile(place) and place.lower().endswith(archive.ENDINGS)
+    if is_archive or (picture_folder.walk(place, picture_folder.LeftOut()) and not mnist.is_in(config.dataset, place)):
+        raise UsageError(
+            f"--data_dir is {place!r}, which has pictures and not the data set {config.dataset}; add --dataset=folder "
+            f"to train on these pictures, or --dataset={config.dataset} to have that set downloaded."
+        )
 
 
 @contextlib.contextmanager

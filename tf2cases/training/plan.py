@@ -43,7 +43,8 @@ def plan(case_class: type[Case], config: RunConfig) -> Iterator[str]:
         with preparation.forbidden():
             source = case_class.load(config)
     except preparation.NotPreparedError as error:
-        yield f"Data: not ready; the run would first {error}. Sizes and times can be told once this is done."
+        size = f" ({error.size}). Times" if error.size else ". Sizes and times"
+        yield f"Data: not ready; the run would first {error}{size} can be told once this is done."
         return
     yield _data(source)
     strategy = distribution.make(config.strategy)

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tf2cases import files
-from tf2cases.data import threads
+from tf2cases.data import preparation, threads
 from tf2cases.data.pictures import options, prepared, square
 from tf2cases.data.pictures.archive import PictureArchive
 from tf2cases.data.pictures.folder import PictureFolder, Readers
@@ -114,7 +114,8 @@ def load(
     wanted = {"size": size, "channels": channels, "crop": options.parse_crop(crop)}
     pictures = find(data_dir)
     key = {"fingerprint": pictures.fingerprint(), "decoding": _DECODING, **wanted}
-    made = prepared.load(cache_dir, name, key, functools.partial(_make, pictures=pictures, **wanted))
+    make = functools.partial(_make, pictures=pictures, **wanted)
+    made = prepared.load(cache_dir, name, key, make, functools.partial(_size, pictures, size, channels, whole))
     bad = made.facts["bad"]
     train, test = (made.splits[split] for split in prepared.SPLITS)
     count = len(train) + len(test)
@@ -130,6 +131,21 @@ def load(
     if bad:
         print(f"Left out {len(bad):,} unreadable pictures: {_named(bad)}.")
     return Source(name, {"train": {"images": train}, "test": {"images": test}}, {"image_shape": list(train.shape[1:])})
+
+
+def _size(pictures: Collection, size: int, channels: int | None, whole: int | None) -> str:
+    """How much data the prepared pictures will be, for a dry run; without decompressing an archive to count them."""
+    about, count = "", whole
+    if isinstance(pictures, PictureArchive) and not pictures.path.lower().endswith((".zip", ".tar")):
+        about = "at most " if whole else ""
+    elif isinstance(pictures, (PictureFolder, PictureArchive)):
+        with pictures.open() as (count, _):
+            pass
+    if not count:
+        return ""
+    about = about if channels else "at most "
+    space = preparation.megabytes(count * size * size * (channels or 3))
+    return f"{count:,} picture{'s'[: count != 1]}, {about}{space} on the disk"
 
 
 def _named(bad: Sequence) -> str:
