@@ -143,7 +143,12 @@ def _write_table(path: str, words: Any, notes: TextIO) -> None:
             _tell(notes, words.language, f"The older {path} is kept as {path}~.", f"原来的 {path} 保留为 {path}~。")
     wordcloud.write_table(path, words.weights)
     count = len(words.weights)
-    _tell(notes, words.language, f"{path}: {count:,} words with their weights.", f"{path}：{count:,} 个词及其权重。")
+    _tell(
+        notes,
+        words.language,
+        f"{path}: {count:,} word{'s'[: count != 1]} with weights.",
+        f"{path}：{count:,} 个词及其权重。",
+    )
 
 
 _OF_A_TEXT = (

@@ -39,7 +39,7 @@ def prepare(folder: str, overwrite: bool) -> None:
         names = os.listdir(folder)
     if names and not overwrite:
         raise UsageError(
-            f"--out={folder} has {len(names)} files, but must be empty or new; --overwrite replaces the captchas of an "
+            f"--out={folder} has {len(names):,} file{'s'[: len(names) != 1]}, but must be empty or new; --overwrite replaces the captchas of an "
             "earlier run."
         )
     sheet = contact_sheet(folder)

@@ -129,7 +129,7 @@ def load(
     of = f" (the whole set has {whole:,})" if whole not in (None, count + len(bad)) else ""
     print(f"{count:,} pictures{of} from {pictures.path}: {len(train):,} for training, {len(test):,} held out.")
     if bad:
-        print(f"Left out {len(bad):,} unreadable pictures: {_named(bad)}.")
+        print(f"Left out {len(bad):,} unreadable picture{'s'[: len(bad) != 1]}: {_named(bad)}.")
     return Source(name, {"train": {"images": train}, "test": {"images": test}}, {"image_shape": list(train.shape[1:])})
 
 
@@ -161,7 +161,7 @@ def _make(writer, pictures, size, channels, crop, again=False):
     try:
         with pictures.open() as (count, readers):
             if not again:
-                print(f"Preparing {count:,} pictures from {pictures.path}.", flush=True)
+                print(f"Preparing {count:,} picture{'s'[: count != 1]} from {pictures.path}.", flush=True)
             with tqdm(total=count, desc="Preparing pictures", unit="picture", disable=None, leave=False) as bar:
                 for chunk, results in threads.in_order(work, _chunks(readers)):
                     for (name, _), result in zip(chunk, results, strict=True):
