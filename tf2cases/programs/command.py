@@ -8,9 +8,9 @@ from tf2cases import quiet
 if os.path.basename(sys.argv[0]) == "tf2cases":  # before the imports below, which take most of the time until `main`
     quiet.guard_start()
 
-import pkgutil  # noqa: E402
+import pkgutil
 
-from tf2cases import programs  # noqa: E402
+from tf2cases import programs
 
 # Modules beside the programs that are not programs.
 _SHARED = {"case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs", "program"}
