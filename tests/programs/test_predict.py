@@ -133,6 +133,8 @@ def test_mistakes_end_with_one_sentence_and_status_2(tmp_path, side_model, capsy
     bar(11).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_text("no picture")
     (tmp_path / "models").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").touch()
     model, good = f"--model={side_model}", tmp_path / "a.png"
     for arguments, sentence in [
         ([model], "no picture is given: name at least one"),
@@ -142,7 +144,10 @@ def test_mistakes_end_with_one_sentence_and_status_2(tmp_path, side_model, capsy
         ([model, tmp_path / "models"], "models has no pictures, but must have files ending in"),
         ([model, "--out=o", good, tmp_path / "models" / "a.gif"], "would both be written to o/a.png; they must have"),
         ([f"--model={tmp_path}/none", good], "there is no directory"),
-        ([f"--model={tmp_path}/models", good], "has no version"),
+        ([f"--model={tmp_path}/models", good], "; did you forget to export, or to append the model's name?"),
+        ([f"--model={side_model.parent}", good], f"/1; did you mean {side_model}"),
+        ([f"--model={tmp_path}/run", good], "; it is the folder of a run, whose export is in another one, such as"),
+        ([side_model, good], f"--server or --rest must be given; did you mean --model={side_model}?"),
         ([model, "--pretty", good], "pretty"),
     ]:
         code, out, err = ask(capsys, *arguments)

@@ -234,6 +234,7 @@ def test_a_full_disk_ends_with_status_1_and_keeps_the_previous_checkpoint(capsys
     [
         (make_wordcloud, ["novel.txt"], "--text=novel.txt"),
         (make_wordcloud, ["--text=a", "novel.txt"], None),  # a name with a space
+        (train_mnist, ["--overwrite", "true"], None),
         (evaluate, ["runs/a"], "--workdir=runs/a"),
         (export, ["runs/a"], "--workdir=runs/a"),
         (make_captchas, ["captchas"], "--out=captchas"),

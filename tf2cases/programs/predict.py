@@ -89,7 +89,7 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues, arguments: list[str]) -> int:
-    exports.check_where(values)
+    exports.check_where(values, arguments)
     _check(values, arguments)
     with contextlib.redirect_stdout(sys.stderr):  # only answers go to standard output
         paths = given_pictures.listed(arguments)

@@ -190,6 +190,8 @@ _NATURAL = ("text", "csv", "data_dir", "model_base_path")
 
 def _meant(program: ModuleType, values: flags.FlagValues, word: str) -> str | None:
     """The flag that a stray argument was probably meant to be, with its value; None if there is not exactly one."""
+    if word.lower() in ("true", "false", "yes", "no"):  # the value of a flag that takes none
+        return None
     name, equals, _ = word.partition("=")
     if equals and name in values:
         return f"--{word}"

@@ -156,7 +156,7 @@ class _Run:
             self.reporter.print(f"resuming from step {self.step:,}")
         elif initial:
             self.reporter.print(initial)
-        if type(self.case).progress_line is Case.progress_line:  # the usual lines
+        if self.step < config.steps and type(self.case).progress_line is Case.progress_line:  # the usual lines
             held_out = sum(len(next(iter(split.values()))) for split in self.source.held_out.values())
             self.reporter.print(
                 "train: means over the training examples since the line before, measured while they are learnt; eval: "
