@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from case_exports import EXPORTS, HOUSES
+from case_exports import DIGITS, EXPORTS, HOUSES
 
 from tf2cases import cases
 from tf2cases.errors import UsageError
@@ -137,3 +137,19 @@ def test_the_house_price_is_in_its_own_units():
     # By hand: ((2795.4 - 2000.7) / 794.7 = 1, (3.17 - 3.17) / 0.76 = 0) -> 0.1 + 0.5 = 0.6 deviations above the mean.
     price = case.signatures()["serving_default"](tf.constant([[2795.4, 3.17]]))["price"]
     np.testing.assert_allclose(price, [340413.0 + 0.6 * 125040.0], rtol=1e-6)
+
+
+def test_the_same_case_is_not_exported_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr("tf2cases.serving.verify.in_fresh_process", lambda *_: None)
+
+    def digits(**fields):
+        return cases.MNIST(cases.MNIST.Config(model="mlp", steps=10, epochs=None, **fields), DIGITS)
+
+    def export_it(case):
+        return os.path.basename(export.export_case(case, str(tmp_path / "digits"), warmup=False))
+
+    case = digits()
+    assert [export_it(case), export_it(case), export_it(digits(workdir="w"))] == ["1", "1", "1"]
+    case.network.variables[0].assign_add(tf.ones_like(case.network.variables[0]))
+    assert [export_it(case), export_it(case)] == ["2", "2"]
+    assert export_it(digits(seed=1)) == "3"

@@ -1,5 +1,7 @@
 """The presets are the seven original clouds, and every choice is checked."""
 
+import os
+
 import pytest
 
 from tf2cases import wordcloud
@@ -29,6 +31,17 @@ def test_what_is_given_takes_precedence_and_a_mask_brings_its_size():
     assert (options.width, options.height, options.seed) == (300, 600, 7)
     masked = wordcloud.make_options("chinese", mask="m.png")
     assert (masked.width, masked.height) == (None, None)
+
+
+def test_presets_with_a_shape_bring_their_mask_unless_another_is_given(repo):
+    masks = {name: wordcloud.make_options(name).mask for name in wordcloud.PRESETS}
+    shapes = {"mask": "teapot", "mask_colors": "tree", "custom_color": "tree", "keywords": "tree"}
+    for name, mask in masks.items():
+        assert (mask and os.path.realpath(mask)) == (
+            os.path.realpath(repo / "testdata" / "masks" / f"{shapes[name]}.png") if name in shapes else None
+        )
+    assert wordcloud.make_options("mask", mask="m.png").mask == "m.png"
+    assert wordcloud.make_options("mask", mask=None, width=300).width == 300
 
 
 def test_an_unknown_preset_lists_them():

@@ -25,22 +25,27 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 class _Parser(flags.ArgumentParser):
     """Parses the path of a flag; `use` is one of the constants above."""
 
-    def __init__(self, use: str):
+    def __init__(self, use: str, may_be_empty: bool):
         super().__init__()
-        self.use = use
+        self.use, self._may_be_empty = use, may_be_empty
 
     def parse(self, argument: str) -> str:
+        if not argument and not self._may_be_empty:
+            raise ValueError("must be a path, and not empty.")
         return _local(argument, utf8=True)
 
 
-def define(name: str, default: str | None, help: str, use: str, flag_values: flags.FlagValues) -> None:
+def define(
+    name: str, default: str | None, help: str, use: str, flag_values: flags.FlagValues, may_be_empty: bool = False
+) -> None:
     """Defines a flag whose value is a path on this computer.
 
     Args:
       name, default, help, flag_values: as for `flags.DEFINE_string`.
       use: one of the constants above.
+      may_be_empty: whether the empty text is accepted; the help must say what it means.
     """
-    flags.DEFINE(_Parser(use), name, default, help, flag_values, flags.ArgumentSerializer())
+    flags.DEFINE(_Parser(use, may_be_empty), name, default, help, flag_values, flags.ArgumentSerializer())
 
 
 def use_of(flag: flags.Flag) -> str | None:
@@ -65,10 +70,12 @@ def positional(arguments: Sequence[str]) -> list[str]:
     """Paths that were given without a flag; their names may contain any bytes.
 
     Raises:
-      UsageError: one of them is a URL.
+      UsageError: one of them is a URL, or empty.
     """
     found = []
     for argument in arguments:
+        if not argument:
+            raise UsageError("one of the arguments is empty, but must be a path.")
         try:
             found.append(_local(argument, utf8=False))
         except ValueError as error:

@@ -21,7 +21,14 @@ def read_record(path: str, flag: str = "workdir") -> dict:
     except FileNotFoundError as error:
         raise UsageError(f"--{flag} is {path!r}, but there is no run in it ({file} is missing).") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"--{flag} is {path!r}, but {file} cannot be read: {error}.") from error
+        why = f"cannot be read: {str(error).rstrip('.')}"
+        raise UsageError(f"--{flag} is {path!r}, but {file} {why}; {_advice(flag)}.") from error
     if not isinstance(record, dict) or not {"case", "run", "config", "info"} <= record.keys():
-        raise UsageError(f"--{flag} is {path!r}, but {file} must contain case, run, config and info.")
+        raise UsageError(f"--{flag} is {path!r}, but {file} must contain case, run, config and info; {_advice(flag)}.")
     return record
+
+
+def _advice(flag: str) -> str:
+    """What to do if the record is damaged."""
+    again = "train again with --overwrite, which starts the run over" if flag == "workdir" else "name another run"
+    return f"restore the file, or {again}"

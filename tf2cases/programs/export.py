@@ -22,5 +22,8 @@ def main(values: flags.FlagValues) -> None:
         case_programs.check_name(values.publish_as)
     case_programs.check_export(values.export_dir, values.workdir, values.publish_as)
     case = case_programs.restore(values)
-    path = case_programs.export_run(case, values.workdir, values.export_dir, not values.no_warmup, values.publish_as)
-    print(f"Done: {values.workdir} at step {int(case.step):,} is exported to {path}.")
+    with case_programs.exporting("run the same command again"):
+        exported = case_programs.export_run(
+            case, values.workdir, values.export_dir, not values.no_warmup, values.publish_as
+        )
+    print(f"Done: {exported.described(f'{values.workdir} at step {int(case.step):,}')}.")

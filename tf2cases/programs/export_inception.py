@@ -26,12 +26,12 @@ def main(values: flags.FlagValues) -> None:
     from tf2cases.serving import export
 
     # Folded kernels are larger than trained ones, and the order of summing thousands of terms varies with the batch.
-    path = export.export(
-        model.signatures(),
-        model.requests(),
-        directory,
-        facts={"case": "inception_v3", "weights": values.weights},
-        warmup=not values.no_warmup,
-        tolerance=1e-4,
-    )
-    print(f"Done: Inception-v3 with the weights {values.weights} is exported to {path}.")
+    settings = {"preprocessing": str(model.preprocessing), "classes": model.class_names, "top_k": model.top_k}
+    facts = {"case": "inception_v3", "weights": values.weights, "identity": export.identity(settings, model.variables)}
+    before = export.newest_version(directory)
+    with case_programs.exporting("run the same command again"):
+        path = export.export(
+            model.signatures(), model.requests(), directory, facts=facts, warmup=not values.no_warmup, tolerance=1e-4
+        )
+    what = f"Inception-v3 with the weights {values.weights}"
+    print(f"Done: {case_programs.Exported(path, path != before).described(what)}.")

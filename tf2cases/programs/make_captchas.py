@@ -60,5 +60,6 @@ def main(values: flags.FlagValues) -> None:
     shown = paths[:_ON_SHEET]
     sheet = viz.labelled([imageio.imread(path) for path in shown], [label_of(path) for path in shown])
     viz.write_png(writer.contact_sheet(out), sheet)
-    print(f"{count:,} captchas in {out}, drawn and written in {seconds:.1f} s: {count / seconds:,.0f} pictures/s.")
+    speed = f"{seconds:.1f} s: {count / seconds:,.0f} pictures/s"
+    print(f"{count:,} captcha{'s'[: count != 1]} in {out}, drawn and written in {speed}.")
     print(f"{os.path.relpath(writer.contact_sheet(out))} shows {len(shown)} of them.")

@@ -53,7 +53,7 @@ def main(values: flags.FlagValues) -> None:
         start, end = (draw_latents(count, latent_dim, seed).numpy() for seed in seeds)
         shares = np.linspace(0, 1, frames, dtype=np.float32)
         viz.write_gif(out, [montage((1 - share) * start + share * end) for share in shares], _FRAMES_PER_SECOND)
-        print(f"{out}: {frames:,} frames of {count:,} pictures.")
+        print(f"{out}: {frames:,} frames of {count:,} picture{'s'[: count != 1]}.")
     else:
         viz.write_picture(out, montage(draw_latents(count, latent_dim, values.seed).numpy()))
         print(f"{out}: {count:,} pictures.")

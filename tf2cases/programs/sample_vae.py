@@ -48,4 +48,4 @@ def main(values: flags.FlagValues) -> None:
         z = np.random.default_rng(values.seed).standard_normal([count, latent_dim]).astype(np.float32)
     images = model.call("decode", z=z)["images"]
     viz.write_picture(out, viz.montage(images, side, border=0 if side else 1))
-    print(f"{out}: {len(z):,} pictures.")
+    print(f"{out}: {len(z):,} picture{'s'[: len(z) != 1]}.")

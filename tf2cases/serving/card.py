@@ -19,6 +19,7 @@ PATH = "assets.extra/model_card.json"
 
 _MOST_NUMBERS = 1000  # of an example; for more, only the shape is given
 _MOST_BYTES = 20_000
+_FOREIGN = "does not belong to it"
 
 # What inputs and outputs of these names are in all cases, and the range of their numbers.
 _UNIT = (0.0, 1.0)
@@ -124,20 +125,27 @@ def check(directory: str) -> dict[str, Any] | None:
       UsageError: a file is missing, added or changed; the message names it.
     """
     card = read(directory)
-    if card is None:
-        return None
+    what = damage(directory, card) if card else None
+    if what:
+        remove_it = "remove it, or " if what.endswith(_FOREIGN) else ""
+        raise UsageError(f"{directory} is damaged: {what}; {remove_it}export the model again.")
+    return card
+
+
+def damage(directory: str, card: Mapping[str, Any]) -> str | None:
+    """What is wrong with the files of an export whose card was read, such as "a.txt is missing"; None if nothing is."""
     checksums, found = card["sha256"], set(_names(directory))
     for name in sorted(checksums.keys() | found):
         if name not in found:
             what = "is missing"
         elif name not in checksums:
-            what = "does not belong to it"
+            what = _FOREIGN
         elif files.sha256(os.path.join(directory, name)) != checksums[name]:
             what = "has changed since the export"
         else:
             continue
-        raise UsageError(f"{directory} is damaged: {name} {what}; export the model again.")
-    return card
+        return f"{name} {what}"
+    return None
 
 
 def _names(directory: str) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """Exports a trained model as a SavedModel that a server can load at any moment."""
 
+import dataclasses
+import hashlib
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -103,13 +106,34 @@ def _specs(specs):
 
 
 def _is_same(newest, card):
-    """Whether an undamaged version is of the same model and software as a card."""
+    """Whether an undamaged version is of the same model and software as a card; says so if only damage differs."""
+    if "identity" not in card:
+        return False
     try:
-        found = model_card.check(newest) or {}
+        found = model_card.read(newest) or {}
     except UsageError:
+        print(f"{newest} is damaged: {model_card.PATH} cannot be read; a further version is written.", flush=True)
         return False
     keys = ("identity", "signatures", "warm_up", "tf2cases", "tensorflow")
-    return "identity" in card and all(found.get(key) == card[key] for key in keys)
+    if any(found.get(key) != card[key] for key in keys):
+        return False
+    what = model_card.damage(newest, found)
+    if what:
+        print(f"{newest} is this model, but {what}; a further version is written.", flush=True)
+    return not what
+
+
+def identity(settings: Mapping[str, Any], variables: Iterable[tf.Variable]) -> str:
+    """A checksum that tells a model apart from all others, for the key "identity" of the facts of `export`.
+
+    Args:
+      settings: all that the signatures depend on besides the variables.
+      variables: the variables, in a fixed order.
+    """
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for variable in variables:
+        digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    return digest.hexdigest()
 
 
 def export_case(case: Any, directory: str, *, facts: Mapping[str, Any] | None = None, warmup: bool = True) -> str:
@@ -117,18 +141,21 @@ def export_case(case: Any, directory: str, *, facts: Mapping[str, Any] | None = 
 
     Args:
       case: the trained case, registered or not.
-      directory, facts, warmup: as in `export`.
+      directory, facts, warmup: as in `export`; "identity" is by default a checksum of the config, the facts about the
+        data and the variables, so that the same case is not exported twice.
 
     Returns:
-      The directory of the version.
+      The directory of the version, which is the newest one if that is this case already.
 
     Raises:
       As `export`.
     """
     # The export is checked on the CPU, and on a GPU the live case may compute with TF32 (10 bits of mantissa).
     tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance
+    fields = {f.name: getattr(case.config, f.name) for f in dataclasses.fields(case.config) if not f.metadata["path"]}
     facts = {
         "case": case.config.case,
+        "identity": identity({"config": fields, "info": case.info}, case.variables),
         "data": {"dataset": case.config.dataset, "terms": model_card.terms(case.config.dataset)},
         **({"units": case.units()} if case.units() else {}),
         **(facts or {}),

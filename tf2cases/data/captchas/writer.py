@@ -39,8 +39,8 @@ def prepare(folder: str, overwrite: bool) -> None:
         names = os.listdir(folder)
     if names and not overwrite:
         raise UsageError(
-            f"--out={folder} has {len(names)} files, but must be empty or new; --overwrite replaces the captchas of an "
-            "earlier run."
+            f"--out={folder} has {len(names):,} file{'s'[: len(names) != 1]}, but must be empty or new; --overwrite "
+            "replaces the captchas of an earlier run."
         )
     sheet = contact_sheet(folder)
     if os.path.exists(sheet) and not overwrite:
