@@ -23,7 +23,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from tf2cases.errors import RunError
+from tf2cases.errors import RunError, UsageError
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
 # Characters that TensorFlow takes for a pattern of file names, and bytes that are not UTF-8, which it refuses.
@@ -49,18 +49,22 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
     Raises:
       OSError: the file cannot be written; an older file at `path` is then unchanged, and nothing new is left behind.
     """
-    path = os.path.realpath(os.fspath(path))
+    given = os.fspath(path)
+    path = os.path.realpath(given)
     if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-        with open(path, mode, **options) as file:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), given)
+    if is_special(given):  # before its links are resolved: that of /dev/stdout leads to a name which is no path
+        with open(given, mode, **options) as file:
             yield file
         return
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), given)
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
     if durable:
         sweep(folder, name)
-    temporary, lock = _new(folder, name, lambda new: open(new, "x").close())
+    with _named(given):
+        temporary, lock = _new(folder, name, lambda new: open(new, "x").close())
     try:
         with open(temporary, mode, **options) as file:
             yield file
@@ -68,14 +72,78 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
+        if isinstance(error, OSError) and error.filename in (None, temporary):
+            _rename_in(error, given)
         raise
     finally:
         os.close(lock)
     if durable:
         sync(folder)
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Lets a file error in the `with` block name a path instead of a temporary one."""
+    try:
+        yield
+    except OSError as error:
+        _rename_in(error, path)
+        raise
+
+
+def _rename_in(error: OSError, path: str) -> None:
+    if error.errno is not None:
+        error.filename, error.filename2 = path, None
+
+
+def is_special(path: str | os.PathLike) -> bool:
+    """Whether a path leads to what is neither a regular file nor a folder, such as a device or a pipe."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def check_target(flag: str, path: str) -> None:
+    """Checks before the work whether `replacing` can write a file; links are followed, as there.
+
+    Args:
+      flag: what names the path in the message, such as --out.
+      path: the file; its folder must exist.
+
+    Raises:
+      UsageError: it cannot; the message names the flag and the path.
+    """
+    given = f"{flag} is {path!r}, but"
+    if os.path.isdir(path) or not os.path.basename(path):
+        raise UsageError(f"{given} must be a file, not a folder.")
+    if is_special(path):
+        if not os.access(path, os.W_OK):
+            raise UsageError(f"{given} it cannot be written to; it must be a file in a writable folder.")
+        return
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise UsageError(f"{given} the folder {folder} does not exist; it must be a file in an existing folder.")
+    try:
+        os.stat(target)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"{given} it cannot be used: {reason(error)}.") from error
+    if not can_write_in(folder):
+        raise UsageError(f"{given} {folder} cannot be written to; it must be a file in a writable folder.")
+
+
+def can_write_in(folder: str | os.PathLike) -> bool:
+    """Whether files can be created in a folder; this tries it, since root may write, by its rights, even in /proc."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    try:
+        tempfile.TemporaryFile(dir=os.fspath(folder)).close()
+    except OSError:
+        return False
+    return True
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
@@ -170,7 +238,7 @@ def sweep(folder: str | os.PathLike, name: str | None = None) -> None:
     with contextlib.suppress(OSError), os.scandir(os.fspath(folder) or ".") as entries:
         for entry in entries:
             match = _TEMPORARY.fullmatch(entry.name)
-            if match and name in (None, match[1]):
+            if match and (name is None or _shortened(name) == match[1]):
                 with contextlib.suppress(OSError):
                     _remove_abandoned(entry.path)
 
@@ -188,7 +256,12 @@ def _remove_abandoned(path: str) -> None:
 
 
 def _temporary_name(folder: str, name: str) -> str:
-    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.partial")
+    return os.path.join(folder, f".{_shortened(name)}.{uuid.uuid4().hex[:8]}.partial")
+
+
+def _shortened(name: str) -> str:
+    """A name that has room for the rest of a temporary one: file systems allow 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[: 255 - len("..01234567.partial")])
 
 
 def _new(folder: str, name: str, make: Callable[[str], object]) -> tuple[str, int]:

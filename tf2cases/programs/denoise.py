@@ -41,7 +41,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
     (answer,) = model.ask_files("denoise_bytes", [source], [data])["denoised_bytes"]
     for note in _changes(data, height, width, channels):
         print(f"{source}: {note}")
-    viz.write_picture(target, np.asarray(decoding.opened(answer)))
+    with files.writing(target):
+        viz.write_picture(target, np.asarray(decoding.opened(answer)))
     print(f"{target}: {width} x {height} pixels, {'grey' if channels == 1 else 'colour'}, denoised.")
 
 
