@@ -364,14 +364,57 @@ def failures() -> tuple[type[BaseException], ...]:
 
 
 def reason(error: BaseException) -> str:
-    """The reason why a file operation failed, in a few words, without TensorFlow's internal details."""
+    """Why something failed, in a few words without a full stop, for any error of Python, TensorFlow or a library.
+
+    Error numbers, temporary names, nodes of TensorFlow's graphs and representations of Python objects are left out.
+    """
+    cause = getattr(error, "reason", None)
+    if isinstance(error, OSError) and isinstance(cause, OSError):  # urllib wraps the error of the connection
+        return reason(cause)
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno} is not JSON"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1:,} is not {error.encoding.upper()}"
+    if isinstance(error, (AttributeError, TypeError, IndexError)):  # about Python's types
+        return "its content has another form"
+    if isinstance(error, KeyError):
+        name = str(error.args[0]) if error.args else ""
+        return _plain(name) if " " in name else f"{name or 'a key'} is missing"
     if isinstance(error, OSError):
-        return error.strerror or str(error)
-    message = getattr(error, "message", None) or str(error)
-    if type(error).__name__ == "ResourceExhaustedError" and "alloc" not in message:
+        said = error.strerror or str(error)
+    else:
+        said = getattr(error, "message", None) or str(error)
+    if type(error).__name__ == "ResourceExhaustedError" and "alloc" not in said:
         return os.strerror(errno.ENOSPC)  # TensorFlow buries this under lines of context, or omits it
-    lines = re.sub(r"{{.*?}}|\[Op:.*", "", message).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    return _plain(said, last=hasattr(error, "node_def")) or type(error).__name__
+
+
+_INNARDS = re.compile(
+    r"{{.*?}} ?|\[Op:.*|\[Errno -?\d+\] ?|^Error -?\d+ while decompressing data: "  # TensorFlow, Python, zlib
+    r"|\[SSL: \w+\] ?| \(_ssl\.c:\d+\)| ?<[\w.]+ (?:object at 0x\w+|name=)[^>]*>"  # OpenSSL, objects
+)
+_OF_HDF5 = re.compile(r"\(unable to .*error message = '([^']+)'.*\)", re.DOTALL)
+_ASSERTED = re.compile(r"assertion failed: \[(.*)\]")
+
+
+def _plain(message: str, last: bool = False) -> str:
+    """The sentence in a message, without innards: its first line, or the last one before TensorFlow's list of nodes."""
+    lines = [line for line in message.split("\n\t [[")[0].splitlines() if _INNARDS.sub("", line).strip()]
+    line = _OF_HDF5.sub(r"(\1)", lines[-1 if last else 0] if lines else "")
+    line = re.sub(r"\.([^/\s]+)\.[0-9a-f]{8}\.partial\b", r"\1", _INNARDS.sub("", line))
+    asserted = _ASSERTED.search(line)
+    return " ".join((asserted[1] if asserted else line).split()).strip("'\"").rstrip(".:;, ")
+
+
+def failure(error: OSError | MemoryError) -> str:
+    """One sentence for an error that nobody has explained: the file, if it is known, and the reason."""
+    name = getattr(error, "filename", None)
+    where = "" if name is None or isinstance(name, int) else f"{_plain(os.fsdecode(name))}: "
+    return f"{where}{reason(error)}."
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 
 CONFIG = "config.json"
@@ -21,7 +22,7 @@ def read_record(path: str, flag: str = "workdir") -> dict:
     except FileNotFoundError as error:
         raise UsageError(f"--{flag} is {path!r}, but there is no run in it ({file} is missing).") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"--{flag} is {path!r}, but {file} cannot be read: {error}.") from error
+        raise UsageError(f"--{flag} is {path!r}, but {file} cannot be read: {files.reason(error)}.") from error
     if not isinstance(record, dict) or not {"case", "run", "config", "info"} <= record.keys():
         raise UsageError(f"--{flag} is {path!r}, but {file} must contain case, run, config and info.")
     return record

@@ -57,7 +57,7 @@ def read(path: str, units: Mapping[str, ConvUnit]) -> tuple[dict[str, np.ndarray
             tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise UsageError(
-            f"{path} is not a complete checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
+            f"{path} is not a complete checkpoint ({files.reason(error)}), nor a .pb or .h5 file."
         ) from error
     if not any(name.startswith(_PREFIX) for name in tensors):
         raise UsageError(f"{path} is not a checkpoint of TF-Slim's Inception-v3.")

@@ -174,13 +174,13 @@ def _arrays(path: str | None) -> dict[str | None, Any]:
         with open(path, encoding="utf-8") as file:
             record = json.load(file)
     except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{expected} ({error}).") from error
+        raise UsageError(f"{expected} ({files.reason(error)}).") from error
     if not isinstance(record, dict) or not record:
         raise UsageError(f'{expected} of named inputs, such as {{"features": [[2104, 3]]}}.')
     try:
         return {name: _array(value) for name, value in record.items()}
     except ValueError as error:
-        raise UsageError(f"{expected} with lists of equal length ({error}).") from error
+        raise UsageError(f"{expected} with lists of equal length ({files.reason(error)}).") from error
 
 
 def _array(value: Any) -> np.ndarray:
