@@ -56,6 +56,21 @@ def test_an_exception_leaves_the_older_file_and_nothing_else(tmp_path, error):
     assert (tmp_path / "a").read_text() == "old"
 
 
+@pytest.mark.parametrize("moment", ["made", "locked", "opened"])
+def test_a_signal_at_any_moment_leaves_nothing(tmp_path, monkeypatch, moment):
+    """Such as between the creation of the temporary file and its first byte, which takes long for small files."""
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    place, name = {"made": (os, "open"), "locked": (files, "try_hold"), "opened": (os.path, "exists")}[moment]
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, interrupted)
+        with pytest.raises(KeyboardInterrupt), files._temporary(tmp_path, "a", os.mkdir, os.rmdir):
+            pass
+    assert left(tmp_path) == []
+
+
 def test_a_full_disk_leaves_the_older_file_and_nothing_else(tmp_path, monkeypatch):
     def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -136,9 +151,9 @@ def test_file_errors_name_the_file_and_not_its_temporary_name(tmp_path, monkeypa
     def cannot_rename(source, target):
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), source, None, target)
 
-    for place, name, failing in ((os, "fsync", full), (files, "_new", refused), (os, "replace", cannot_rename)):
+    for place, name, failing in ((os, "fsync", full), (files, "open", refused), (os, "replace", cannot_rename)):
         with monkeypatch.context() as patch:
-            patch.setattr(place, name, failing)
+            patch.setattr(place, name, failing, raising=False)
             with pytest.raises(OSError, match=str(tmp_path)) as caught:
                 files.write_bytes(tmp_path / "a", b"new")
         assert (caught.value.filename, caught.value.filename2) == (str(tmp_path / "a"), None)

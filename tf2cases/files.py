@@ -63,40 +63,26 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
     os.makedirs(folder, exist_ok=True)
     if durable:
         sweep(folder, name)
-    with _named(given):
-        temporary, lock = _new(folder, name, lambda new: open(new, "x").close())
     try:
-        with open(temporary, mode, **options) as file:
-            yield file
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
-        if isinstance(error, OSError) and error.filename in (None, temporary):
-            _rename_in(error, given)
+        with _temporary(folder, name, lambda new: open(new, "x").close(), os.remove) as temporary:
+            with open(temporary, mode, **options) as file:
+                yield file
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None and (
+            error.filename is None or _TEMPORARY.fullmatch(os.path.basename(error.filename))
+        ):
+            error.filename, error.filename2 = given, None
         raise
-    finally:
-        os.close(lock)
     if durable:
         sync(folder)
 
 
-@contextlib.contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Lets a file error in the `with` block name a path instead of a temporary one."""
-    try:
-        yield
-    except OSError as error:
-        _rename_in(error, path)
-        raise
-
-
-def _rename_in(error: OSError, path: str) -> None:
-    if error.errno is not None:
-        error.filename, error.filename2 = path, None
+def _is_temporary(path: object) -> bool:
+    return isinstance(path, str) and bool(_TEMPORARY.fullmatch(os.path.basename(path)))
 
 
 def is_special(path: str | os.PathLike) -> bool:
@@ -180,12 +166,8 @@ def temporary_folder(parent: str | os.PathLike, name: str) -> Iterator[str]:
     """
     os.makedirs(parent, exist_ok=True)
     sweep(parent, name)
-    path, lock = _new(os.fspath(parent), name, os.mkdir)
-    try:
+    with _temporary(os.fspath(parent), name, os.mkdir, shutil.rmtree) as path:
         yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-        os.close(lock)
 
 
 def publish(folder: str, target: str, replace: bool = False) -> None:
@@ -264,16 +246,29 @@ def _shortened(name: str) -> str:
     return os.fsdecode(os.fsencode(name)[: 255 - len("..01234567.partial")])
 
 
-def _new(folder: str, name: str, make: Callable[[str], object]) -> tuple[str, int]:
-    """Creates a temporary file or folder with `make`; returns its path and its open, locked handle."""
-    while True:
-        path = _temporary_name(folder, name)
-        make(path)
-        # `sweep` in another process may remove it before it is locked; then create another one.
-        with contextlib.suppress(FileNotFoundError):
-            handle = os.open(path, os.O_RDONLY)
-            if try_hold(handle) and os.path.exists(path):
-                return path, handle
+@contextlib.contextmanager
+def _temporary(folder: str, name: str, make: Callable[[str], object], remove: Callable[[str], object]) -> Iterator[str]:
+    """Creates and locks a temporary file or folder, and removes it at the end unless it was renamed.
+
+    Its name is known before it is created, so that a signal at any moment leaves nothing.
+    """
+    path, handle = "", -1
+    try:
+        while True:
+            path = _temporary_name(folder, name)
+            make(path)
+            # `sweep` in another process may remove it before it is locked; then create another one.
+            with contextlib.suppress(FileNotFoundError):
+                handle = os.open(path, os.O_RDONLY)
+                if try_hold(handle) and os.path.exists(path):
+                    break
+                os.close(handle)
+                handle = -1
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            remove(path)
+        if handle >= 0:
             os.close(handle)
 
 
