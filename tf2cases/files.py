@@ -389,7 +389,7 @@ def reason(error: BaseException) -> str:
 
 
 _INNARDS = re.compile(
-    r"{{.*?}} ?|\[Op:.*|\[Errno -?\d+\] ?|^Error -?\d+ while decompressing data: "  # TensorFlow, Python, zlib
+    r"{{.*?}} ?|\[Op:.*|\[Errno -?\d+\] ?|\bError -?\d+ while decompressing data: "  # TensorFlow, Python, zlib
     r"|\[SSL: \w+\] ?| \(_ssl\.c:\d+\)| ?<[\w.]+ (?:object at 0x\w+|name=)[^>]*>"  # OpenSSL, objects
 )
 _OF_HDF5 = re.compile(r"\(unable to .*error message = '([^']+)'.*\)", re.DOTALL)

@@ -168,12 +168,12 @@ def _arrays(path: str | None) -> dict[str | None, Any]:
         return {}
     expected = f"--inputs is {path!r}, but must be a .npy, .npz or JSON file"
     try:
+        files.check_regular(path)
         if path.endswith((".npy", ".npz")):
             loaded = np.load(path, allow_pickle=False)
             return dict(loaded) if path.endswith(".npz") else {None: loaded}
-        with open(path, encoding="utf-8") as file:
-            record = json.load(file)
-    except (OSError, ValueError, EOFError) as error:
+        record = files.read_json(path)
+    except Exception as error:  # NumPy raises all kinds of errors for damaged files
         raise UsageError(f"{expected} ({files.reason(error)}).") from error
     if not isinstance(record, dict) or not record:
         raise UsageError(f'{expected} of named inputs, such as {{"features": [[2104, 3]]}}.')
