@@ -1,6 +1,7 @@
 """The presets are the seven original clouds, and every choice is checked."""
 
 import os
+import tempfile
 
 import pytest
 
@@ -86,8 +87,8 @@ def test_targets_are_checked_before_the_work(tmp_path):
     (tmp_path / "folder.png").mkdir()
     for path, message in [
         (tmp_path / "a.jpg", r"--out is '.*a\.jpg', but must end in \.png or \.svg\. （文件名应以"),
-        (tmp_path / "none" / "a.png", r"--out is '.*', but the folder '.*none' does not exist: .* （输出文件夹不存在"),
-        (tmp_path / "folder.png", r"which is a folder: expected the name of a file"),
+        (tmp_path / "none" / "a.png", r"--out is '.*', but the folder .*none does not exist; .* （无法写入该文件"),
+        (tmp_path / "folder.png", r"but must be a file, not a folder\. （无法写入该文件"),
     ]:
         with pytest.raises(UsageError, match=message):
             cloud.check_target("out", str(path))
@@ -97,8 +98,6 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     def refused(**given):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(cloud.tempfile, "TemporaryFile", refused)
-    with pytest.raises(
-        UsageError, match=r"but the folder '.*' cannot be written to \(Permission denied\): expected a writable"
-    ):
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(UsageError, match=rf"but {tmp_path} cannot be written to; it must be a file in a writable"):
         cloud.check_target("out", str(tmp_path / "a.png"))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tf2cases import files
 from tf2cases.data import preparation
 from tf2cases.errors import RunError, UsageError
 
@@ -248,6 +249,5 @@ def unreachable(url: str) -> str | None:
 
 
 def _brief(error: object) -> str:
-    """The first line of an error, or its class."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200].rstrip(".") if lines else type(error).__name__
+    """The reason of an error, at most 200 characters."""
+    return (files.reason(error) if isinstance(error, BaseException) else str(error))[:200].rstrip(".")

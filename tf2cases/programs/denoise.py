@@ -67,7 +67,8 @@ def _write(model: "Client", path: str, data: bytes, denoised: bytes, target: str
     for note in _changes(data, height, width, channels):
         print(f"{path}: {note}")
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
-    viz.write_picture(target, np.asarray(decoding.opened(denoised)))
+    with files.writing(target):
+        viz.write_picture(target, np.asarray(decoding.opened(denoised)))
     print(f"{target}: {width} x {height} pixels, {'grey' if channels == 1 else 'colour'}, denoised.")
 
 

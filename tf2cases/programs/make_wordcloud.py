@@ -117,7 +117,8 @@ def main(values: flags.FlagValues) -> None:
         fonts.find("", options.font)
     words = _read(values, options, notes) if from_text else _taken(table, options)
     made = wordcloud.draw(words, options, mask)
-    made.save(values.out)
+    with files.writing(values.out):
+        made.save(values.out)
     if printed:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8")
@@ -139,9 +140,12 @@ def _write_table(path: str, words: Any, notes: TextIO) -> None:
         with open(path, "rb") as file:
             differs = file.read(len(content) + 1) != content
         if differs:
-            os.replace(path, f"{path}~")
-            _tell(notes, words.language, f"The older {path} is kept as {path}~.", f"原来的 {path} 保留为 {path}~。")
-    wordcloud.write_table(path, words.weights)
+            older = os.path.realpath(path) if os.path.islink(path) else path  # a link stays one
+            with files.writing(path):
+                os.replace(older, f"{older}~")
+            _tell(notes, words.language, f"The older {path} is kept as {older}~.", f"原来的 {path} 保留为 {older}~。")
+    with files.writing(path):
+        wordcloud.write_table(path, words.weights)
     count = len(words.weights)
     _tell(
         notes,

@@ -156,8 +156,25 @@ def _check(values: flags.FlagValues, arguments: list[str]) -> None:
     if values["concurrency"].present and not values.repeat:
         raise UsageError(f"--concurrency is {values.concurrency}, but --repeat is not given: it must be given too.")
     if values.out is not None:
-        use = path_flags.PICTURE if os.path.splitext(values.out)[1] else path_flags.FOLDER
-        path_flags.check("out", values.out, use)
+        is_folder = _is_folder(values.out)
+        path_flags.check("out", values.out, path_flags.FOLDER if is_folder else path_flags.PICTURE)
+        targets = [_in_folder(values.out, _stem(path)) for path in paths] if is_folder else [values.out]
+        for path, target in itertools.product(paths, targets):
+            if files.is_same(path, target):
+                raise UsageError(f"--out is {values.out!r}, but must not replace the picture {path}, which is read.")
+
+
+def _is_folder(out: str) -> bool:
+    """Whether --out is a folder: an existing one, or a name without an ending."""
+    return os.path.isdir(out) or not (os.path.splitext(out)[1] or files.is_special(out))
+
+
+def _stem(label: str) -> str:
+    return os.path.splitext(os.path.basename(label))[0]
+
+
+def _in_folder(out: str, name: str) -> str:
+    return os.path.join(out, f"{name}.png")
 
 
 def _stem(label: str) -> str:
@@ -185,19 +202,19 @@ def _arrays(path: str | None) -> dict[str | None, Any]:
         return {}
     expected = f"--inputs is {path!r}, but must be a .npy, .npz or JSON file"
     try:
+        files.check_regular(path)
         if path.endswith((".npy", ".npz")):
             loaded = np.load(path, allow_pickle=False)
             return dict(loaded) if path.endswith(".npz") else {None: loaded}
-        with open(path, encoding="utf-8") as file:
-            record = json.load(file)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{expected} ({error}).") from error
+        record = files.read_json(path)
+    except Exception as error:  # NumPy raises all kinds of errors for damaged files
+        raise UsageError(f"{expected} ({files.reason(error)}).") from error
     if not isinstance(record, dict) or not record:
         raise UsageError(f'{expected} of named inputs, such as {{"features": [[2104, 3]]}}.')
     try:
         return {name: _array(value) for name, value in record.items()}
     except ValueError as error:
-        raise UsageError(f"{expected} with lists of equal length ({error}).") from error
+        raise UsageError(f"{expected} with lists of equal length ({files.reason(error)}).") from error
 
 
 def _array(value: Any) -> np.ndarray:
@@ -329,16 +346,22 @@ def _plain(value: Any) -> Any:
 def _write(out: str, saved: Sequence[tuple[str, bytes]], as_json: bool) -> None:
     """Writes pictures: each to a file in a folder, one as it is, or several as a montage."""
     notes = sys.stderr if as_json else sys.stdout
-    if not os.path.splitext(out)[1]:
-        os.makedirs(out, exist_ok=True)
+    if _is_folder(out):
+        taken: set[str] = set()
         for name, content in saved:
-            files.write_bytes(os.path.join(out, f"{name}.png"), content)
-            print(os.path.join(out, f"{name}.png"), file=notes)
+            others = (f"{name}-{number}" for number in itertools.count(1))
+            free = next(n for n in itertools.chain([name], others) if n not in taken)  # two folders may have one name
+            taken.add(free)
+            path = _in_folder(out, free)
+            with files.writing(path):
+                files.write_bytes(path, content)
+            print(path, file=notes)
         return
     from tf2cases import viz
     from tf2cases.data.pictures import decoding
 
     pictures = [np.asarray(decoding.opened(content)) for _, content in saved]
     pictures = [picture if picture.ndim == 3 else picture[..., None] for picture in pictures]
-    viz.write_picture(out, pictures[0] if len(pictures) == 1 else viz.montage(np.stack(pictures)))
+    with files.writing(out):
+        viz.write_picture(out, pictures[0] if len(pictures) == 1 else viz.montage(np.stack(pictures)))
     print(f"{out}: {len(pictures):,} picture{'s'[: len(pictures) != 1]}.", file=notes)

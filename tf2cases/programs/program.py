@@ -28,7 +28,7 @@ from typing import NoReturn
 
 from absl import flags, logging
 
-from tf2cases import __version__, quiet
+from tf2cases import __version__, files, quiet
 from tf2cases.configs import path_flags
 from tf2cases.errors import RunError, UsageError
 
@@ -108,8 +108,10 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
         raise
     except (flags.Error, UsageError) as error:
         _fail(name, error, 2, bool(values["debug"].value))
-    except (RunError, OSError) as error:
+    except RunError as error:
         _fail(name, error, 1, bool(values["debug"].value))
+    except (OSError, MemoryError) as error:
+        _fail(name, files.failure(error), 1, bool(values["debug"].value))
     except KeyboardInterrupt as error:
         number = received[0] if received else signal.SIGINT
         by = f" by {signal.Signals(number).name}" if received else ""

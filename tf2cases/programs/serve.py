@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tf2cases import quiet
+from tf2cases import files, quiet
 from tf2cases.configs import path_flags
 from tf2cases.errors import RunError, UsageError
 
@@ -339,7 +339,7 @@ async def _started_at(values: flags.FlagValues, front) -> None:
         await front.start()
     except OSError as error:
         raise RunError(
-            f"cannot listen at {_address(values.host, values.rest_api_port)} for REST: {error.strerror or error}."
+            f"cannot listen at {_address(values.host, values.rest_api_port)} for REST: {files.reason(error)}."
         ) from error
 
 

@@ -115,7 +115,9 @@ def read(directory: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, AttributeError) as error:
-        raise UsageError(f"{directory} is damaged: {PATH} cannot be read ({error}); export the model again.") from error
+        raise UsageError(
+            f"{directory} is damaged: {PATH} cannot be read ({files.reason(error)}); export the model again."
+        ) from error
 
 
 def check(directory: str) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -71,7 +70,8 @@ def export(
             _save(functions, temporary)
             if warmup:
                 _write_warmup(temporary, os.path.basename(directory), answers)
-            with tempfile.TemporaryDirectory() as place:
+            # In the export's folder and not in the system's, since the next export there sweeps it.
+            with files.temporary_folder(directory, "expected") as place:
                 expected = os.path.join(place, "expected.npz")
                 verify.save(expected, answers)
                 verify.in_fresh_process(temporary, expected, tolerance)
@@ -79,8 +79,9 @@ def export(
             model_card.write(temporary, {**card, "examples": examples})
             return _publish_as_next_version(temporary, directory)
     except (OSError, tf.errors.OpError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-        raise RunError(f"the export to {directory} failed, and nothing was changed there: {what}") from error
+        raise RunError(
+            f"the export to {directory} failed, and nothing was changed there: {files.reason(error)}."
+        ) from error
 
 
 def _software(functions, warmup):

@@ -143,7 +143,7 @@ def main(argv: Sequence[str]) -> int:
         compare(directory, path, float(tolerance))
     except Exception as error:
         # The exporting process shows the last line.
-        print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        print(files.reason(error), file=sys.stderr)
         return 1
     return 0
 

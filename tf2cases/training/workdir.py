@@ -55,7 +55,7 @@ class Workdir:
             self._is_new = not os.path.exists(os.path.join(path, ".lock"))
             self._lock = open(os.path.join(path, ".lock"), "a+")
         except OSError as error:
-            why = "is a file" if os.path.isfile(path) else f"cannot be written to: {error.strerror}"
+            why = "is a file" if os.path.isfile(path) else f"cannot be written to: {files.reason(error)}"
             raise UsageError(f"--workdir is {path!r}, but it {why}.") from error
         if not files.try_hold(self._lock):
             self._lock.close()

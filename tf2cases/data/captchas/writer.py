@@ -48,6 +48,8 @@ def prepare(folder: str, overwrite: bool) -> None:
             f"--out={folder} would get the contact sheet {os.path.relpath(sheet)}, which exists; --overwrite replaces "
             "it."
         )
+    if os.path.isdir(os.path.dirname(sheet)):
+        files.check_target(f"--out={folder}: the contact sheet", os.path.relpath(sheet))
     os.makedirs(folder, exist_ok=True)
     for name in _ours(folder, names) if names else []:
         os.remove(os.path.join(folder, name))

@@ -172,7 +172,7 @@ def _read_manifest(folder: str, key_hash: str) -> dict | None:
         if manifest.pop("sha256") != _digest(manifest):
             raise ValueError("its checksum does not match")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _Damaged(path, f"it is not what was written: {error}") from error
+        raise _Damaged(path, f"it is not what was written: {files.reason(error)}") from error
     if manifest["key_sha256"] != key_hash:
         return None
     for split in SPLITS:
