@@ -10,7 +10,16 @@ import pytest
 
 from tf2cases.programs import benchmark
 
-NOT_PROGRAMS = {"__init__", "case_programs", "config_flags", "exports", "inception_programs", "program", "command"}
+NOT_PROGRAMS = {
+    "__init__",
+    "case_programs",
+    "config_flags",
+    "exports",
+    "inception_programs",
+    "program",
+    "command",
+    "server_configs",
+}
 MAKERS = {"make_masks", "make_mnist_sample"}  # of what is in testdata; they are no part of the package
 
 # Runs command lines as `python -m` does, one after the other, and says how each ended. TensorFlow is not there.
@@ -107,6 +116,10 @@ MISTAKES = {
     ("evaluate", "--workdir=none"): r"evaluate: --workdir is 'none', but there is no run in it",
     ("evaluate_dcgan", "--workdir=none"): r"evaluate_dcgan: --workdir is 'none', but there is no run in it",
     ("export", "--workdir=none"): r"export: --workdir is 'none', but there is no run in it",
+    ("export",): r"export: --workdir is missing: it must be the folder of a run, or --all must be given\.",
+    ("export", "--all"): r"export: --workdir is 'runs', but there is no run in it; with --all it must be a folder",
+    ("export", "--all", "--step=1"): r"export: --step is 1, but must be given without --all",
+    ("export", "--all", "--publish_as=a"): r"export: --publish_as is 'a', but must be given without --all",
     ("evaluate_dcgan", "--workdir=w", "--samples=2"): r"evaluate_dcgan: --samples is 2, but must be at least 3",
     ("evaluate_dcgan", "--workdir=w", "--features=vgg"): r"evaluate_dcgan: --features is 'vgg', but must be one of ",
     ("export", "--colour=red"): r"export: .*colour",

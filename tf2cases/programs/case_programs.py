@@ -124,10 +124,15 @@ def restore(values: flags.FlagValues) -> "Case":
       UsageError: see `cases.restore` and `imported_case`.
     """
     record.read_record(values.workdir)  # reports a mistyped path before TensorFlow is imported
+    return restored(values.workdir, values.step, imported_case(values.case) if values.case else None)
+
+
+def restored(workdir: str, step: int | None = None, case_class: "type[Case] | None" = None) -> "Case":
+    """Imports TensorFlow and restores a trained case, see `cases.restore`."""
     quiet.import_tensorflow()
     from tf2cases import cases
 
-    return cases.restore(values.workdir, values.step, imported_case(values.case) if values.case else None)
+    return cases.restore(workdir, step, case_class)
 
 
 def define_data_dir(values: flags.FlagValues) -> None:

@@ -6,7 +6,7 @@ import sys
 from tf2cases import programs, quiet
 
 # Modules beside the programs that are not programs.
-_SHARED = {"case_programs", "command", "config_flags", "exports", "inception_programs", "program"}
+_SHARED = {"case_programs", "command", "config_flags", "exports", "inception_programs", "program", "server_configs"}
 
 PARTS = {
     module.name: f"{programs.__name__}.{module.name}"

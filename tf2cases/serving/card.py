@@ -12,6 +12,7 @@ import numpy as np
 
 from tf2cases import files
 from tf2cases.errors import UsageError
+from tf2cases.serving import batching
 from tf2cases.serving.signatures import Signature
 
 PATH = "assets.extra/model_card.json"
@@ -141,9 +142,9 @@ def check(directory: str) -> dict[str, Any] | None:
 
 
 def _names(directory: str) -> Iterator[str]:
-    """The files of an export, relative to its directory, but for the card itself."""
+    """The files of an export, relative to its directory, but for the card itself and the settings for a server."""
     for folder, _, names in os.walk(directory):
         for name in names:
             relative = os.path.relpath(os.path.join(folder, name), directory)
-            if relative != PATH:
+            if relative not in (PATH, batching.PATH):
                 yield relative

@@ -33,9 +33,9 @@ def export(
 ) -> str:
     """Writes the next version of a model, complete and checked, or nothing at all.
 
-    The SavedModel is written with warm-up records under a temporary name that servers ignore, loaded in a fresh process
-    and compared with the live model; only then is it flushed to the disk and renamed to the next integer. It holds only
-    the variables that the signatures use: no optimizer slots, no training code.
+    The SavedModel is written with warm-up records under a temporary name that servers ignore. A fresh process loads it,
+    compares it with the live model and measures it (see `batching`); only then is it flushed to the disk and renamed to
+    the next integer. It holds only the variables that the signatures use: no optimizer slots, no training code.
 
     Args:
       signatures: {name: tf.function with an input_signature}, see `rules`; they may close over any variables.

@@ -1,6 +1,11 @@
 """The three ways to a model give the same lines, for every case: a new case is tested by being registered."""
 
 import io
+import json
+import shlex
+import shutil
+import subprocess
+import urllib.request
 
 import numpy as np
 import pytest
@@ -9,7 +14,7 @@ from program_call import exit_status
 from test_case_exports import EXPORTS
 
 from tf2cases import cases
-from tf2cases.programs import predict
+from tf2cases.programs import predict, server_configs
 from tf2cases.serving import card, client, export, signatures
 
 # Export name -> the questions: arguments of the program, and what the line has after the label.
@@ -146,3 +151,31 @@ def test_the_card_describes_every_input_with_an_example_of_its_form(served, name
             assert value["dtype"]
             assert value["shape"][0] is None
             assert "meaning" in value, key
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_printed_curl_commands_are_answered(served, name):
+    place, server, _ = served
+    docker, *curls = server_configs.commands(str(place), [name], with_configs=False)
+    assert docker == (
+        f"docker run -p 8500:8500 -p 8501:8501 -v {place}/{name}:/models/{name}:ro -e MODEL_NAME={name} "
+        "tensorflow/serving"
+    )
+    read, asked = card.read(str(place / name / "1")), set()
+    for line in curls:
+        line = line.replace("localhost:8501", f"127.0.0.1:{server.rest_port}")
+        curl, option, data, url = shlex.split(line)
+        assert (curl, option) == ("curl", "-d")
+        request = json.loads(data)
+        signature = request["signature_name"]
+        asked.add(signature)
+        assert request["inputs"] == {key: [value] for key, value in read["examples"][signature].items()}
+        with urllib.request.urlopen(f"http://{url}", data.encode()) as response:
+            outputs = json.load(response)["outputs"]
+        wanted = read["signatures"][signature]["outputs"]
+        assert len(wanted) == 1 or outputs.keys() == wanted.keys()
+        if shutil.which("curl"):
+            done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+            assert json.loads(done.stdout)["outputs"] == outputs
+    answers = read["answers"]
+    assert {answers[kind] for kind in answers.keys() - {"tensors"}} <= asked <= set(answers.values())
