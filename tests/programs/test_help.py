@@ -115,6 +115,8 @@ MISTAKES = {
     ("evaluate",): r"evaluate: --workdir is missing",
     ("evaluate", "--workdir=none"): r"evaluate: --workdir is 'none', but there is no run in it",
     ("evaluate_dcgan", "--workdir=none"): r"evaluate_dcgan: --workdir is 'none', but there is no run in it",
+    ("check_export",): r"check_export: no export is given: name at least one directory",
+    ("check_export", "none"): r"check_export: there is no directory none: an export must be a directory",
     ("export", "--workdir=none"): r"export: --workdir is 'none', but there is no run in it",
     ("export",): r"export: --workdir is missing: it must be the folder of a run, or --all must be given\.",
     ("export", "--all"): r"export: --workdir is 'runs', but there is no run in it; with --all it must be a folder",

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from case_exports import EXPORTS, HOUSES
+from program_call import exit_status
 
 from tf2cases import cases
 from tf2cases.errors import UsageError
+from tf2cases.programs import check_export
 from tf2cases.serving import export, rules, warmup
 from tf2cases.serving.model import Model
 
@@ -128,6 +130,14 @@ def test_rule_13_a_small_file_of_a_huge_picture_is_refused_before_it_is_decoded(
     for name, key in bytes_inputs(model):
         with pytest.raises(UsageError, match=r"20000 x 20000 pixels, but at most (16|50) megapixels"):
             model.call(name, **{key: np.array([b"\x89PNG\r\n\x1a\n" + chunk], object)})
+
+
+def test_the_program_that_checks_exports_finds_nothing_wrong(exported, capsys):
+    _, path, _ = exported
+    assert exit_status(check_export, path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith(("ok ", "-       classify: there is no such signature")) for line in lines[:-1])
+    assert lines[-1].startswith(f"{path}: 2")  # 21 or 22 rules
 
 
 def test_the_house_price_is_in_its_own_units():
