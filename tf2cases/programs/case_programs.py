@@ -19,6 +19,8 @@ from tf2cases.programs import config_flags
 if TYPE_CHECKING:
     from tf2cases.training import Case
 
+_SAVED_MODEL = "saved_model"
+
 
 def training_program(
     config_class: type[RunConfig], case_class: "type[Case] | None" = None
@@ -144,6 +146,40 @@ def define_export(values: flags.FlagValues, export_dir_help: str) -> None:
     """Defines the flags of a program that exports a model."""
     path_flags.define("export_dir", "exports", export_dir_help, path_flags.FOLDER, values)
     flags.DEFINE_bool("no_warmup", False, "Leave TF Serving's warm-up requests out.", flag_values=values)
+
+
+def define_format(values: flags.FlagValues) -> None:
+    """Defines --format of a program that exports models."""
+    help_text = (
+        "Write the default signature for another runtime as well: EXPORT_DIR/NAME/NAME-VERSION.onnx (needs tf2onnx) or "
+        ".tflite (LiteRT)."
+    )
+    flags.DEFINE_enum("format", _SAVED_MODEL, [_SAVED_MODEL, "onnx", "litert"], help_text, flag_values=values)
+
+
+def check_format(values: flags.FlagValues) -> None:
+    """Checks --format, without importing TensorFlow.
+
+    Raises:
+      UsageError: its converter is missing.
+    """
+    from tf2cases.serving import convert
+
+    if values.format != _SAVED_MODEL:
+        convert.check_available(values.format)
+
+
+def converted(values: flags.FlagValues, path: str) -> str:
+    """Converts a version of an export to --format; returns words that say where the file is, "" if there is none.
+
+    Raises:
+      RunError: see `convert.convert`.
+    """
+    if values.format == _SAVED_MODEL:
+        return ""
+    from tf2cases.serving import convert
+
+    return f" and {convert.convert(path, values.format)}"
 
 
 def check_export(export_dir: str, workdir: str, publish_as: str | None) -> None:

@@ -9,6 +9,9 @@ EXPORT_DIR, which tensorflow_model_server and bin.serve take: models.config list
 them; monitoring.config; and batching.config, whose settings count for models without a batching_params.pbtxt. The
 paths in models.config are absolute: write the file again if the folder has been moved.
 
+--format=onnx and --format=litert write the default signature, which takes tensors, to EXPORT_DIR/NAME/NAME-VERSION.onnx
+or .tflite, in addition to the SavedModel. Servers ignore these files.
+
 --print_commands prints the command that serves the models in a container, and curl commands that ask them, with
 examples from their model cards.
 """
@@ -39,9 +42,11 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("all", False, help_text, flag_values=values)
     help_text = "Print commands that serve the exported models and ask them."
     flags.DEFINE_bool("print_commands", False, help_text, flag_values=values)
+    case_programs.define_format(values)
 
 
 def main(values: flags.FlagValues) -> int:
+    case_programs.check_format(values)
     if values.all:
         return _export_all(values)
     if values.workdir is None:
@@ -51,7 +56,8 @@ def main(values: flags.FlagValues) -> int:
     case_programs.check_export(values.export_dir, values.workdir, values.publish_as)
     case = case_programs.restore(values)
     path = case_programs.export_run(case, values.workdir, values.export_dir, not values.no_warmup, values.publish_as)
-    print(f"Done: {values.workdir} at step {int(case.step):,} is exported to {path}.")
+    converted = case_programs.converted(values, path)
+    print(f"Done: {values.workdir} at step {int(case.step):,} is exported to {path}{converted}.")
     if values.print_commands:
         name = os.path.basename(os.path.dirname(path))
         for line in server_configs.commands(values.export_dir, [name], with_configs=False):
@@ -117,6 +123,7 @@ def _exported(values: flags.FlagValues, run: str, case_class: "type[Case] | None
                 "it as it is without --all."
             )
         path = case_programs.export_run(case, run, values.export_dir, not values.no_warmup)
+        path += case_programs.converted(values, path)
     except Exception as error:  # a damaged run may raise anything
         if values["debug"].value:
             traceback.print_exc()

@@ -17,10 +17,12 @@ def define(values: flags.FlagValues) -> None:
         "top_k", 5, "Number of classes in an answer.", lower_bound=1, upper_bound=100_000, flag_values=values
     )
     case_programs.define_export(values, "Folder for exports; the next free version of EXPORT_DIR/inception_v3 is used.")
+    case_programs.define_format(values)
 
 
 def main(values: flags.FlagValues) -> None:
     directory = os.path.join(values.export_dir, "inception_v3")
+    case_programs.check_format(values)
     path_flags.check("export_dir", directory, path_flags.FOLDER)
     model = inception_programs.load_model(values)
     from tf2cases.serving import export
@@ -34,4 +36,5 @@ def main(values: flags.FlagValues) -> None:
         warmup=not values.no_warmup,
         tolerance=1e-4,
     )
-    print(f"Done: Inception-v3 with the weights {values.weights} is exported to {path}.")
+    converted = case_programs.converted(values, path)
+    print(f"Done: Inception-v3 with the weights {values.weights} is exported to {path}{converted}.")
