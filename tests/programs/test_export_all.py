@@ -83,6 +83,17 @@ def test_every_run_is_exported_and_served_with_the_written_files(runs, capsys):
             assert "tensorflow:serving:request_count" in server.get(monitoring.path)
 
 
+def test_the_card_of_a_run_has_its_config_and_metrics(runs):
+    assert export_all() == 0
+    read = card.read("exports/digits/1")
+    assert (read["case"], read["run"], read["step"]) == ("mnist", "digits", 2)
+    assert read["config"] == json.loads(pathlib.Path("runs/digits/config.json").read_text())["config"]
+    assert read["data"] == {"dataset": "mnist_sample", "terms": "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0"}
+    reports = [json.loads(line) for line in open("runs/digits/metrics.jsonl")]
+    assert read["metrics"] == [report["values"] for report in reports if report["split"] == "eval"][-1]
+    assert read["metrics"].keys() == {"loss", "accuracy"}
+
+
 def test_a_model_that_is_exported_already_is_not_exported_again_but_the_files_are_written(runs, capsys):
     assert export_all() == 0
     before = {name: os.path.getmtime(f"exports/{name}/1") for name in ("digits", "houses")}

@@ -10,6 +10,11 @@ from absl import flags
 from tf2cases.configs import path_flags
 from tf2cases.programs import case_programs, inception_programs
 
+_DATA = {
+    "dataset": "ImageNet",
+    "terms": "ImageNet, for non-commercial research and education; or those of the weights that you gave",
+}
+
 
 def define(values: flags.FlagValues) -> None:
     inception_programs.define_weights(values)
@@ -32,7 +37,7 @@ def main(values: flags.FlagValues) -> None:
         model.signatures(),
         model.requests(),
         directory,
-        facts={"case": "inception_v3", "weights": values.weights},
+        facts={"case": "inception_v3", "weights": values.weights, "data": _DATA},
         warmup=not values.no_warmup,
         tolerance=1e-4,
     )

@@ -1,5 +1,6 @@
 """Exports a trained model as a SavedModel that a server can load at any moment."""
 
+import dataclasses
 import os
 import sys
 import tempfile
@@ -58,7 +59,7 @@ def export(
     try:
         functions = {name: function.get_concrete_function() for name, function in signatures.items()}
         rules.check(functions)
-        card = {**(facts or {}), **_software(functions, warmup)}
+        card = {**(facts or {}), **_software(functions, warmup, (facts or {}).get("units"))}
         newest = newest_version(directory)
         if newest and _is_same(newest, card):
             return newest
@@ -80,7 +81,7 @@ def export(
         raise RunError(f"the export to {directory} failed, and nothing was changed there: {what}") from error
 
 
-def _software(functions, warmup):
+def _software(functions, warmup, units):
     """What the card says about the program: signatures, which answers for what, warm-up records, version."""
     signatures = {
         name: Signature(_specs(rules.input_specs(function)), _specs(function.structured_outputs))
@@ -88,7 +89,7 @@ def _software(functions, warmup):
     }
     version = {"tf2cases": tf2cases.__version__, "tensorflow": tf.__version__}
     return {
-        "signatures": {name: model_card.described(name, signatures) for name in signatures},
+        "signatures": {name: model_card.described(name, signatures, units) for name in signatures},
         "answers": rule.answering(signatures),
         "warm_up": warmup and warmup_file.available(),
         **version,
@@ -129,6 +130,8 @@ def export_case(case: Any, directory: str, *, facts: Mapping[str, Any] | None = 
     tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance
     facts = {
         "case": case.config.case,
+        "step": int(case.step),
+        "config": dataclasses.asdict(case.config),
         "data": {"dataset": case.config.dataset, "terms": model_card.terms(case.config.dataset)},
         **({"units": case.units()} if case.units() else {}),
         **(facts or {}),
