@@ -119,7 +119,11 @@ MISTAKES = {
     ("check_export", "none"): r"check_export: there is no directory none: an export must be a directory",
     ("export", "--workdir=none"): r"export: --workdir is 'none', but there is no run in it",
     ("export",): r"export: --workdir is missing: it must be the folder of a run, or --all must be given\.",
-    ("export", "--all"): r"export: --workdir is 'runs', but there is no run in it; with --all it must be a folder",
+    (
+        "export",
+        "--all",
+        "--workdir=none",
+    ): r"export: --workdir is 'none', but there is no run in it; with --all it must be a folder",
     ("export", "--all", "--step=1"): r"export: --step is 1, but must be given without --all",
     ("export", "--all", "--publish_as=a"): r"export: --publish_as is 'a', but must be given without --all",
     ("evaluate_dcgan", "--workdir=w", "--samples=2"): r"evaluate_dcgan: --samples is 2, but must be at least 3",
