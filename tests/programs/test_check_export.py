@@ -1,5 +1,6 @@
 """The program that checks exports: every rule fails for what breaks it, and says what to do."""
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -250,6 +251,15 @@ def test_several_exports_are_checked_and_one_failure_counts(good, copy, check, c
     assert check(good, copy)[0] == 0
     shutil.rmtree(copy / "variables")
     assert check(good, copy)[0] == 1
+
+
+def test_without_the_serving_api_the_warm_up_records_are_not_replayed(good, check, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tensorflow_serving" else find(name))
+    code, found = check(good)
+    assert code == 0
+    reason = "tensorflow-serving-api is missing: pip install 'tf2cases[serving]'"
+    assert {rule: text for rule, (state, text) in found.items() if state == "-"} == {"warm-up records": reason}
 
 
 @pytest.mark.parametrize("make", [lambda path: None, os.mkdir, lambda path: path.write_text("a file")])
