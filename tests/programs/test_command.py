@@ -89,7 +89,7 @@ def test_an_unknown_program_is_refused_with_the_known_ones(called):
     status, out, err = called(INSTALLED, "train_chess")
     assert (status, out) == (2, "")
     assert err.startswith(
-        "tf2cases: the first argument is 'train_chess', but must be one of benchmark, classify_image, "
+        "tf2cases: the first argument is 'train_chess', but must be one of benchmark, check_export, classify_image, "
     )
     assert err.count("\n") == 1
 

@@ -12,7 +12,7 @@ from tf2cases.programs import benchmark
 
 NOT_PROGRAMS = {
     *("__init__", "case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs"),
-    "program",
+    *("program", "server_configs"),
 }
 MAKERS = {"make_masks", "make_mnist_sample"}  # of what is in testdata; they are no part of the package
 
@@ -109,7 +109,17 @@ MISTAKES = {
     ("evaluate",): r"evaluate: --workdir is missing",
     ("evaluate", "--workdir=none"): r"evaluate: --workdir is 'none', but there is no run in it",
     ("evaluate_dcgan", "--workdir=none"): r"evaluate_dcgan: --workdir is 'none', but there is no run in it",
+    ("check_export",): r"check_export: no export is given: name at least one directory",
+    ("check_export", "none"): r"check_export: there is no directory none: an export must be a directory",
     ("export", "--workdir=none"): r"export: --workdir is 'none', but there is no run in it",
+    ("export",): r"export: --workdir is missing: it must be the folder of a run, or --all must be given\.",
+    (
+        "export",
+        "--all",
+        "--workdir=none",
+    ): r"export: --workdir is 'none', but there is no run in it; with --all it must be a folder",
+    ("export", "--all", "--step=1"): r"export: --step is 1, but must be given without --all",
+    ("export", "--all", "--publish_as=a"): r"export: --publish_as is 'a', but must be given without --all",
     ("evaluate_dcgan", "--workdir=w", "--samples=2"): r"evaluate_dcgan: --samples is 2, but must be at least 3",
     ("evaluate_dcgan", "--workdir=w", "--features=vgg"): r"evaluate_dcgan: --features is 'vgg', but must be one of ",
     ("export", "--colour=red"): r"export: .*colour",

@@ -25,6 +25,8 @@ from tf2cases.programs import config_flags
 if TYPE_CHECKING:
     from tf2cases.training import Case
 
+_SAVED_MODEL = "saved_model"
+
 
 def training_program(
     config_class: type[RunConfig], case_class: "type[Case] | None" = None
@@ -176,10 +178,15 @@ def restore(values: flags.FlagValues) -> "Case":
       UsageError: see `cases.restore` and `imported_case`.
     """
     record.read_record(values.workdir)  # reports a mistyped path before TensorFlow is imported
+    return restored(values.workdir, values.step, imported_case(values.case) if values.case else None)
+
+
+def restored(workdir: str, step: int | None = None, case_class: "type[Case] | None" = None) -> "Case":
+    """Imports TensorFlow and restores a trained case, see `cases.restore`."""
     quiet.import_tensorflow()
     from tf2cases import cases
 
-    return cases.restore(values.workdir, values.step, imported_case(values.case) if values.case else None)
+    return cases.restore(workdir, step, case_class)
 
 
 def define_data_dir(values: flags.FlagValues) -> None:
@@ -191,6 +198,40 @@ def define_export(values: flags.FlagValues, export_dir_help: str) -> None:
     """Defines the flags of a program that exports a model."""
     path_flags.define("export_dir", "exports", export_dir_help, path_flags.FOLDER, values)
     flags.DEFINE_bool("no_warmup", False, "Leave TF Serving's warm-up requests out.", flag_values=values)
+
+
+def define_format(values: flags.FlagValues) -> None:
+    """Defines --format of a program that exports models."""
+    help_text = (
+        "Write the default signature for another runtime as well: EXPORT_DIR/NAME/NAME-VERSION.onnx (needs tf2onnx) or "
+        ".tflite (LiteRT)."
+    )
+    flags.DEFINE_enum("format", _SAVED_MODEL, [_SAVED_MODEL, "onnx", "litert"], help_text, flag_values=values)
+
+
+def check_format(values: flags.FlagValues) -> None:
+    """Checks --format, without importing TensorFlow.
+
+    Raises:
+      UsageError: its converter is missing.
+    """
+    from tf2cases.serving import convert
+
+    if values.format != _SAVED_MODEL:
+        convert.check_available(values.format)
+
+
+def converted(values: flags.FlagValues, path: str) -> str:
+    """Converts a version of an export to --format; returns words that say where the file is, "" if there is none.
+
+    Raises:
+      RunError: see `convert.convert`.
+    """
+    if values.format == _SAVED_MODEL:
+        return ""
+    from tf2cases.serving import convert
+
+    return f" and {convert.convert(path, values.format)}"
 
 
 def check_export(export_dir: str, workdir: str, publish_as: str | None) -> None:

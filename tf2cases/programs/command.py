@@ -13,7 +13,10 @@ import pkgutil
 from tf2cases import programs
 
 # Modules beside the programs that are not programs.
-_SHARED = {"case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs", "program"}
+_SHARED = {
+    *("case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs", "program"),
+    "server_configs",
+}
 
 PARTS = {
     module.name: f"{programs.__name__}.{module.name}"

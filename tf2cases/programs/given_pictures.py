@@ -58,6 +58,24 @@ def check_targets(sources: Sequence[str], targets: Sequence[str]) -> None:
         first[target] = source
 
 
+def check_kept(flag: str, out: str, sources: Sequence[str], targets: Iterable[str]) -> None:
+    """Refuses to replace pictures that are read.
+
+    Args:
+      flag, out: the flag that says where to write, and its value.
+      sources: paths of pictures.
+      targets: the files that are written.
+
+    Raises:
+      UsageError: a target is one of the pictures.
+    """
+    read = {os.path.realpath(path): path for path in sources}
+    for target in targets:
+        path = read.get(os.path.realpath(target))
+        if path is not None:
+            raise UsageError(f"{flag} is {out!r}, but must not replace the picture {path}, which is read.")
+
+
 class Refused:
     """Names the pictures that cannot be read, one line each on standard error, while the others are answered.
 

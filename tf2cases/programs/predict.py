@@ -93,8 +93,12 @@ def main(values: flags.FlagValues, arguments: list[str]) -> int:
     _check(values, arguments)
     with contextlib.redirect_stdout(sys.stderr):  # only answers go to standard output
         paths = given_pictures.listed(arguments)
-    if paths and values.out is not None and not os.path.splitext(values.out)[1]:
-        given_pictures.check_targets(paths, [os.path.join(values.out, f"{_stem(path)}.png") for path in paths])
+    if paths and values.out is not None:
+        is_folder = _is_folder(values.out)
+        targets = [_in_folder(values.out, _stem(path)) for path in paths] if is_folder else [values.out]
+        given_pictures.check_kept("--out", values.out, paths, targets)
+        if is_folder:
+            given_pictures.check_targets(paths, targets)
     refused = given_pictures.Refused("predict")
     pictures = refused.read(paths)
     first = list(itertools.islice(pictures, values.batch_size))  # before a model is loaded, which takes seconds
@@ -156,21 +160,12 @@ def _check(values: flags.FlagValues, arguments: list[str]) -> None:
     if values["concurrency"].present and not values.repeat:
         raise UsageError(f"--concurrency is {values.concurrency}, but --repeat is not given: it must be given too.")
     if values.out is not None:
-        is_folder = _is_folder(values.out)
-        path_flags.check("out", values.out, path_flags.FOLDER if is_folder else path_flags.PICTURE)
-        targets = [_in_folder(values.out, _stem(path)) for path in paths] if is_folder else [values.out]
-        for path, target in itertools.product(paths, targets):
-            if files.is_same(path, target):
-                raise UsageError(f"--out is {values.out!r}, but must not replace the picture {path}, which is read.")
+        path_flags.check("out", values.out, path_flags.FOLDER if _is_folder(values.out) else path_flags.PICTURE)
 
 
 def _is_folder(out: str) -> bool:
     """Whether --out is a folder: an existing one, or a name without an ending."""
     return os.path.isdir(out) or not (os.path.splitext(out)[1] or files.is_special(out))
-
-
-def _stem(label: str) -> str:
-    return os.path.splitext(os.path.basename(label))[0]
 
 
 def _in_folder(out: str, name: str) -> str:
@@ -347,12 +342,8 @@ def _write(out: str, saved: Sequence[tuple[str, bytes]], as_json: bool) -> None:
     """Writes pictures: each to a file in a folder, one as it is, or several as a montage."""
     notes = sys.stderr if as_json else sys.stdout
     if _is_folder(out):
-        taken: set[str] = set()
         for name, content in saved:
-            others = (f"{name}-{number}" for number in itertools.count(1))
-            free = next(n for n in itertools.chain([name], others) if n not in taken)  # two folders may have one name
-            taken.add(free)
-            path = _in_folder(out, free)
+            path = _in_folder(out, name)
             with files.writing(path):
                 files.write_bytes(path, content)
             print(path, file=notes)

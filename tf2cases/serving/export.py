@@ -35,9 +35,9 @@ def export(
 ) -> str:
     """Writes the next version of a model, complete and checked, or nothing at all.
 
-    The SavedModel is written with warm-up records under a temporary name that servers ignore, loaded in a fresh process
-    and compared with the live model; only then is it flushed to the disk and renamed to the next integer. It holds only
-    the variables that the signatures use: no optimizer slots, no training code.
+    The SavedModel is written with warm-up records under a temporary name that servers ignore. A fresh process loads it,
+    compares it with the live model and measures it (see `batching`); only then is it flushed to the disk and renamed to
+    the next integer. It holds only the variables that the signatures use: no optimizer slots, no training code.
 
     Args:
       signatures: {name: tf.function with an input_signature}, see `rules`; they may close over any variables.
@@ -60,7 +60,7 @@ def export(
     try:
         functions = {name: function.get_concrete_function() for name, function in signatures.items()}
         rules.check(functions)
-        card = {**(facts or {}), **_software(functions, warmup)}
+        card = {**(facts or {}), **_software(functions, warmup, (facts or {}).get("units"))}
         newest = newest_version(directory)
         if newest and _is_same(newest, card):
             return newest
@@ -84,7 +84,7 @@ def export(
         ) from error
 
 
-def _software(functions, warmup):
+def _software(functions, warmup, units):
     """What the card says about the program: signatures, which answers for what, warm-up records, version."""
     signatures = {
         name: Signature(_specs(rules.input_specs(function)), _specs(function.structured_outputs))
@@ -92,7 +92,7 @@ def _software(functions, warmup):
     }
     version = {"tf2cases": tf2cases.__version__, "tensorflow": tf.__version__}
     return {
-        "signatures": {name: model_card.described(name, signatures) for name in signatures},
+        "signatures": {name: model_card.described(name, signatures, units) for name in signatures},
         "answers": rule.answering(signatures),
         "warm_up": warmup and warmup_file.available(),
         **version,
@@ -157,6 +157,8 @@ def export_case(case: Any, directory: str, *, facts: Mapping[str, Any] | None = 
     facts = {
         "case": case.config.case,
         "identity": identity({"config": fields, "info": case.info}, case.variables),
+        "step": int(case.step),
+        "config": dataclasses.asdict(case.config),
         "data": {"dataset": case.config.dataset, "terms": model_card.terms(case.config.dataset)},
         **({"units": case.units()} if case.units() else {}),
         **(facts or {}),
