@@ -13,20 +13,23 @@ import numpy as np
 from absl import flags
 from PIL import Image, ImageDraw, ImageFilter
 
+from tf2cases import files
+from tf2cases.configs import path_flags
 from tf2cases.programs import program
 
 _FINER = 4
 
 
 def define(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("out", "testdata/masks", "Folder for teapot.png and tree.png.", flag_values=values)
+    path_flags.define("out", "testdata/masks", "Folder for teapot.png and tree.png.", path_flags.FOLDER, values)
 
 
 def main(values: flags.FlagValues) -> None:
     os.makedirs(values.out, exist_ok=True)
     for name, picture in (("teapot", teapot()), ("tree", tree())):
         path = os.path.join(values.out, f"{name}.png")
-        picture.save(path, optimize=True)
+        with files.writing(path), files.replacing(path) as file:
+            picture.save(file, "PNG", optimize=True)
         print(f"{path}: {picture.width} x {picture.height}, mode {picture.mode}, {os.path.getsize(path):,} bytes")
 
 

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 from absl import flags
 
+from tf2cases.configs import path_flags
 from tf2cases.data import idx, mnist
 from tf2cases.errors import UsageError
 from tf2cases.programs import program
@@ -15,7 +16,7 @@ _PER_DIGIT = {"train": 400, "test": 100}
 
 def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("data_dir", None, "Folder with MNIST's four idx files, plain or .gz.", flag_values=values)
-    flags.DEFINE_string("out", "testdata/mnist_sample", "Folder for the sample's four files.", flag_values=values)
+    path_flags.define("out", "testdata/mnist_sample", "Folder for the sample's four files.", path_flags.FOLDER, values)
 
 
 def main(values: flags.FlagValues) -> None:

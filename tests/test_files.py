@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tf2cases import files
-from tf2cases.errors import RunError
+from tf2cases.errors import RunError, UsageError
 
 
 def left(folder):
@@ -54,6 +54,21 @@ def test_an_exception_leaves_the_older_file_and_nothing_else(tmp_path, error):
         stopped()
     assert left(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+@pytest.mark.parametrize("moment", ["made", "locked", "opened"])
+def test_a_signal_at_any_moment_leaves_nothing(tmp_path, monkeypatch, moment):
+    """Such as between the creation of the temporary file and its first byte, which takes long for small files."""
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    place, name = {"made": (os, "open"), "locked": (files, "try_hold"), "opened": (os.path, "exists")}[moment]
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, interrupted)
+        with pytest.raises(KeyboardInterrupt), files._temporary(tmp_path, "a", os.mkdir, os.rmdir):
+            pass
+    assert left(tmp_path) == []
 
 
 def test_a_full_disk_leaves_the_older_file_and_nothing_else(tmp_path, monkeypatch):
@@ -106,6 +121,106 @@ def test_a_folder_is_not_replaced_by_a_file(tmp_path):
             files.write_bytes(path, b"")
     assert left(tmp_path) == ["a"]
     assert left(tmp_path / "a") == []
+
+
+def test_a_link_that_leads_to_itself_is_not_replaced(tmp_path):
+    (tmp_path / "a").symlink_to("a")
+    with pytest.raises(OSError, match="Too many levels"):
+        files.write_bytes(tmp_path / "a", b"")
+    assert left(tmp_path) == ["a"]
+    assert (tmp_path / "a").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "本" * 85, "é" * 127, "a" * 237])
+def test_the_longest_names_that_the_system_takes_can_be_written(tmp_path, name):
+    (tmp_path / f".{os.fsdecode(name.encode()[:237])}.01234567.partial").write_text("left by a killed writer")
+    files.write_bytes(tmp_path / name, b"whole")
+    assert left(tmp_path) == [name]
+    with files.temporary_folder(tmp_path, "b" * 255) as folder:
+        files.publish(folder, str(tmp_path / ("b" * 255)))
+    assert len(left(tmp_path)) == 2
+
+
+def test_file_errors_name_the_file_and_not_its_temporary_name(tmp_path, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def refused(path, *arguments):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    def cannot_rename(source, target):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), source, None, target)
+
+    for place, name, failing in ((os, "fsync", full), (files, "open", refused), (os, "replace", cannot_rename)):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, failing, raising=False)
+            with pytest.raises(OSError, match=str(tmp_path)) as caught:
+                files.write_bytes(tmp_path / "a", b"new")
+        assert (caught.value.filename, caught.value.filename2) == (str(tmp_path / "a"), None)
+    assert left(tmp_path) == []
+
+
+# What can be written
+
+
+def refusal(path):
+    with pytest.raises(UsageError) as caught:
+        files.check_target("--out", str(path))
+    return str(caught.value)
+
+
+def test_what_can_be_written_is_accepted_before_the_work_and_nothing_is_left(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "old").write_text("")
+    for link, target in (("to_old", "real/old"), ("to_new", "real/new"), ("to_link", "to_new")):
+        (tmp_path / link).symlink_to(tmp_path / target)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to_pipe").symlink_to("pipe")
+    for name in ("new", "real/old", "to_old", "to_new", "to_link", "pipe", "to_pipe"):
+        files.check_target("--out", str(tmp_path / name))
+    assert left(tmp_path / "real") == ["old"]
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    links = {"to_folder": "folder", "to_nowhere": "none/a", "loop": "loop", "under_file": "file/a"}
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
+    for name, why in {
+        "folder": "must be a file, not a folder",
+        "to_folder": "must be a file, not a folder",
+        "new/": "must be a file, not a folder",
+        "none/a": f"the folder {tmp_path}/none does not exist",
+        "to_nowhere": f"the folder {tmp_path}/none does not exist",
+        "under_file": f"the folder {tmp_path}/file does not exist",
+        "loop": "it cannot be used: Too many levels of symbolic links",
+        "x" * 256: "it cannot be used: File name too long",
+    }.items():
+        assert refusal(f"{tmp_path}/{name}").startswith(f"--out is '{tmp_path}/{name}', but {why}")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that not even root can write to")
+def test_the_folder_of_a_links_target_must_be_writable_and_not_that_of_the_link(tmp_path):
+    (tmp_path / "link").symlink_to("/proc/new")
+    assert refusal(tmp_path / "link").endswith(
+        "but /proc cannot be written to; it must be a file in a writable folder."
+    )
+    assert files.can_write_in(tmp_path)
+    assert not files.can_write_in("/proc")
+    assert left(tmp_path) == ["link"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs names for open handles")
+def test_an_open_pipe_is_written_to_by_its_name(tmp_path):
+    """That of /dev/stdout leads, once resolved, to a name that is no path."""
+    reading, writing = os.pipe()
+    (tmp_path / "out.png").symlink_to(f"/proc/self/fd/{writing}")
+    files.check_target("--out", str(tmp_path / "out.png"))
+    files.write_bytes(tmp_path / "out.png", b"through")
+    assert os.read(reading, 99) == b"through"
+    os.close(reading)
+    os.close(writing)
 
 
 def test_text_and_json(tmp_path):

@@ -23,7 +23,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from tf2cases.errors import RunError
+from tf2cases.errors import RunError, UsageError
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
 # Characters that TensorFlow takes for a pattern of file names, and bytes that are not UTF-8, which it refuses.
@@ -49,33 +49,87 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
     Raises:
       OSError: the file cannot be written; an older file at `path` is then unchanged, and nothing new is left behind.
     """
-    path = os.path.realpath(os.fspath(path))
+    given = os.fspath(path)
+    path = os.path.realpath(given)
     if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-        with open(path, mode, **options) as file:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), given)
+    if is_special(given):  # before its links are resolved: that of /dev/stdout leads to a name which is no path
+        with open(given, mode, **options) as file:
             yield file
         return
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), given)
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
     if durable:
         sweep(folder, name)
-    temporary, lock = _new(folder, name, lambda new: open(new, "x").close())
     try:
-        with open(temporary, mode, **options) as file:
-            yield file
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
+        with _temporary(folder, name, lambda new: open(new, "x").close(), os.remove) as temporary:
+            with open(temporary, mode, **options) as file:
+                yield file
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None and (
+            error.filename is None or _TEMPORARY.fullmatch(os.path.basename(error.filename))
+        ):
+            error.filename, error.filename2 = given, None
         raise
-    finally:
-        os.close(lock)
     if durable:
         sync(folder)
+
+
+def _is_temporary(path: object) -> bool:
+    return isinstance(path, str) and bool(_TEMPORARY.fullmatch(os.path.basename(path)))
+
+
+def is_special(path: str | os.PathLike) -> bool:
+    """Whether a path leads to what is neither a regular file nor a folder, such as a device or a pipe."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def check_target(flag: str, path: str) -> None:
+    """Checks before the work whether `replacing` can write a file; links are followed, as there.
+
+    Args:
+      flag: what names the path in the message, such as --out.
+      path: the file; its folder must exist.
+
+    Raises:
+      UsageError: it cannot; the message names the flag and the path.
+    """
+    given = f"{flag} is {path!r}, but"
+    if os.path.isdir(path) or not os.path.basename(path):
+        raise UsageError(f"{given} must be a file, not a folder.")
+    if is_special(path):
+        if not os.access(path, os.W_OK):
+            raise UsageError(f"{given} it cannot be written to; it must be a file in a writable folder.")
+        return
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise UsageError(f"{given} the folder {folder} does not exist; it must be a file in an existing folder.")
+    try:
+        os.stat(target)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"{given} it cannot be used: {reason(error)}.") from error
+    if not can_write_in(folder):
+        raise UsageError(f"{given} {folder} cannot be written to; it must be a file in a writable folder.")
+
+
+def can_write_in(folder: str | os.PathLike) -> bool:
+    """Whether files can be created in a folder; this tries it, since root may write, by its rights, even in /proc."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    try:
+        tempfile.TemporaryFile(dir=os.fspath(folder)).close()
+    except OSError:
+        return False
+    return True
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
@@ -112,12 +166,8 @@ def temporary_folder(parent: str | os.PathLike, name: str) -> Iterator[str]:
     """
     os.makedirs(parent, exist_ok=True)
     sweep(parent, name)
-    path, lock = _new(os.fspath(parent), name, os.mkdir)
-    try:
+    with _temporary(os.fspath(parent), name, os.mkdir, shutil.rmtree) as path:
         yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-        os.close(lock)
 
 
 def publish(folder: str, target: str, replace: bool = False) -> None:
@@ -170,7 +220,7 @@ def sweep(folder: str | os.PathLike, name: str | None = None) -> None:
     with contextlib.suppress(OSError), os.scandir(os.fspath(folder) or ".") as entries:
         for entry in entries:
             match = _TEMPORARY.fullmatch(entry.name)
-            if match and name in (None, match[1]):
+            if match and (name is None or _shortened(name) == match[1]):
                 with contextlib.suppress(OSError):
                     _remove_abandoned(entry.path)
 
@@ -188,19 +238,37 @@ def _remove_abandoned(path: str) -> None:
 
 
 def _temporary_name(folder: str, name: str) -> str:
-    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.partial")
+    return os.path.join(folder, f".{_shortened(name)}.{uuid.uuid4().hex[:8]}.partial")
 
 
-def _new(folder: str, name: str, make: Callable[[str], object]) -> tuple[str, int]:
-    """Creates a temporary file or folder with `make`; returns its path and its open, locked handle."""
-    while True:
-        path = _temporary_name(folder, name)
-        make(path)
-        # `sweep` in another process may remove it before it is locked; then create another one.
-        with contextlib.suppress(FileNotFoundError):
-            handle = os.open(path, os.O_RDONLY)
-            if try_hold(handle) and os.path.exists(path):
-                return path, handle
+def _shortened(name: str) -> str:
+    """A name that has room for the rest of a temporary one: file systems allow 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[: 255 - len("..01234567.partial")])
+
+
+@contextlib.contextmanager
+def _temporary(folder: str, name: str, make: Callable[[str], object], remove: Callable[[str], object]) -> Iterator[str]:
+    """Creates and locks a temporary file or folder, and removes it at the end unless it was renamed.
+
+    Its name is known before it is created, so that a signal at any moment leaves nothing.
+    """
+    path, handle = "", -1
+    try:
+        while True:
+            path = _temporary_name(folder, name)
+            make(path)
+            # `sweep` in another process may remove it before it is locked; then create another one.
+            with contextlib.suppress(FileNotFoundError):
+                handle = os.open(path, os.O_RDONLY)
+                if try_hold(handle) and os.path.exists(path):
+                    break
+                os.close(handle)
+                handle = -1
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            remove(path)
+        if handle >= 0:
             os.close(handle)
 
 
@@ -291,14 +359,57 @@ def failures() -> tuple[type[BaseException], ...]:
 
 
 def reason(error: BaseException) -> str:
-    """The reason why a file operation failed, in a few words, without TensorFlow's internal details."""
+    """Why something failed, in a few words without a full stop, for any error of Python, TensorFlow or a library.
+
+    Error numbers, temporary names, nodes of TensorFlow's graphs and representations of Python objects are left out.
+    """
+    cause = getattr(error, "reason", None)
+    if isinstance(error, OSError) and isinstance(cause, OSError):  # urllib wraps the error of the connection
+        return reason(cause)
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno} is not JSON"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1:,} is not {error.encoding.upper()}"
+    if isinstance(error, (AttributeError, TypeError, IndexError)):  # about Python's types
+        return "its content has another form"
+    if isinstance(error, KeyError):
+        name = str(error.args[0]) if error.args else ""
+        return _plain(name) if " " in name else f"{name or 'a key'} is missing"
     if isinstance(error, OSError):
-        return error.strerror or str(error)
-    message = getattr(error, "message", None) or str(error)
-    if type(error).__name__ == "ResourceExhaustedError" and "alloc" not in message:
+        said = error.strerror or str(error)
+    else:
+        said = getattr(error, "message", None) or str(error)
+    if type(error).__name__ == "ResourceExhaustedError" and "alloc" not in said:
         return os.strerror(errno.ENOSPC)  # TensorFlow buries this under lines of context, or omits it
-    lines = re.sub(r"{{.*?}}|\[Op:.*", "", message).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    return _plain(said, last=hasattr(error, "node_def")) or type(error).__name__
+
+
+_INNARDS = re.compile(
+    r"{{.*?}} ?|\[Op:.*|\[Errno -?\d+\] ?|\bError -?\d+ while decompressing data: "  # TensorFlow, Python, zlib
+    r"|\[SSL: \w+\] ?| \(_ssl\.c:\d+\)| ?<[\w.]+ (?:object at 0x\w+|name=)[^>]*>"  # OpenSSL, objects
+)
+_OF_HDF5 = re.compile(r"\(unable to .*error message = '([^']+)'.*\)", re.DOTALL)
+_ASSERTED = re.compile(r"assertion failed: \[(.*)\]")
+
+
+def _plain(message: str, last: bool = False) -> str:
+    """The sentence in a message, without innards: its first line, or the last one before TensorFlow's list of nodes."""
+    lines = [line for line in message.split("\n\t [[")[0].splitlines() if _INNARDS.sub("", line).strip()]
+    line = _OF_HDF5.sub(r"(\1)", lines[-1 if last else 0] if lines else "")
+    line = re.sub(r"\.([^/\s]+)\.[0-9a-f]{8}\.partial\b", r"\1", _INNARDS.sub("", line))
+    asserted = _ASSERTED.search(line)
+    return " ".join((asserted[1] if asserted else line).split()).strip("'\"").rstrip(".:;, ")
+
+
+def failure(error: OSError | MemoryError) -> str:
+    """One sentence for an error that nobody has explained: the file, if it is known, and the reason."""
+    name = getattr(error, "filename", None)
+    where = "" if name is None or isinstance(name, int) else f"{_plain(os.fsdecode(name))}: "
+    return f"{where}{reason(error)}."
 
 
 def sha256(path: str | os.PathLike) -> str:

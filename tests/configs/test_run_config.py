@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tf2cases import configs, nn
@@ -307,3 +309,28 @@ def test_a_plain_default_instead_of_a_field_is_a_mistake():
 
     with pytest.raises(TypeError, match=r"Plain\.depth must be declared with `field` or `free_field`\."):
         Plain()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"epoch": 5}, r"^configs of mnist have no field 'epoch'; did you mean 'epochs'\?$"),
+        ({"learningrate": 0.1}, r"^configs of mnist have no field 'learningrate'; did you mean 'learning_rate'\?$"),
+        ({"zzz": 5}, r"^configs of mnist have no field 'zzz', only dataset, .*, epochs, "),
+        ({"epochs": "5"}, r"^--epochs is '5', but must be a number\.$"),
+        ({"steps": 1.5}, r"^--steps is 1\.5, but must be a whole number\.$"),
+        ({"steps": True}, r"^--steps is True, but must be a whole number\.$"),
+        ({"augment": 1}, r"^--augment is 1, but must be True or False\.$"),
+        ({"workdir": 3}, r"^--workdir is 3, but must be a path\.$"),
+    ],
+)
+def test_a_field_that_is_not_there_or_of_another_type_is_named(given, message):
+    with pytest.raises(UsageError, match=message):
+        MNIST.Config.resolve(given)
+
+
+def test_numbers_of_numpy_and_paths_of_pathlib_are_accepted():
+    given = {"steps": np.int64(7), "learning_rate": np.float32(0.5), "seed": 3, "workdir": pathlib.Path("a") / "b"}
+    config = MNIST.Config.resolve(given)
+    assert (config.steps, config.learning_rate, config.workdir) == (7, 0.5, "a/b")
+    assert MNIST.Config.resolve({"learning_rate": 1, "steps": None}).learning_rate == 1

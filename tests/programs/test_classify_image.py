@@ -109,6 +109,9 @@ def test_an_export_is_asked_with_the_same_program(checkpoint, photos, tmp_path, 
     )
     assert (code, err) == (0, "")
     assert out == f"Done: Inception-v3 with the weights {checkpoint} is exported to {tmp_path}/inception_v3/1.\n"
+    same = (f"--weights={checkpoint}", f"--export_dir={tmp_path}", "--top_k=3", "--no_warmup")
+    _, out, _ = program(export_inception, capfd, *same)
+    assert out.endswith(f" is exported to {tmp_path}/inception_v3/1 already, so no further version is written.\n")
     npy = tmp_path / "f.npy"
     _, live, _ = ask(capfd, f"--weights={checkpoint}", "--top_k=3", "--json", photos)
     code, served, _ = ask(capfd, f"--model={tmp_path}/inception_v3", "--json", f"--features={npy}", photos)
@@ -117,6 +120,12 @@ def test_an_export_is_asked_with_the_same_program(checkpoint, photos, tmp_path, 
         ours, theirs = json.loads(ours), json.loads(theirs)
         assert (ours["path"], ours["classes"]) == (theirs["path"], theirs["classes"])
         np.testing.assert_allclose(ours["scores"], theirs["scores"], atol=1e-5)
+    assert np.load(npy).shape == (3, 2048)
+    (tmp_path / "bad.jpg").write_text("no picture")
+    pictures = [tmp_path / "bad.jpg", photos]
+    code, again, err = ask(capfd, f"--model={tmp_path}/inception_v3", "--json", f"--features={npy}", *pictures)
+    assert (code, again) == (1, served)
+    assert re.search(r"classify_image: .*bad.jpg: this is not a picture", err)
     assert np.load(npy).shape == (3, 2048)
     code, _, err = ask(capfd, f"--model={tmp_path}/inception_v3", "--top_k=4", photos)
     assert code == 2
@@ -141,12 +150,25 @@ def test_a_name_that_is_not_utf_8_is_shown_as_it_can_be(checkpoint, photos, tmp_
     ],
     ids=["empty", "no_picture", "huge"],
 )
-def test_a_bad_picture_is_named_with_exit_status_2(data, message, checkpoint, photos, tmp_path, capfd):
+def test_a_bad_picture_is_named_and_the_others_are_answered(data, message, checkpoint, photos, tmp_path, capfd):
     (tmp_path / "bad.jpg").write_bytes(data)
-    code, _, err = ask(capfd, f"--weights={checkpoint}", photos / "a.png", tmp_path / "bad.jpg")
-    assert code == 2
-    assert re.search(message, err)
-    assert "Traceback" not in err
+    npy = tmp_path / "f.npy"
+    pictures = [tmp_path / "bad.jpg", photos / "a.png"]
+    code, out, err = ask(capfd, f"--weights={checkpoint}", f"--features={npy}", *pictures)
+    assert code == 1
+    assert re.fullmatch(f"classify_image: .*{message}.*\n", err)
+    assert out.startswith(f"{photos}/a.png:\n")
+    assert re.search(r"Done: 1 picture, .* features float32 \[1, 2048\] are in", out)
+    np.testing.assert_allclose(np.load(npy), expected(checkpoint, photos / "a.png")["features"], rtol=1e-4, atol=1e-5)
+
+
+def test_if_every_picture_is_bad_the_status_is_2(checkpoint, tmp_path, capfd):
+    (tmp_path / "bad.jpg").write_text("no picture")
+    npy = tmp_path / "f.npy"
+    code, out, err = ask(capfd, f"--weights={checkpoint}", f"--features={npy}", tmp_path / "bad.jpg")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"classify_image: .*bad.jpg: this is not a picture.*\n", err)
+    assert not npy.exists()
 
 
 def test_bad_arguments_are_named(photos, tmp_path, capfd):

@@ -89,9 +89,18 @@ def test_an_unknown_program_is_refused_with_the_known_ones(called):
     status, out, err = called(INSTALLED, "train_chess")
     assert (status, out) == (2, "")
     assert err.startswith(
-        "tf2cases: the first argument is 'train_chess', but must be one of benchmark, classify_image, "
+        "tf2cases: the first argument is 'train_chess', but must be one of benchmark, check_export, classify_image, "
     )
     assert err.count("\n") == 1
+
+
+def test_a_mistyped_program_is_recognised(called):
+    for path in (INSTALLED, CHECKOUT):
+        status, out, err = called(path, "trian_mnist")
+        assert (status, out) == (2, "")
+        assert err.endswith("; did you mean train_mnist?\n")
+    assert called(INSTALLED, "benchmark", "trainig")[2].endswith("; did you mean training?\n")
+    assert "did you mean" not in called(INSTALLED, "xyz")[2]
 
 
 def test_it_knows_its_version(called):

@@ -1,6 +1,7 @@
 """The program that takes the noise out of a picture file."""
 
 import functools
+import shutil
 
 import numpy as np
 import pytest
@@ -75,7 +76,8 @@ def test_a_large_colour_picture_is_resized_and_made_grey_and_said_so(model, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["in.png"], "1 files were given, but must be 2: the noisy picture and the file to write."),
+        (["in.png"], "1 file was given, but must be 2: the noisy picture and the file to write, or two folders."),
+        (["in.png"] * 3, "3 files were given, but must be 2"),
         (["missing.png", "out.png"], "missing.png: cannot be read"),
         (["in.png", "nowhere/out.png"], "nowhere does not exist; it must be a file in an existing folder."),
         (
@@ -83,6 +85,8 @@ def test_a_large_colour_picture_is_resized_and_made_grey_and_said_so(model, tmp_
             "OUT is 'out.xyz', but must end in .png, .jpg, .jpeg, .webp, .gif, .bmp, .tif or .tiff",
         ),
         (["in.png", "."], "OUT is '.', but must be a file, not a folder."),
+        ([".", "./"], "OUT is './', but must be another folder than IN, and not inside it."),
+        ([".", "clean"], "OUT is 'clean', but must be another folder than IN, and not inside it."),
     ],
 )
 def test_wrong_files_are_refused(arguments, message, model, picture, tmp_path, capsys, monkeypatch):
@@ -110,4 +114,46 @@ def test_another_kind_of_model_is_refused(picture, tmp_path, capsys):
     tf.saved_model.save(tf.Module(), str(tmp_path / "m" / "1"), signatures={"serving_default": double})
     assert call(f"--model={tmp_path / 'm'}", picture[1], tmp_path / "out.png") == 2
     expected = "must be an export of a denoising autoencoder: it has no signature denoise_bytes(image_bytes)"
+    assert expected in capsys.readouterr().err
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    """A folder with two pictures, one of them in a sub-folder, two files named like pictures and another one."""
+    pixels = np.random.default_rng(0).integers(0, 256, [28, 28], np.uint8)
+    (tmp_path / "noisy" / "more").mkdir(parents=True)
+    Image.fromarray(pixels).save(tmp_path / "noisy" / "a.png")
+    Image.fromarray(pixels.T).save(tmp_path / "noisy" / "more" / "b.gif")
+    (tmp_path / "noisy" / "empty.png").touch()
+    (tmp_path / "noisy" / "text.jpg").write_text("no picture")
+    (tmp_path / "noisy" / "notes.txt").write_text("no picture")
+    return tmp_path / "noisy"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_or_archive_is_denoised_into_a_folder(packed, model, noisy, tmp_path, capsys):
+    given = shutil.make_archive(str(tmp_path / "packed"), "zip", noisy) if packed else noisy
+    assert call(f"--model={model}", given, tmp_path / "clean") == 1
+    out, err = capsys.readouterr()
+    assert [line.split(":")[1] for line in err.splitlines()] == [f" {given}/empty.png", f" {given}/text.jpg"]
+    assert f"Left out of {given}: 1 without the ending of a picture (.txt 1).\n" in out
+    written = sorted(path.relative_to(tmp_path) for path in (tmp_path / "clean").rglob("*.*"))
+    assert [str(path) for path in written] == ["clean/a.png", "clean/more/b.png"]
+    for name, source in (("a.png", "a.png"), ("more/b.png", "more/b.gif")):
+        assert call(f"--model={model}", noisy / source, tmp_path / "alone.png") == 0
+        assert (tmp_path / "clean" / name).read_bytes() == (tmp_path / "alone.png").read_bytes()
+
+
+def test_a_folder_without_a_readable_picture_leaves_nothing(model, noisy, tmp_path, capsys):
+    (noisy / "a.png").unlink()
+    (noisy / "more" / "b.gif").unlink()
+    assert call(f"--model={model}", noisy, tmp_path / "clean") == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert not (tmp_path / "clean").exists()
+
+
+def test_pictures_that_would_replace_each_other_are_refused(model, noisy, tmp_path, capsys):
+    shutil.copy(noisy / "a.png", noisy / "a.jpg")
+    assert call(f"--model={model}", noisy, tmp_path / "clean") == 2
+    expected = f"{noisy}/a.jpg and {noisy}/a.png would both be written to {tmp_path}/clean/a.png; they must have"
     assert expected in capsys.readouterr().err

@@ -9,11 +9,20 @@ from program_call import exit_status
 
 from tf2cases.configs import autoencoder, captcha, dcgan, linear_regression, mnist, retrain
 from tf2cases.errors import UsageError
-from tf2cases.programs import case_programs, classify_image, evaluate, inception_programs, make_wordcloud, train_mnist
+from tf2cases.programs import (
+    benchmark,
+    case_programs,
+    classify_image,
+    evaluate,
+    inception_programs,
+    make_wordcloud,
+    train_mnist,
+)
 
 IGNORED = [
     (mnist, {"dataset": "mnist_sample", "data_dir": "x"}, r"--data_dir is 'x', .* with --dataset=mnist_sample, which"),
     (linear_regression, {"data_dir": "x"}, r"--data_dir is 'x', but has no effect with --dataset=houses"),
+    (linear_regression, {"header": "yes"}, r"--header is 'yes', but has no effect with no --csv, since the embedded"),
     (mnist, {"export_dir": "", "publish_as": "m"}, r"--publish_as is 'm', .* with an empty --export_dir"),
     (mnist, {"export_dir": "", "no_warmup": True}, r"--no_warmup is True, .* with an empty --export_dir"),
     (mnist, {"model": "mlp", "dropout": False}, r"--dropout is False, but has no effect with --model=mlp"),
@@ -43,6 +52,7 @@ def test_an_option_of_a_case_without_effect_is_refused(module, given, message):
     [
         (mnist, {"dataset": "mnist_sample", "data_dir": "data"}),  # the default changes nothing
         (mnist, {"data_dir": "x"}),
+        (linear_regression, {"csv": "x", "header": "yes"}),
         (mnist, {"dropout": False}),
         (mnist, {"recipe": "best", "model": "mlp"}),
         (captcha, {"data_dir": "x", "train_count": 5, "workers": 9, "cache_dir": "y"}),
@@ -88,6 +98,21 @@ def test_evaluate_refuses_a_folder_that_is_not_read(config, given, message, monk
 )
 def test_classify_image_refuses_flags_of_another_engine(given, message, capsys):
     assert exit_status(classify_image, *given, "photo.jpg") == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["training", "--cases="], "--cases has '', but must be one or more of mnist_mlp"),
+        (["gpu", "--cases="], "--cases has '', but must be one or more of dcgan_faces"),
+        (["inference", "--batch_sizes="], "--batch_sizes is '', but must be integers from 1 to 99,999"),
+        (["inference", "--batch_sizes=1,0"], "--batch_sizes is '1,0', but must be integers"),
+        (["inference", "--batch_sizes=999999999999"], "but must be integers from 1 to 99,999"),
+    ],
+)
+def test_a_benchmark_that_would_measure_nothing_is_refused(given, message, capsys):
+    assert exit_status(benchmark, *given) == 2
     assert message in capsys.readouterr().err
 
 

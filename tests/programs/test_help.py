@@ -10,7 +10,10 @@ import pytest
 
 from tf2cases.programs import benchmark
 
-NOT_PROGRAMS = {"__init__", "case_programs", "config_flags", "exports", "inception_programs", "program", "command"}
+NOT_PROGRAMS = {
+    *("__init__", "case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs"),
+    *("program", "server_configs"),
+}
 MAKERS = {"make_masks", "make_mnist_sample"}  # of what is in testdata; they are no part of the package
 
 # Runs command lines as `python -m` does, one after the other, and says how each ended. TensorFlow is not there.
@@ -106,7 +109,17 @@ MISTAKES = {
     ("evaluate",): r"evaluate: --workdir is missing",
     ("evaluate", "--workdir=none"): r"evaluate: --workdir is 'none', but there is no run in it",
     ("evaluate_dcgan", "--workdir=none"): r"evaluate_dcgan: --workdir is 'none', but there is no run in it",
+    ("check_export",): r"check_export: no export is given: name at least one directory",
+    ("check_export", "none"): r"check_export: there is no directory none: an export must be a directory",
     ("export", "--workdir=none"): r"export: --workdir is 'none', but there is no run in it",
+    ("export",): r"export: --workdir is missing: it must be the folder of a run, or --all must be given\.",
+    (
+        "export",
+        "--all",
+        "--workdir=none",
+    ): r"export: --workdir is 'none', but there is no run in it; with --all it must be a folder",
+    ("export", "--all", "--step=1"): r"export: --step is 1, but must be given without --all",
+    ("export", "--all", "--publish_as=a"): r"export: --publish_as is 'a', but must be given without --all",
     ("evaluate_dcgan", "--workdir=w", "--samples=2"): r"evaluate_dcgan: --samples is 2, but must be at least 3",
     ("evaluate_dcgan", "--workdir=w", "--features=vgg"): r"evaluate_dcgan: --features is 'vgg', but must be one of ",
     ("export", "--colour=red"): r"export: .*colour",
@@ -139,7 +152,7 @@ MISTAKES = {
     ("train_autoencoder", "--noise=0"): r"train_autoencoder: --noise is 0.0, but must be greater than 0",
     ("train_captcha", "--data_dir=none"): r"train_captcha: --data_dir is 'none', but must be an existing file or",
     ("train_captcha", "--test_dir=none"): r"train_captcha: --test_dir is 'none', but must be an existing file or",
-    ("train_autoencoder", "--dataset=folder"): r"train_autoencoder: --data_dir is 'data', but must be an existing file",
+    ("train_autoencoder", "--dataset=folder"): r"train_autoencoder: --data_dir is missing: with --dataset=folder",
     ("train_dcgan", "--dataset=folder", "--data_dir=none"): r"train_dcgan: --data_dir is 'none', but must be an exis",
     ("train_captcha", "--loss=hinge"): r"train_captcha: --loss is 'hinge', but must be one of softmax, binary",
     ("train_mnist", "--dropout=no"): r"train_mnist: --dropout is 'no', but must be true or false\.",

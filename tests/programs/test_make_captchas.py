@@ -79,7 +79,7 @@ def test_contact_sheet(tmp_path, count):
 
 def test_a_folder_with_files_is_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
-    with pytest.raises(UsageError, match=r"--out=.* has 1 files, but must be empty or new; --overwrite replaces"):
+    with pytest.raises(UsageError, match=r"--out=.* has 1 file, but must be empty or new; --overwrite replaces"):
         _make(tmp_path)
 
 

@@ -225,8 +225,8 @@ BAD = {
     "unreadable mask": (CHINESE, ("--mask=text.txt",), r"--mask: text\.txt: this is not a picture"),
     "missing mask": (CHINESE, ("--mask=none.png",), r"--mask: none\.png: cannot be read"),
     "tiny mask": (CHINESE, ("--mask=tiny.png",), r"--mask: a picture of 3 x 3 pixels, 9 of them inside, has no room"),
-    "no folder": (CHINESE, ("--out=none/a.png",), r"--out is 'none/a\.png', but the folder 'none' does not exist"),
-    "no folder for the table": (CHINESE, ("--frequencies=none/a.csv",), r"--frequencies is .*'none' does not exist"),
+    "no folder": (CHINESE, ("--out=none/a.png",), r"--out is 'none/a\.png', but the folder .*/none does not exist"),
+    "no folder for the table": (CHINESE, ("--frequencies=none/a.csv",), r"--frequencies is .*/none does not exist"),
     "table's ending": (CHINESE, ("--frequencies=a.xls",), r"--frequencies is 'a\.xls', but must end in \.csv"),
     "ending": (CHINESE, ("--out=a.bmp",), r"--out is 'a\.bmp', but must end in \.png or \.svg"),
     "preset": (CHINESE, ("--preset=korean",), r"--preset is 'korean', but must be one of english, chinese_raw, chi"),
@@ -278,7 +278,7 @@ def test_nothing_to_draw_is_said(capsys):
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs a folder that not even root can write to")
 def test_a_folder_that_cannot_be_written_is_known_before_the_work(capsys):
     assert run("--text=not_looked_at.txt", "--out=/proc/cloud.png") == 2
-    assert re.match(r"make_wordcloud: --out is .*'/proc' cannot be written to \(.*\): expected a", sentence(capsys))
+    assert re.match(r"make_wordcloud: --out is .*but /proc cannot be written to; it must be a", sentence(capsys))
 
 
 def test_a_full_disk_ends_with_status_1_and_leaves_the_older_picture(capsys, monkeypatch):

@@ -104,6 +104,46 @@ def test_every_path_flag_refuses_names_that_are_not_utf8(module, flag):
         parsed(module, f"--{flag}={os.fsdecode(b'caf' + bytes([0xE9]))}")
 
 
+# Path flags whose help says what the empty text means; and those of bin.serve, for which tensorflow_model_server's
+# default is empty.
+MAY_BE_EMPTY = {
+    *(case.id for case in PATHS if "empty: no export" in parsed(case.values[0])[case.values[1]].help),
+    *(case.id for case in PATHS if case.id.startswith("serve-")),
+}
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in PATHS])
+def test_every_path_flag_refuses_the_empty_text_unless_it_has_a_meaning(case):
+    module, flag = case.values
+    if case.id in MAY_BE_EMPTY:
+        assert parsed(module, f"--{flag}=")[flag].value == ""
+        return
+    with pytest.raises(flags.Error, match=rf"--{flag}=: must be a path, and not empty\."):
+        parsed(module, f"--{flag}=")
+
+
+def test_what_may_be_empty_is_the_folder_of_exports_and_what_the_real_server_has():
+    assert {id_.split("-")[1] for id_ in MAY_BE_EMPTY if not id_.startswith("serve-")} == {"export_dir"}
+    assert {"train_mnist-export_dir", "serve-ssl_config_file"} <= MAY_BE_EMPTY
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "message"),
+    [
+        (train_mnist, ["--workdir="], "train_mnist: --workdir is '', but must be a path, and not empty."),
+        (predict, ["--model=m", ""], "predict: one of the arguments is empty, but must be a path."),
+        (
+            export,
+            ["--workdir=gs://b"],
+            "export: --workdir is 'gs://b', but must be a path on this computer, without gs://.",
+        ),
+    ],
+)
+def test_a_path_that_is_none_is_refused_in_one_sentence(module, arguments, message, capsys):
+    assert exit_status(module, *arguments) == 2
+    assert capsys.readouterr().err == f"{message}\n"
+
+
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     """An empty folder with a file, a folder and a picture; loading TensorFlow in a program fails."""

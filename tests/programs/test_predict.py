@@ -1,6 +1,7 @@
 """The program that asks an export about picture files."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from program_call import exit_status
 
 from tf2cases.data.digit_pictures import to_digit
 from tf2cases.data.pictures.graph import decode_batch
-from tf2cases.programs import predict
+from tf2cases.errors import UsageError
+from tf2cases.programs import exports, predict
+from tf2cases.serving import client, signatures
 
 
 def save(signatures, directory):
@@ -35,8 +38,8 @@ def side_model(tmp_path_factory):
     def another(data):
         return {"label": data}
 
-    signatures = {"serving_default": another, "another": another, "classify_bytes": classify_bytes}
-    return save(signatures, tmp_path_factory.mktemp("side") / "1")
+    functions = {"serving_default": another, "another": another, "classify_bytes": classify_bytes}
+    return save(functions, tmp_path_factory.mktemp("side") / "1")
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +133,21 @@ def test_mistakes_end_with_one_sentence_and_status_2(tmp_path, side_model, capsy
     bar(11).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_text("no picture")
     (tmp_path / "models").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").touch()
     model, good = f"--model={side_model}", tmp_path / "a.png"
     for arguments, sentence in [
         ([model], "no picture is given: name at least one"),
         ([good], "--model is missing"),
-        ([model, good, tmp_path / "c.png"], "c.png: cannot be read"),
-        ([model, good, tmp_path / "b.png"], "b.png: this is not a picture"),
+        ([model, tmp_path / "c.png"], "c.png: cannot be read"),
+        ([model, tmp_path / "b.png"], "b.png: this is not a picture"),
+        ([model, tmp_path / "models"], "models has no pictures, but must have files ending in"),
+        ([model, "--out=o", good, tmp_path / "models" / "a.gif"], "would both be written to o/a.png; they must have"),
         ([f"--model={tmp_path}/none", good], "there is no directory"),
-        ([f"--model={tmp_path}/models", good], "has no version"),
+        ([f"--model={tmp_path}/models", good], "; did you forget to export, or to append the model's name?"),
+        ([f"--model={side_model.parent}", good], f"/1; did you mean {side_model}"),
+        ([f"--model={tmp_path}/run", good], "; it is the folder of a run, whose export is in another one, such as"),
+        ([side_model, good], f"--server or --rest must be given; did you mean --model={side_model}?"),
         ([model, "--pretty", good], "pretty"),
     ]:
         code, out, err = ask(capsys, *arguments)
@@ -145,6 +155,70 @@ def test_mistakes_end_with_one_sentence_and_status_2(tmp_path, side_model, capsy
         assert out == ""
         assert sentence in err
         assert "Traceback" not in err
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three readable pictures, one of them in a sub-folder, among others that are not, and a file of another kind."""
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    for name, column in (("a.png", 11), ("d.png", 13), ("more/e.gif", 11)):
+        bar(column).save(folder / name)
+    (folder / "b.png").write_text("no picture")
+    (folder / "c.png").touch()
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_unreadable_pictures_are_named_and_the_others_answered(folder, side_model, capsys, size):
+    names = [folder / name for name in ("b.png", "a.png", "c.png", "d.png")]
+    code, out, err = ask(capsys, f"--model={side_model}", f"--batch_size={size}", *names)
+    assert code == 1
+    assert out == f"{folder}/a.png\tleft\t0.7500\n{folder}/d.png\tright\t0.7500\n"
+    first, second = err.splitlines()
+    assert first.startswith(f"predict: {folder}/b.png: this is not a picture; expected ")
+    assert second.startswith(f"predict: {folder}/c.png: the file is empty; expected ")
+
+
+def test_if_no_picture_can_be_read_the_status_is_2(folder, side_model, capsys):
+    code, out, err = ask(capsys, f"--model={side_model}", folder / "b.png", folder / "c.png")
+    assert (code, out, len(err.splitlines())) == (2, "", 2)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "gztar"])
+def test_a_folder_or_archive_stands_for_its_pictures(folder, side_model, kind, tmp_path, capsys):
+    given = folder if kind == "folder" else shutil.make_archive(str(tmp_path / "packed"), kind, folder)
+    code, out, err = ask(capsys, f"--model={side_model}", given)
+    assert code == 1
+    labels = (("a.png", "left"), ("d.png", "right"), ("more/e.gif", "left"))
+    assert out == "".join(f"{given}/{name}\t{label}\t0.7500\n" for name, label in labels)
+    left_out, *unreadable = err.splitlines()
+    assert left_out == f"Left out of {given}: 1 without the ending of a picture (.txt 1)."
+    assert [line.split(":")[1] for line in unreadable] == [f" {given}/b.png", f" {given}/c.png"]
+
+
+def test_a_picture_that_the_model_refuses_does_not_keep_the_others_from_being_answered(tmp_path, capsys, monkeypatch):
+    sizes = {}
+    for name, width in (("a", 28), ("wide", 60), ("c", 29)):
+        Image.new("L", (width, 28)).save(tmp_path / f"{name}.png")
+        sizes[(tmp_path / f"{name}.png").read_bytes()] = width
+
+    class Narrow(client.Client):
+        def _call(self, signature, inputs):
+            widths = [sizes[data] for data in inputs["image_bytes"]]
+            if max(widths) > 30:
+                raise UsageError("signature 'classify_bytes' refused its input: it is too wide.")
+            return {"label": np.array([str(width).encode() for width in widths], object)}
+
+    files = signatures.Spec(np.dtype(object), (None,))
+    model = Narrow("a model", {"classify_bytes": signatures.Signature({"image_bytes": files}, {})})
+    monkeypatch.setattr(exports, "load", lambda path: model)
+    names = [tmp_path / f"{name}.png" for name in ("a", "wide", "c")]
+    code, out, err = ask(capsys, "--model=m", *names)
+    assert (code, [line.split("\t")[1] for line in out.splitlines()]) == (1, ["28", "29"])
+    assert err == f"predict: {names[1]}: signature 'classify_bytes' refused its input: it is too wide.\n"
+    assert ask(capsys, "--model=m", names[1])[:2] == (2, "")
 
 
 def test_a_model_without_a_picture_signature_is_refused(tmp_path, capsys):
@@ -163,4 +237,4 @@ def test_help_says_how_dark_digits_are_recognised(capsys):
     code, out, _ = ask(capsys, "--help")
     assert code == 0
     assert "a picture whose border is brighter than" in out
-    assert "PICTURE..." in out
+    assert "PICTURE_OR_FOLDER..." in out

@@ -4,6 +4,8 @@ import functools
 import json
 import os
 import re
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,12 +18,18 @@ from tf2cases import viz
 from tf2cases.data import idx
 from tf2cases.programs import (
     case_programs,
+    classify_image,
     evaluate,
     export,
     make_captchas,
+    make_wordcloud,
     predict,
     retrain,
+    sample_vae,
+    serve,
+    train_autoencoder,
     train_captcha,
+    train_dcgan,
     train_linear_regression,
     train_mnist,
 )
@@ -59,7 +67,7 @@ def test_houses_are_trained_evaluated_and_exported_with_default_places(capsys, u
     assert "Epoch 20 \t Loss=0.353 \t Model: y = 0.1489x1 + 0.07135x2 + " in out
     assert "Closed form:" in out
     assert re.search(
-        r"Done: 20 steps; the run is in runs/linear_regression, the export in \S*/linear_regression/1\.", out
+        r"Done: 20 steps; the run is in runs/linear_regression; it is exported to \S*/linear_regression/1\.", out
     )
     assert sorted(os.listdir("runs/linear_regression/pictures")) == [
         "curves.png",
@@ -158,9 +166,14 @@ def test_bad_tables_end_with_one_sentence_and_status_2(name, capsys):
         (("--dataset=cats",), r"--dataset is 'cats', but must be one of mnist, fashion_mnist, mnist_sample"),
         (("--steps=0",), r"--steps is 0, but must be at least 1"),
         (("--steps=5", "--epochs=2"), r"--steps=5 and --epochs=2.*only one"),
-        (("--learning_rate=fast",), r"learning_rate.*'?fast'?"),
+        (("--learning_rate=fast",), r"--learning_rate is 'fast', but must be a number\.$"),
+        (("--epochs=two",), r"--epochs is 'two', but must be a number\.$"),
+        (("--steps=1.5",), r"--steps is '1\.5', but must be a whole number\.$"),
+        (("--augment=maybe",), r"--augment is 'maybe', but must be true or false\.$"),
         (("--no_such_flag",), r"no_such_flag"),
-        (("stray",), r"unexpected argument 'stray'"),
+        (("stray",), r"unexpected argument 'stray': .*; did you mean --data_dir=stray\?$"),
+        (("--data_dir=a", "stray"), r"unexpected argument 'stray': only flags like --name=value are accepted\.$"),
+        (("epochs=3",), r"unexpected argument 'epochs=3': .*; did you mean --epochs=3\?$"),
         (("--dataset=mnist_sample", "--steps=10", "--warmup_steps=10", "--export_dir="), r"warmup_steps is 10"),
     ],
 )
@@ -214,6 +227,75 @@ def test_a_full_disk_ends_with_status_1_and_keeps_the_previous_checkpoint(capsys
         r"train_mnist: the checkpoint of step 4 .*No space left on device; .*step 2, is intact", sentence(capsys)
     )
     assert os.listdir("w/checkpoints") == ["step_00000002"]
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "meant"),
+    [
+        (make_wordcloud, ["novel.txt"], "--text=novel.txt"),
+        (make_wordcloud, ["--text=a", "novel.txt"], None),  # a name with a space
+        (train_mnist, ["--overwrite", "true"], None),
+        (evaluate, ["runs/a"], "--workdir=runs/a"),
+        (export, ["runs/a"], "--workdir=runs/a"),
+        (make_captchas, ["captchas"], "--out=captchas"),
+        (retrain, ["flowers"], "--data_dir=flowers"),
+        (train_linear_regression, ["houses.csv"], "--csv=houses.csv"),
+        (serve, ["exports"], "--model_base_path=exports"),
+        (sample_vae, ["exports/vae"], None),  # the model, or the picture
+        (sample_vae, ["--out=a.png", "exports/vae"], "--model=exports/vae"),
+    ],
+)
+def test_a_stray_argument_is_answered_with_the_flag_that_was_probably_meant(module, arguments, meant, capsys):
+    assert exit_status(module, *arguments) == 2
+    said = sentence(capsys)
+    assert said.endswith(f"are accepted; did you mean {meant}?" if meant else "are accepted.")
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "message"),
+    [
+        (classify_image, ["--top_k=0"], "--top_k is '0', but must be a whole number from 1 to 100000."),
+        (classify_image, ["--engine=x"], "--engine is 'x', but must be one of network, graph."),
+        (predict, ["--deadline=1e9"], "--deadline is '1e9', but must be a number from 0.001 to 86400."),
+        (make_captchas, ["--count=x: y"], "--count is 'x: y', but must be a whole number of at most 100000000."),
+    ],
+)
+def test_a_wrong_value_is_answered_with_what_is_accepted(module, flags, message, capsys):
+    assert exit_status(module, *flags) == 2
+    assert sentence(capsys).endswith(f": {message}")
+
+
+@pytest.mark.parametrize("module", [train_dcgan, train_autoencoder])
+def test_own_pictures_need_a_place(module, capsys):
+    os.mkdir("data")  # the default folder of the data sets
+    assert exit_status(module, "--dataset=folder") == 2
+    expected = (
+        "--data_dir is missing: with --dataset=folder it must be the folder, or the .zip or .tar, of your own pictures."
+    )
+    assert sentence(capsys).endswith(expected)
+
+
+@pytest.mark.parametrize("module", [train_dcgan, train_autoencoder])
+@pytest.mark.parametrize("place", ["photos", "photos.zip"])
+def test_own_pictures_without_a_data_set_are_recognised(module, place, capsys, monkeypatch):
+    monkeypatch.setattr("tf2cases.data.tfds.download", lambda *_: pytest.fail("it is downloaded"))
+    viz.write_png("photos/more/a.png", np.zeros([28, 28], np.uint8))
+    shutil.make_archive("photos", "zip", "photos")
+    assert exit_status(module, f"--data_dir={place}") == 2
+    expected = (
+        f"--data_dir is '{place}', which has pictures and not the data set mnist; add --dataset=folder to train on"
+    )
+    assert expected in sentence(capsys)
+    assert sorted(os.listdir()) == ["photos", "photos.zip"]
+
+
+def test_a_folder_with_the_data_set_and_pictures_is_accepted(capsys):
+    write_idx("d")
+    viz.write_png("d/a.png", np.zeros([28, 28], np.uint8))
+    assert exit_status(train_autoencoder, "--data_dir=d", "--batch_size=2", "--dry_run") == 0
+    os.mkdir("empty")
+    assert exit_status(train_autoencoder, "--data_dir=empty", "--dry_run") == 0
+    assert "download mnist to empty" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("module", [evaluate, export])
@@ -309,8 +391,15 @@ def test_an_interrupted_export_is_told_how_to_be_made(capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tf2cases.serving.export.export", interrupted)
-    assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w") == 130
-    assert "the run is complete; export it with `python -m bin.export --workdir=w`." in sentence(capsys)
+    train = ("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=a w")
+    assert train_digits(*train) == 130
+    assert "the run is complete; export it with `python -m bin.export '--workdir=a w'`." in sentence(capsys)
+    assert train_digits(*train, "--export_dir=e", "--publish_as=p", "--no_warmup") == 130
+    command = "python -m bin.export '--workdir=a w' --export_dir=e --publish_as=p --no_warmup"
+    assert f"the run is complete; export it with `{command}`." in sentence(capsys)
+    assert exit_status(export, *shlex.split(command)[3:]) == 130
+    assert sentence(capsys) == "export: interrupted; nothing was exported; run the same command again."
+    assert not os.path.exists("e/p")
 
 
 def test_a_data_set_that_changed_is_refused_on_resume(capsys):
@@ -348,8 +437,10 @@ def test_a_damaged_picture_among_several_is_named(unchecked, capsys):
     data[data.index(b"IDAT") + 6] ^= 0xFF
     open("bad.png", "wb").write(bytes(data))
     capsys.readouterr()
-    assert exit_status(predict, "--model=exports/mnist_mlp", "good.png", "bad.png") == 2
-    assert "bad.png: " in sentence(capsys)
+    assert exit_status(predict, "--model=exports/w", "bad.png", "good.png") == 1
+    out, err = capsys.readouterr()
+    assert re.match(r"predict: bad\.png: .*\n$", err)
+    assert re.match(r"good\.png\t\d\t[\d.]+\n$", out)
 
 
 def test_a_broken_tf_config_is_shown(capsys, monkeypatch):
@@ -409,8 +500,25 @@ def test_a_run_in_another_folder_of_the_same_name_does_not_supersede_a_model(cap
 def test_a_finished_run_that_is_started_again_is_not_exported_again(capsys, unchecked):
     for _ in range(2):
         assert train_digits("--dataset=mnist_sample", "--model=mlp", "--steps=2") == 0
-    assert "exports/mnist_mlp_mnist_sample/1 is this model already" in capsys.readouterr().out
+    last = capsys.readouterr().out.splitlines()[-1]
+    already = r"is exported to \S*exports/mnist_mlp_mnist_sample/1 already, so no further version is written\.$"
+    assert re.match(rf"Done: 2 steps; the run is in runs/mnist_mlp_mnist_sample; it {already}", last)
+    assert exit_status(export, "--workdir=runs/mnist_mlp_mnist_sample") == 0
+    assert re.match(rf"Done: runs/mnist_mlp_mnist_sample at step 2 {already}", capsys.readouterr().out)
     assert os.listdir("exports/mnist_mlp_mnist_sample") == ["1"]
+
+
+def test_a_file_that_was_added_to_an_export_is_named_when_a_further_version_is_written(capsys, unchecked):
+    flags = ("--dataset=mnist_sample", "--model=mlp", "--steps=1", "--workdir=w", "--no_warmup")
+    assert train_digits(*flags) == 0
+    open("exports/w/1/notes.txt", "x").close()
+    capsys.readouterr()
+    assert train_digits(*flags) == 0
+    *_, why, last = capsys.readouterr().out.splitlines()
+    assert re.match(
+        r"\S*exports/w/1 is this model, but notes\.txt does not belong to it; a further version is written\.$", why
+    )
+    assert re.match(r"Done: 1 step; the run is in w; it is exported to \S*exports/w/2\.$", last)
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", ".hidden", "a b"])

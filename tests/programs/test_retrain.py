@@ -18,7 +18,7 @@ def test_a_folder_is_retrained_and_its_export_names_the_classes(shapes, tmp_path
     assert exit_status(retrain, *flags, "--steps=40", "--no_warmup") == 0
     out = capfd.readouterr().out
     assert re.search(r"Accuracy: training \d+\.\d\d% of 18, validation \d+\.\d\d% of 3, test \d+\.\d\d% of 3; by", out)
-    assert "Done: 40 steps; the run is in runs/retrain_pictures, the export in " in out
+    assert "Done: 40 steps; the run is in runs/retrain_pictures; it is exported to " in out
     assert "/exports/retrain_pictures/1." in out
     assert {"confusion.png", "curves.png"} <= set(os.listdir("runs/retrain_pictures/pictures"))
 

@@ -80,7 +80,7 @@ def test_random_pictures_follow_the_seed(exports, tmp_path):
             ["--model=m", "--out=x.png", "--grid=3", "--count=4"],
             "sample_vae: --grid=3 and --count=4 were both given, but only one of them can be.",
         ),
-        (["--model=m", "--out=x.png", "--grid=0"], "--grid=0"),
+        (["--model=m", "--out=x.png", "--grid=0"], "--grid is '0', but must be a whole number from 1 to 200."),
         (["--model=nowhere", "--out=x.png"], "sample_vae: there is no directory nowhere: a model must be a directory"),
     ],
 )

@@ -67,7 +67,10 @@ CALLS = {
 @pytest.mark.parametrize(
     ("call", "moment"),
     # The command itself is in the package tf2cases.programs.
-    [(call, moment) for call in CALLS for moment in MOMENTS if (call, moment) != ("command", "tf2cases.programs")],
+    [
+        *((call, moment) for call in CALLS for moment in MOMENTS if (call, moment) != ("command", "tf2cases.programs")),
+        ("command", "inspect"),  # by pkgutil, which finds the programs before `main` is called
+    ],
 )
 def test_ctrl_c_during_an_import_prints_one_line(repo, tmp_path, call, moment):
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTER)

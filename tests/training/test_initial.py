@@ -59,6 +59,15 @@ def test_a_run_may_start_over_from_its_own_weights():
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-29)
 
 
+def test_the_run_in_the_workdir_itself_is_refused_with_the_ways_that_there_are():
+    train("itself", steps=1)
+    message = r"^--init_from is '\./itself', which is the run in --workdir itself; leave it out to resume that run, use"
+    with pytest.raises(UsageError, match=message):
+        train("itself", steps=1, init_from="./itself")
+    train("itself", steps=1, init_from="itself", overwrite=True)
+    assert train("itself", steps=2, init_from="itself").step == 2
+
+
 def test_an_average_that_the_other_run_does_not_have_starts_as_a_copy(capsys):
     result = train("averaged", init_from="first", steps=1, learning_rate=1e-30, ema=0.9)
     assert "6 variables start from first, step 2.\n" in capsys.readouterr().out
@@ -68,7 +77,10 @@ def test_an_average_that_the_other_run_does_not_have_starts_as_a_copy(capsys):
 
 def test_variables_of_another_shape_keep_their_own_values(capsys):
     """The two models of digits have nothing in common but the classes of their last layers, which have other inputs."""
-    message = r"^--init_from is 'first', but none of its variables has the name and shape of one of this run's\.$"
+    message = (
+        r"^--init_from is 'first', a run of mnist_mlp_mnist_sample, but none of its variables has the name and shape "
+        r"of one of mnist_cnn_mnist_sample; it must be a run of the same model\.$"
+    )
     with pytest.raises(UsageError, match=message):
         train("cnn", init_from="first", model="cnn", steps=1)
 

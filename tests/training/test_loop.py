@@ -422,6 +422,10 @@ def test_what_is_printed_without_a_terminal(runs, toy, capsys):
     assert out.startswith("a toy\ntoy: 22 examples, 18 steps of 5, float32, CPU, ")
     # Weights, two slots of 3 floats each, and three counters: 60 bytes.
     assert re.search(r"; workdir \S+run, 3 checkpoints of 0\.0 MB, 0\.0 MB in all$", out.splitlines()[1])
+    assert out.splitlines()[2] == (
+        "train: means over the training examples since the line before, measured while they are learnt; eval: over all "
+        "22 held-out examples, with the weights of that step"
+    )
     assert len(re.findall(r"^step \d+/18  train  loss \d+\.\d{4}  size \d+\.\d{4}", out, re.MULTILINE)) == 6
     assert len(re.findall(r"^step \d+/18  eval   loss \d+\.\d{4}$", out, re.MULTILINE)) == 5
     assert re.search(r"^step 15/18  train .*  [\d,]+ examples/s, 0:00 left$", out, re.MULTILINE)

@@ -2,12 +2,13 @@
 
 import os
 import re
+import shutil
 
 import pytest
 from program_call import exit_status
 
 from tf2cases import cases
-from tf2cases.programs import retrain, train_autoencoder, train_captcha, train_mnist
+from tf2cases.programs import retrain, train_autoencoder, train_captcha, train_dcgan, train_mnist
 
 TRAIN = ("--dataset=mnist_sample", "--model=mlp", "--batch_size=100", "--export_dir=e", "--workdir=w")
 
@@ -56,9 +57,10 @@ def test_it_tells_what_happens_to_the_run_in_the_folder(capsys):
 def test_data_that_would_be_drawn_are_not(capsys):
     out = plan(train_captcha, "--steps=5", "--cache_dir=c", capsys=capsys)
     wanted = (
-        r"\nData: not ready; the run would first draw captchas into c/captcha-\w+\. Sizes and times can be told once"
+        r"\nData: not ready; the run would first draw 50,000 captchas into c/captcha-\w+ \(480\.0 MB on the disk\)\. "
+        r"Times can be told once this is done\."
     )
-    assert re.search(wanted, out)
+    assert re.search(wanted, out)  # 160 x 60 bytes each
 
 
 def test_pictures_that_would_be_prepared_are_not(tmp_path, capsys):
@@ -69,8 +71,18 @@ def test_pictures_that_would_be_prepared_are_not(tmp_path, capsys):
     for number in range(8):
         viz.write_png(tmp_path / "own" / f"{number}.png", np.full([28, 28], 9 * number, np.uint8))
     own = ("--dataset=folder", "--data_dir=own", "--cache_dir=c")
+    prepare = r"\nData: not ready; the run would first prepare the pictures in c/prepared/\w+-\w+ "
     out = plan(train_autoencoder, *own, capsys=capsys)
-    assert re.search(r"\nData: not ready; the run would first prepare the pictures in c/prepared/folder-\w+\. ", out)
+    assert re.search(prepare + r"\(8 pictures, at most 18\.8 kB on the disk\)\. Times can be told once", out)
+    shutil.make_archive("own", "zip", "own")
+    shutil.make_archive("own", "gztar", "own")
+    own = ("--dataset=folder", "--cache_dir=c", "--size=64")
+    out = plan(train_dcgan, *own, "--data_dir=own.zip", capsys=capsys)
+    assert re.search(prepare + r"\(8 pictures, at most 98\.3 kB on the disk\)\. ", out)  # 8 * 64 * 64 * 3
+    out = plan(train_dcgan, *own, "--data_dir=own.tar.gz", capsys=capsys)
+    assert re.search(r"prepare the pictures in \S+\. Sizes and times can be told once", out)
+    out = plan(train_dcgan, "--dataset=toy_faces", "--cache_dir=c", capsys=capsys)
+    assert re.search(prepare + r"\(12,000 pictures, 147\.5 MB on the disk\)\. ", out)  # 12,000 * 64 * 64 * 3
 
 
 def test_weights_and_sets_that_would_be_downloaded_are_not(tmp_path, capsys):
@@ -81,4 +93,4 @@ def test_weights_and_sets_that_would_be_downloaded_are_not(tmp_path, capsys):
     out = plan(retrain, "--data_dir=own", capsys=capsys)
     assert re.search(r"\nData: not ready; the run would first download http\S+ to data/inception_v3/\S+\. ", out)
     out = plan(train_mnist, "--data_dir=nowhere", capsys=capsys)
-    assert "\nData: not ready; the run would first download mnist to nowhere. " in out
+    assert "\nData: not ready; the run would first download mnist to nowhere (11.6 MB). Times can be told once" in out

@@ -246,7 +246,11 @@ def test_a_folder_that_holds_other_files_and_no_run_is_refused_and_unchanged(tmp
 def test_a_config_json_without_a_manifest_is_refused(workdir, overwrite):
     workdir.claim(config(), source())
     os.remove(workdir.file("manifest.txt"))
-    with pytest.raises(UsageError, match=r"^--workdir is '.*', but its config\.json has no manifest\.txt beside it, "):
+    message = (
+        r"^--workdir is '.*', but its config\.json has no manifest\.txt beside it, .*; restore the file, or use "
+        rf"another --workdir, with --init_from={workdir.path} to start from its weights\.$"
+    )
+    with pytest.raises(UsageError, match=message):
         workdir.check(config(overwrite=overwrite))
     assert os.path.exists(workdir.file("config.json"))
 
@@ -311,8 +315,11 @@ def test_overwriting_that_was_killed_at_any_file_operation_never_mixes_two_runs(
     ("content", "message"),
     [
         (None, r"^--workdir is '.*', but there is no run in it \(.*config\.json is missing\)\.$"),
-        ("{", r"^--workdir is '.*', but .*config\.json cannot be read: .*\.$"),
-        ("[]", r"^--workdir is '.*', but .*config\.json must contain case, run, config and info\.$"),
+        ("{", r"^--workdir is '.*', but .*config\.json cannot be read: .*; restore .* or train again with --overwrite"),
+        (
+            "[]",
+            r"^--workdir is '.*', but .*config\.json must contain case, run, config and info; restore the file, or ",
+        ),
         ('{"case": "mnist"}', r"^--workdir is '.*', but .*config\.json must contain case, run, config and info"),
     ],
 )
@@ -321,6 +328,16 @@ def test_a_missing_or_foreign_config_json_is_refused(tmp_path, content, message)
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(UsageError, match=message):
         workdirs.read_record(str(tmp_path))
+
+
+def test_overwrite_repairs_a_run_whose_config_json_was_emptied(workdir):
+    workdir.claim(config(), source())
+    files.write_text(workdir.file("config.json"), "")
+    with pytest.raises(UsageError, match=r"or train again with --overwrite, which starts the run over\.$"):
+        workdir.check(config())
+    workdir.check(config(overwrite=True))
+    workdir.claim(config(overwrite=True, seed=3), source())
+    assert workdirs.read_record(workdir.path)["config"]["seed"] == 3
 
 
 def test_a_case_or_field_that_this_version_does_not_have_is_refused(workdir):

@@ -1,5 +1,8 @@
 """The presets are the seven original clouds, and every choice is checked."""
 
+import os
+import tempfile
+
 import pytest
 
 from tf2cases import wordcloud
@@ -29,6 +32,17 @@ def test_what_is_given_takes_precedence_and_a_mask_brings_its_size():
     assert (options.width, options.height, options.seed) == (300, 600, 7)
     masked = wordcloud.make_options("chinese", mask="m.png")
     assert (masked.width, masked.height) == (None, None)
+
+
+def test_presets_with_a_shape_bring_their_mask_unless_another_is_given(repo):
+    masks = {name: wordcloud.make_options(name).mask for name in wordcloud.PRESETS}
+    shapes = {"mask": "teapot", "mask_colors": "tree", "custom_color": "tree", "keywords": "tree"}
+    for name, mask in masks.items():
+        assert (mask and os.path.realpath(mask)) == (
+            os.path.realpath(repo / "testdata" / "masks" / f"{shapes[name]}.png") if name in shapes else None
+        )
+    assert wordcloud.make_options("mask", mask="m.png").mask == "m.png"
+    assert wordcloud.make_options("mask", mask=None, width=300).width == 300
 
 
 def test_an_unknown_preset_lists_them():
@@ -73,8 +87,8 @@ def test_targets_are_checked_before_the_work(tmp_path):
     (tmp_path / "folder.png").mkdir()
     for path, message in [
         (tmp_path / "a.jpg", r"--out is '.*a\.jpg', but must end in \.png or \.svg\. （文件名应以"),
-        (tmp_path / "none" / "a.png", r"--out is '.*', but the folder '.*none' does not exist: .* （输出文件夹不存在"),
-        (tmp_path / "folder.png", r"which is a folder: expected the name of a file"),
+        (tmp_path / "none" / "a.png", r"--out is '.*', but the folder .*none does not exist; .* （无法写入该文件"),
+        (tmp_path / "folder.png", r"but must be a file, not a folder\. （无法写入该文件"),
     ]:
         with pytest.raises(UsageError, match=message):
             cloud.check_target("out", str(path))
@@ -84,8 +98,6 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     def refused(**given):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(cloud.tempfile, "TemporaryFile", refused)
-    with pytest.raises(
-        UsageError, match=r"but the folder '.*' cannot be written to \(Permission denied\): expected a writable"
-    ):
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(UsageError, match=rf"but {tmp_path} cannot be written to; it must be a file in a writable"):
         cloud.check_target("out", str(tmp_path / "a.png"))

@@ -133,11 +133,35 @@ def test_cases_and_plurals_are_one_word(weigh):
     assert weigh("Tree tree trees Tree's bush", collocations=False).weights == {"Tree": 4, "bush": 1}
 
 
-@pytest.mark.parametrize("text", ["the of and", "我们的，他们的。", "12 34", "!?", "\ue455\ue485"])
-def test_a_text_of_stop_words_only_is_refused(text, weigh):
-    with pytest.raises(
-        UsageError, match=r"--text is '.*', but none of its \d+ words is left: all are stop words, numb"
-    ):
+SHORT = "stop words, numbers or shorter than --min_word_length=2; expected other words or --min_word_length=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (
+            "the of and",
+            {},
+            r"3 words is left: all are stop words or numbers; expected other words or --noown_stopwords\.",
+        ),
+        ("12 34", {"own_stopwords": False}, r"2 words is left: all are stop words or numbers; expected other words\."),
+        ("the of", {"preset": "english"}, r"2 words is left: all are stop words or numbers; expected other words\."),
+        (
+            "我们的，他们的。",
+            {},
+            rf"\d+ words is left: all are {SHORT} or --noown_stopwords\. （文本的 \d+ 个词都是停用词、数字或",
+        ),
+        ("a b", {"min_word_length": 2, "own_stopwords": False}, rf"2 words is left: all are {SHORT}\."),
+    ],
+)
+def test_a_text_of_stop_words_only_is_refused_with_advice_that_applies(text, options, message, weigh):
+    with pytest.raises(UsageError, match=rf"--text is '.*', but none of its {message}"):
+        weigh(text, **options)
+
+
+@pytest.mark.parametrize("text", ["!?", "\ue455\ue485"])
+def test_a_text_without_words_is_refused(text, weigh):
+    with pytest.raises(UsageError, match=r"--text is '.*', but it has no words; it must be a text of words\."):
         weigh(text)
 
 
@@ -145,7 +169,7 @@ def test_a_text_of_stop_words_only_is_refused(text, weigh):
 def test_chinese_tables_are_not_used_for_english(method, weigh):
     with pytest.raises(UsageError, match=rf"--weights is '{method}', which works .*, but --text is .* is not Chinese"):
         weigh("The garden behind the library", weights=method)
-    with pytest.raises(UsageError, match=r"but none of its .* words is left"):
+    with pytest.raises(UsageError, match=r"but none of its .*words is left"):
         weigh("我们的，他们的。", weights=method)
 
 

@@ -67,7 +67,7 @@ class Row:
         try:
             record |= self.measure()
         except Exception as error:  # rows that a card cannot run must not stop the others
-            record["error"] = (str(error).strip() or type(error).__name__).splitlines()[0]
+            record["error"] = files.reason(error)
         gc.collect()  # traced functions are in reference cycles that keep the case's variables alive
         return record
 

@@ -30,8 +30,10 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     sizes = values.batch_sizes
-    if not all(size.isdecimal() and int(size) for size in sizes):
-        raise UsageError(f"--batch_sizes is {','.join(sizes)!r}, but must be positive integers separated by commas.")
+    if not sizes or not all(size.isdecimal() and len(size) < 6 and int(size) for size in sizes):
+        raise UsageError(
+            f"--batch_sizes is {','.join(sizes)!r}, but must be integers from 1 to 99,999 separated by commas."
+        )
     quiet.import_tensorflow()
     contenders = make_contenders()
     print(rounds.title())

@@ -70,8 +70,8 @@ def define_cases(values: flags.FlagValues, names: Sequence[str]) -> None:
 
 
 def check_cases(values: flags.FlagValues, names: Sequence[str]) -> None:
-    """Raises UsageError if --cases has a name that is not one of these."""
-    for name in values.cases:
+    """Raises UsageError if --cases is empty or has a name that is not one of these."""
+    for name in values.cases or [""]:
         if name not in names:
             raise UsageError(f"--cases has {name!r}, but must be one or more of {', '.join(names)}.")
 

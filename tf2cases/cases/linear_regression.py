@@ -138,14 +138,17 @@ class LinearRegression(training.Case):
     # Serving
 
     def signatures(self) -> dict[str, Callable]:
-        mean, std = tf.constant(self.mean, tf.float64), tf.constant(self.std, tf.float64)
+        # float32 throughout, since LiteRT has no float64. A mean's rounding error would count where the deviations are
+        # small, so it is subtracted as well. NumPy's constants become part of the graph; converters want that.
+        mean, std = self.mean.astype(np.float32), self.std.astype(np.float32)
+        rest = ((self.mean - mean) / self.std).astype(np.float32)
 
         @tf.function(input_signature=[tf.TensorSpec([None, len(self.mean) - 1], tf.float32, "features")])
         def serving_default(features):
             """Features in their own units (square feet, bedrooms) -> the target in its unit, always named `price`."""
-            x = tf.cast((tf.cast(features, tf.float64) - mean[:-1]) / std[:-1], tf.float32)
-            y = tf.cast(x @ self.weights[1:] + self.weights[0], tf.float64)
-            return {"price": tf.cast(y[:, 0] * std[-1] + mean[-1], tf.float32)}
+            x = (features - mean[:-1]) / std[:-1] - rest[:-1]
+            y = x @ self.weights[1:] + self.weights[0] + rest[-1]
+            return {"price": y[:, 0] * std[-1] + mean[-1]}
 
         return {"serving_default": serving_default}
 

@@ -27,6 +27,12 @@ class Config(RunConfig):
     header: str = field("auto", "Whether the first row of the CSV file holds names.", choices=("auto", "yes", "no"))
     learning_rate: float = field(0.01, "Learning rate of the gradient descent.", above=0)
 
+    def unused(self) -> dict[str, str]:
+        found = super().unused()
+        if not self.csv:
+            found["header"] = "no --csv, since the embedded table has its names"
+        return found
+
     @property
     def own_data(self) -> str:
         return self.csv or ""

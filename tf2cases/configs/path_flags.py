@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 
 # What a path is used for, which decides how it is checked:
@@ -25,22 +26,27 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 class _Parser(flags.ArgumentParser):
     """Parses the path of a flag; `use` is one of the constants above."""
 
-    def __init__(self, use: str):
+    def __init__(self, use: str, may_be_empty: bool):
         super().__init__()
-        self.use = use
+        self.use, self._may_be_empty = use, may_be_empty
 
     def parse(self, argument: str) -> str:
+        if not argument and not self._may_be_empty:
+            raise ValueError("must be a path, and not empty.")
         return _local(argument, utf8=True)
 
 
-def define(name: str, default: str | None, help: str, use: str, flag_values: flags.FlagValues) -> None:
+def define(
+    name: str, default: str | None, help: str, use: str, flag_values: flags.FlagValues, may_be_empty: bool = False
+) -> None:
     """Defines a flag whose value is a path on this computer.
 
     Args:
       name, default, help, flag_values: as for `flags.DEFINE_string`.
       use: one of the constants above.
+      may_be_empty: whether the empty text is accepted; the help must say what it means.
     """
-    flags.DEFINE(_Parser(use), name, default, help, flag_values, flags.ArgumentSerializer())
+    flags.DEFINE(_Parser(use, may_be_empty), name, default, help, flag_values, flags.ArgumentSerializer())
 
 
 def use_of(flag: flags.Flag) -> str | None:
@@ -65,10 +71,12 @@ def positional(arguments: Sequence[str]) -> list[str]:
     """Paths that were given without a flag; their names may contain any bytes.
 
     Raises:
-      UsageError: one of them is a URL.
+      UsageError: one of them is a URL, or empty.
     """
     found = []
     for argument in arguments:
+        if not argument:
+            raise UsageError("one of the arguments is empty, but must be a path.")
         try:
             found.append(_local(argument, utf8=False))
         except ValueError as error:
@@ -87,7 +95,8 @@ def check(flag: str, path: str, use: str) -> None:
     Raises:
       UsageError: it cannot; the message names the flag and the path.
     """
-    given = f"{flag if flag.isupper() else f'--{flag}'} is {path!r}, but"
+    name = flag if flag.isupper() else f"--{flag}"
+    given = f"{name} is {path!r}, but"
     if use == READ and path and not os.path.exists(path):
         raise UsageError(f"{given} must be an existing file or folder.")
     if use in (FOLDER, CACHE):
@@ -95,29 +104,12 @@ def check(flag: str, path: str, use: str) -> None:
         if not os.path.isdir(there):
             raise UsageError(f"{given} {there} is not a folder; it must be a folder, or a new one in a folder.")
         may_be_read_only = use == CACHE and os.path.isdir(path)
-        if not may_be_read_only and not os.access(there, os.W_OK | os.X_OK):
+        if not may_be_read_only and not files.can_write_in(there):
             raise UsageError(f"{given} {there} cannot be written to; it must be in a writable folder.")
     if use in (FILE, PICTURE):
-        _check_file(given, path)
-    if use == PICTURE and not path.lower().endswith(PICTURES) and not _is_special(path):
+        files.check_target(name, path)
+    if use == PICTURE and not path.lower().endswith(PICTURES) and not files.is_special(path):
         raise UsageError(f"{given} must end in {', '.join(PICTURES[:-1])} or {PICTURES[-1]}, which is its format.")
-
-
-def _check_file(given: str, path: str) -> None:
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target)
-    if os.path.isdir(target) or not os.path.basename(path):
-        raise UsageError(f"{given} must be a file, not a folder.")
-    if not os.path.isdir(folder):
-        raise UsageError(f"{given} the folder {folder} does not exist; it must be a file in an existing folder.")
-    _nearest(given, target)
-    if not os.access(target if _is_special(target) else folder, os.W_OK):
-        raise UsageError(f"{given} {folder} cannot be written to; it must be a file in a writable folder.")
-
-
-def _is_special(path: str) -> bool:
-    """Whether a file exists that is not a regular one: /dev/stdout, a pipe."""
-    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def _nearest(given: str, path: str) -> str:

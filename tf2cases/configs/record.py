@@ -1,8 +1,8 @@
 """The record of a run in its folder. TensorFlow is not imported, so that a mistyped path is reported at once."""
 
-import json
 import os
 
+from tf2cases import files
 from tf2cases.errors import UsageError
 
 CONFIG = "config.json"
@@ -16,12 +16,18 @@ def read_record(path: str, flag: str = "workdir") -> dict:
     """
     file = os.path.join(path, CONFIG)
     try:
-        with open(file, encoding="utf-8") as opened:
-            record = json.load(opened)
+        record = files.read_json(file)
     except FileNotFoundError as error:
         raise UsageError(f"--{flag} is {path!r}, but there is no run in it ({file} is missing).") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"--{flag} is {path!r}, but {file} cannot be read: {error}.") from error
+    except (OSError, ValueError) as error:
+        why = f"cannot be read: {files.reason(error)}"
+        raise UsageError(f"--{flag} is {path!r}, but {file} {why}; {_advice(flag)}.") from error
     if not isinstance(record, dict) or not {"case", "run", "config", "info"} <= record.keys():
-        raise UsageError(f"--{flag} is {path!r}, but {file} must contain case, run, config and info.")
+        raise UsageError(f"--{flag} is {path!r}, but {file} must contain case, run, config and info; {_advice(flag)}.")
     return record
+
+
+def _advice(flag: str) -> str:
+    """What to do if the record is damaged."""
+    again = "train again with --overwrite, which starts the run over" if flag == "workdir" else "name another run"
+    return f"restore the file, or {again}"

@@ -5,7 +5,9 @@ line in `config.json` and whether it may change when a run is resumed all follow
 """
 
 import dataclasses
+import difflib
 import math
+import numbers
 import os
 import re
 import types
@@ -44,6 +46,7 @@ def field(
     maximum: float | None = None,
     numeric: bool = True,
     path: str | None = None,
+    may_be_empty: bool = False,
 ) -> Any:
     """Declares one field of a config.
 
@@ -57,10 +60,10 @@ def field(
       numeric: whether a different value would change the run's results. The other fields (intervals, paths) may change
         when a run is resumed.
       path: what the path is used for (see `path_flags`) if the value is one, else None.
+      may_be_empty: whether the flag of a path accepts the empty text, whose meaning `help` says.
     """
-    metadata = dict(
-        help=help, choices=choices, minimum=minimum, above=above, maximum=maximum, numeric=numeric, path=path
-    )
+    limits: dict[str, Any] = dict(choices=choices, minimum=minimum, above=above, maximum=maximum)
+    metadata = dict(help=help, numeric=numeric, path=path, may_be_empty=may_be_empty, **limits)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -100,7 +103,10 @@ class RunConfig:
         None, "Folder of the run; a run found there is resumed. Default: runs/NAME.", path=path_flags.FOLDER
     )
     export_dir: str = free_field(
-        "exports", "Folder for the trained model, exported as NAME/VERSION; empty: no export.", path=path_flags.FOLDER
+        "exports",
+        "Folder for the trained model, exported as NAME/VERSION; empty: no export.",
+        path=path_flags.FOLDER,
+        may_be_empty=True,
     )
     init_from: str | None = field(
         None, "Folder of another run of the case, whose weights this run starts from.", path=path_flags.READ
@@ -227,8 +233,10 @@ class RunConfig:
         """Creates the config from the fields that were given, {field name: value}.
 
         Raises:
-          UsageError: both steps and epochs were given, or a value is not accepted.
+          UsageError: there is no such field, both steps and epochs were given, a value is not accepted, or the user's
+            own data are asked for, but not where they are.
         """
+        given = _converted(cls, given)
         if given.get("steps") is not None and given.get("epochs") is not None:
             raise UsageError(
                 f"--steps={given['steps']} and --epochs={given['epochs']} were both given, but only one of them can be."
@@ -237,6 +245,11 @@ class RunConfig:
         if given.get("steps") is not None:
             values["epochs"] = None
         made = cls(**values)
+        if made.own_data and made.own_data == made.data_dir and "data_dir" not in given:
+            raise UsageError(
+                f"--data_dir is missing: with --dataset={made.dataset} it must be the folder, or the .zip or .tar, of "
+                "your own pictures."
+            )
         return made
 
     @classmethod
@@ -286,6 +299,26 @@ class OptimizerConfig(RunConfig):
 def _name_part(text: str) -> str:
     """A value as a part of a file name: letters, digits, ".", "_" and "-", at most 40."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-._")[:40]
+
+
+def _converted(config_class, given):
+    """The given fields, whose names and types are checked; a path may be a `pathlib.Path`."""
+    fields, kinds = {f.name: f for f in dataclasses.fields(config_class)}, field_types(config_class)
+    converted = {}
+    for name, value in given.items():
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else f", only {', '.join(fields)}."
+            raise UsageError(f"configs of {config_class.case} have no field {name!r}{meant}")
+        wanted: Any = {bool: bool, int: numbers.Integral, float: numbers.Real}.get(kinds[name], object)
+        kind = {bool: "True or False", int: "a whole number", float: "a number"}.get(kinds[name], "a path")
+        if fields[name].metadata.get("path"):
+            wanted = (str, os.PathLike)
+        is_wrong_bool = isinstance(value, bool) and kinds[name] in (int, float)
+        if value is not None and (is_wrong_bool or not isinstance(value, wanted)):
+            raise UsageError(f"--{name} is {value!r}, but must be {kind}.")
+        converted[name] = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return converted
 
 
 def _check(declared, value):

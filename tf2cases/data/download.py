@@ -54,7 +54,7 @@ def fetch(url: str, path: str, md5: str | None = None, help: str = "") -> None:
                     f"{url}: the md5 checksum is {found}, but must be {wanted}; was a web page sent instead?"
                 )
     except OSError as error:
-        raise RunError(f"{url} could not be downloaded to {path}: {error}.") from error
+        raise RunError(f"{url} could not be downloaded to {path}: {files.reason(error)}.") from error
     files.sweep(os.path.dirname(path), os.path.basename(path))
 
 

@@ -100,7 +100,7 @@ def _read(path: str) -> _Rows:
     except FileNotFoundError:
         raise UsageError(f"--csv={path} does not exist: expected a CSV file.") from None
     except OSError as error:
-        raise UsageError(f"--csv={path} cannot be read ({error.strerror}): expected a CSV file.") from error
+        raise UsageError(f"--csv={path} cannot be read ({files.reason(error)}): expected a CSV file.") from error
     except UnicodeDecodeError:
         raise UsageError(f"--csv={path} is not text in UTF-8: expected a CSV file.") from None
     if "\0" in text:
@@ -114,7 +114,7 @@ def _read(path: str) -> _Rows:
                 rows.append((reader.line_num, fields))
     except CsvError as error:
         raise UsageError(
-            f"--csv={path}, line {reader.line_num} is not CSV ({error}): expected fields separated by "
+            f"--csv={path}, line {reader.line_num} is not CSV ({files.reason(error)}): expected fields separated by "
             "commas, quoted or not."
         ) from error
     if not rows:

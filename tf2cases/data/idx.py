@@ -42,7 +42,9 @@ def read(path: str | os.PathLike) -> np.ndarray:
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist: expected an idx file, plain or gzipped.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UsageError(f"{path} is a truncated or damaged gzip file ({error}): expected a complete one.") from error
+        raise UsageError(
+            f"{path} is a truncated or damaged gzip file ({files.reason(error)}): expected a complete one."
+        ) from error
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read ({files.reason(error)}): expected an idx file, plain or gzipped."

@@ -37,14 +37,27 @@ def load(name: str, data_dir: str = "") -> Source:
     """
     if data_dir and os.path.exists(data_dir) and not os.path.isdir(data_dir):
         raise UsageError(f"--data_dir={data_dir} is a file: expected a folder.")
-    folders = [os.path.join(data_dir, name), os.path.join(data_dir, name.replace("_", "-")), data_dir]
-    folders = list(dict.fromkeys(folders)) if data_dir else []
+    folders = _folders(name, data_dir)
     for folder in folders:
         paths = _find(folder)
         if paths:
             return _from_idx(name, paths)
     files = ", ".join(file for pair in FILES.values() for file in pair)
     return _from_tfds(name, tfds.read(tfds.locate(name, data_dir, f"the idx files {files} (plain or .gz)", folders)))
+
+
+def is_in(name: str, data_dir: str) -> bool:
+    """Whether a folder holds idx files of a set, some or all, or the set as TFDS prepares it; see `load`."""
+    return any(map(_has_idx, _folders(name, data_dir))) or tfds.find_prepared(name, [data_dir]) is not None
+
+
+def _folders(name: str, data_dir: str) -> list[str]:
+    folders = [os.path.join(data_dir, name), os.path.join(data_dir, name.replace("_", "-")), data_dir]
+    return list(dict.fromkeys(folders)) if data_dir else []
+
+
+def _has_idx(folder: str) -> bool:
+    return any(_locate(folder, file) for pair in FILES.values() for file in pair)
 
 
 def load_sample() -> Source:
@@ -74,19 +87,20 @@ def load_idx(folder: str, name: str = "mnist") -> Source:
 
 def _find(folder: str) -> dict[str, tuple[str, ...]] | None:
     """{split: (images' path, labels' path)} in a folder; None if it has none of the four files."""
-
-    def locate(file: str) -> str | None:
-        names = [n + ending for n in (file, file.replace("-idx", ".idx")) for ending in ("", ".gz")]
-        paths = [os.path.join(folder, n) for n in names]
-        return next((path for path in paths if os.path.isfile(path)), None)
-
-    paths = {file: locate(file) for pair in FILES.values() for file in pair}
+    paths = {file: _locate(folder, file) for pair in FILES.values() for file in pair}
     if not any(paths.values()):
         return None
     for file, path in paths.items():
         if path is None:
             raise UsageError(f"{folder} has some of MNIST's idx files but not {file}: expected all four, plain or .gz.")
     return {split: tuple(str(paths[file]) for file in pair) for split, pair in FILES.items()}
+
+
+def _locate(folder: str, file: str) -> str | None:
+    """The path of an idx file under one of its names."""
+    names = [n + ending for n in (file, file.replace("-idx", ".idx")) for ending in ("", ".gz")]
+    paths = [os.path.join(folder, n) for n in names]
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def _from_idx(name: str, paths: dict[str, tuple[str, ...]]) -> Source:

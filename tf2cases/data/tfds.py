@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tf2cases import files
 from tf2cases.data import preparation
 from tf2cases.errors import RunError, UsageError
 
@@ -23,24 +24,31 @@ class Download(typing.NamedTuple):
       embedded: a substitute that needs no download.
       builder: the set's name in TFDS.
       advice: what to do if TFDS cannot download it.
+      size: bytes of all files that TFDS downloads, from its lists of checksums or the files' publishers.
     """
 
     url: str
     embedded: str
     builder: str
     advice: str
+    size: int
 
 
 _BESIDE = "download the set's four idx files yourself and pass their folder as --data_dir"
 DOWNLOADS = {
     "mnist": Download(
-        "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz", "mnist_sample", "mnist", _BESIDE
+        "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz",
+        "mnist_sample",
+        "mnist",
+        _BESIDE,
+        11_594_722,
     ),
     "fashion_mnist": Download(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz",
         "mnist_sample",
         "fashion_mnist",
         _BESIDE,
+        30_878_645,
     ),
     "celeba": Download(
         "https://drive.google.com/uc?export=download&id=0B7EVK8r0v71pY0NSMzRuSXJEVkk",
@@ -48,6 +56,7 @@ DOWNLOADS = {
         "celeb_a",
         "download img_align_celeba.zip with a browser via https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and pass "
         "its folder, or that of its unpacked pictures, as --data_dir",
+        1_488_628_763,
     ),
     "lfw": Download(
         "https://ndownloader.figshare.com/files/5976018",
@@ -55,6 +64,7 @@ DOWNLOADS = {
         "lfw",
         "download lfw.tgz or lfw-deepfunneled.tgz with a browser via http://vis-www.cs.umass.edu/lfw/ or a mirror "
         "and pass its folder, or that of the unpacked pictures, as --data_dir",
+        180_566_744,
     ),
 }
 
@@ -190,7 +200,7 @@ def download(name: str, data_dir: str, looked_for: str) -> str:
       RunError: the download or the preparation failed.
     """
     wanted = DOWNLOADS[name]
-    preparation.begin(f"download {name} to {data_dir or default_dir()}")
+    preparation.begin(f"download {name} to {data_dir or default_dir()}", lambda: preparation.megabytes(wanted.size))
     reason = unreachable(wanted.url)
     if reason:
         raise UsageError(
@@ -239,6 +249,5 @@ def unreachable(url: str) -> str | None:
 
 
 def _brief(error: object) -> str:
-    """The first line of an error, or its class."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200].rstrip(".") if lines else type(error).__name__
+    """The reason of an error, at most 200 characters."""
+    return (files.reason(error) if isinstance(error, BaseException) else str(error))[:200].rstrip(".")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf2cases import files
 from tf2cases.data import threads
 from tf2cases.data.pictures import encoded
 from tf2cases.data.pictures import files as picture_files
@@ -165,8 +166,7 @@ class InceptionV3(tf.Module):
         try:
             return self._decode(tf.constant(data)).numpy()
         except tf.errors.InvalidArgumentError as error:
-            line = str(error).split("\n")[0]
-            raise UsageError(f"{path}: the picture cannot be decoded ({line}).") from error
+            raise UsageError(f"{path}: the picture cannot be decoded ({files.reason(error)}).") from error
 
     def signatures(self) -> dict[str, Callable]:
         """The signatures to export: {name: tf.function with an input signature}.

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -100,7 +101,9 @@ class Extractor:
                 bad(path, error)
         positions = file.find(list(keys.values()))
         if (positions < 0).any():
-            preparation.begin(f"prepare {what} of {(positions < 0).sum():,} pictures in {file.path}")
+            count = int((positions < 0).sum())
+            space = preparation.megabytes(count * math.prod(shape) * np.dtype(dtype).itemsize)
+            preparation.begin(f"prepare {what} of {count:,} pictures in {file.path}", lambda: f"{space} on the disk")
             with file.appending() as append:
                 positions = file.find(list(keys.values()))  # another process may have added some meanwhile
                 missing = {key: path for (path, key), i in zip(keys.items(), positions, strict=True) if i < 0}

@@ -33,9 +33,9 @@ def parse(path: str) -> tf.compat.v1.GraphDef:
     try:
         graph_def.ParseFromString(files.read_bytes(path, _MAX_BYTES))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a frozen graph.") from error
+        raise UsageError(f"{path}: cannot be read ({files.reason(error)}), but must be a frozen graph.") from error
     except message.DecodeError as error:
-        raise UsageError(f"{path} is not a complete GraphDef ({error}); download it again.") from error
+        raise UsageError(f"{path} is not a complete GraphDef ({files.reason(error)}); download it again.") from error
     if not graph_def.node:
         raise UsageError(f"{path} has no nodes, but must be a frozen graph.")
     return graph_def
@@ -71,8 +71,9 @@ def _constant(path, node):
             raise ValueError(f"its shape is {sizes}")
         return tf.make_ndarray(proto)
     except (TypeError, ValueError) as error:
-        why = " ".join(str(error).split())
-        raise UsageError(f"{path} is damaged: the constant {node.name!r} cannot be read ({why}).") from error
+        raise UsageError(
+            f"{path} is damaged: the constant {node.name!r} cannot be read ({files.reason(error)})."
+        ) from error
 
 
 class Engine:
@@ -93,8 +94,7 @@ class Engine:
             fetches = {name: graph.get_tensor_by_name(tensor) for name, tensor in _OUTPUTS.items()}
             self._function = wrapped.prune(graph.get_tensor_by_name(_INPUT), fetches)
         except Exception as error:  # TensorFlow raises all kinds of errors for damaged graphs
-            why = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UsageError(f"{path} is not the graph of 2015: {why}") from error
+            raise UsageError(f"{path} is not the graph of 2015: {files.reason(error)}.") from error
 
     @property
     def classes(self) -> int:

@@ -73,8 +73,9 @@ def read(path: str, unit_paths: Collection[str]) -> tuple[dict[str, np.ndarray],
     except UsageError:
         raise
     except Exception as error:  # h5py raises all kinds of errors for damaged files
-        why = " ".join(str(error).split()).strip("'\"")
-        raise UsageError(f"{path} is not a complete HDF5 file ({why}); download or save it again.") from error
+        raise UsageError(
+            f"{path} is not a complete HDF5 file ({files.reason(error)}); download or save it again."
+        ) from error
     _check_scaling(path, parts)
     groups = Counter(group for (group, layer) in layers if re.fullmatch(r"conv2d(_\d+)?", layer))
     chosen = groups.most_common(1)[0][0] if groups else ""
@@ -113,7 +114,9 @@ def _member(path, name) -> bytes:
         with zipfile.ZipFile(path) as archive, archive.open(name) as file:
             content = file.read(_LARGEST + 1)
     except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UsageError(f"{path} is not a complete Keras file ({error}); save it again with model.save.") from error
+        raise UsageError(
+            f"{path} is not a complete Keras file ({files.reason(error)}); save it again with model.save."
+        ) from error
     if len(content) > _LARGEST:
         raise UsageError(f"{path} has more than {_LARGEST:,} bytes of weights, but must have fewer.")
     return content

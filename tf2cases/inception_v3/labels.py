@@ -114,13 +114,13 @@ def read_class_index(path: str) -> list[str]:
         index = json.loads(text)
         return [index[str(number)][1].replace("_", " ") for number in range(len(index))]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"{path} is not a class index ({error}), but {wanted}") from error
+        raise UsageError(f"{path} is not a class index ({files.reason(error)}), but {wanted}") from error
 
 
 def _read(path):
     try:
         return files.read_bytes(path, files.MAX_JSON).decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}), but must be a label map.") from error
+        raise UsageError(f"{path}: cannot be read ({files.reason(error)}), but must be a label map.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is not UTF-8 (byte {error.start:,}), but must be a text file.") from error

@@ -52,12 +52,15 @@ def read(path: str, units: Mapping[str, ConvUnit]) -> tuple[dict[str, np.ndarray
     """
     path = path.removesuffix(".index")
     try:
+        for name in (path, f"{path}.index", f"{path}.data-00000-of-00001"):
+            if files.is_special(name):  # TensorFlow would wait for a pipe
+                files.check_regular(name)
         with files.literal(path) as literal:
             reader = tf.train.load_checkpoint(literal)
             tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
+    except (OSError, tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise UsageError(
-            f"{path} is not a complete checkpoint ({str(error).splitlines()[0]}), nor a .pb or .h5 file."
+            f"{path} is not a complete checkpoint ({files.reason(error)}), nor a .pb or .h5 file."
         ) from error
     if not any(name.startswith(_PREFIX) for name in tensors):
         raise UsageError(f"{path} is not a checkpoint of TF-Slim's Inception-v3.")

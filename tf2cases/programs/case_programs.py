@@ -1,23 +1,31 @@
 """Shared code of the programs that train, evaluate and export cases."""
 
+import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
 from tf2cases import quiet
 from tf2cases.configs import RunConfig, path_flags, record
+from tf2cases.data import mnist
+from tf2cases.data.pictures import archive
+from tf2cases.data.pictures import folder as picture_folder
 from tf2cases.errors import UsageError
 from tf2cases.programs import config_flags
 
 if TYPE_CHECKING:
     from tf2cases.training import Case
+
+_SAVED_MODEL = "saved_model"
 
 
 def training_program(
@@ -44,6 +52,7 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
     config.check_used(given)
     if config.publish_as:
         check_name(config.publish_as)
+    _check_dataset(config, given)
     if config.own_data == config.data_dir:
         path_flags.check("data_dir", config.data_dir, path_flags.READ)
     path_flags.check("workdir", config.folder, path_flags.FOLDER)
@@ -67,14 +76,59 @@ def _train(config_class: type[RunConfig], case_class: "type[Case] | None", value
     if config.export_dir:
         # Export the saved checkpoint, which has no variables of a distribution strategy.
         case = cases.restore(result.workdir, case_class=case_class)
-        try:
+        with exporting(f"the run is complete; export it with `{_export_command(config, case_class)}`"):
             options = config.export_dir, not config.no_warmup, config.publish_as
-            exported = f", the export in {export_run(case, result.workdir, *options)}"
-        except KeyboardInterrupt as error:
-            again = f"python -m bin.export --workdir={result.workdir}"
-            raise KeyboardInterrupt(f"the run is complete; export it with `{again}`") from error
-    print(f"Done: {result.step:,} steps; the run is in {result.workdir}{exported}.")
+            exported = f"; {export_run(case, result.workdir, *options).described('it')}"
+    print(f"Done: {result.step:,} step{'s'[: result.step != 1]}; the run is in {result.workdir}{exported}.")
     return 0
+
+
+def _check_dataset(config: RunConfig, given: Mapping[str, Any]) -> None:
+    """Refuses a folder or archive of the user's own pictures as the place of the default data set.
+
+    Otherwise that set would be downloaded to it, or found elsewhere.
+
+    Raises:
+      UsageError: --data_dir has pictures and not the set, and --dataset was not given, although it could be "folder".
+    """
+    (choices,) = (f.metadata["choices"] or () for f in dataclasses.fields(config) if f.name == "dataset")
+    if (
+        "dataset" in given
+        or "data_dir" not in given
+        or "folder" not in choices
+        or config.dataset not in mnist.CLASS_NAMES
+    ):
+        return
+    place = config.data_dir
+    is_archive = os.path.isfile(place) and place.lower().endswith(archive.ENDINGS)
+    if is_archive or (picture_folder.walk(place, picture_folder.LeftOut()) and not mnist.is_in(config.dataset, place)):
+        raise UsageError(
+            f"--data_dir is {place!r}, which has pictures and not the data set {config.dataset}; add --dataset=folder "
+            f"to train on these pictures, or --dataset={config.dataset} to have that set downloaded."
+        )
+
+
+@contextlib.contextmanager
+def exporting(advice: str) -> Iterator[None]:
+    """Within `with`, Ctrl-C ends the program with advice on how to export again."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"nothing was exported; {advice}") from error
+
+
+def _export_command(config: RunConfig, case_class: "type[Case]") -> str:
+    """The command that exports a finished run as training it would have."""
+    from tf2cases import cases
+
+    words = ["python -m bin.export", f"--workdir={config.folder}"]
+    if cases.REGISTRY.get(config.case) is not case_class:
+        words.append(f"--case={case_class.__module__}:{case_class.__qualname__}")
+    defaults = {f.name: f.default for f in dataclasses.fields(config)}
+    for name in ("export_dir", "publish_as"):
+        if (value := getattr(config, name)) != defaults[name]:
+            words.append(f"--{name}={value}")
+    return " ".join([words[0], *map(shlex.quote, words[1:]), *(["--no_warmup"] if config.no_warmup else [])])
 
 
 def define_workdir(values: flags.FlagValues) -> None:
@@ -124,10 +178,15 @@ def restore(values: flags.FlagValues) -> "Case":
       UsageError: see `cases.restore` and `imported_case`.
     """
     record.read_record(values.workdir)  # reports a mistyped path before TensorFlow is imported
+    return restored(values.workdir, values.step, imported_case(values.case) if values.case else None)
+
+
+def restored(workdir: str, step: int | None = None, case_class: "type[Case] | None" = None) -> "Case":
+    """Imports TensorFlow and restores a trained case, see `cases.restore`."""
     quiet.import_tensorflow()
     from tf2cases import cases
 
-    return cases.restore(values.workdir, values.step, imported_case(values.case) if values.case else None)
+    return cases.restore(workdir, step, case_class)
 
 
 def define_data_dir(values: flags.FlagValues) -> None:
@@ -139,6 +198,40 @@ def define_export(values: flags.FlagValues, export_dir_help: str) -> None:
     """Defines the flags of a program that exports a model."""
     path_flags.define("export_dir", "exports", export_dir_help, path_flags.FOLDER, values)
     flags.DEFINE_bool("no_warmup", False, "Leave TF Serving's warm-up requests out.", flag_values=values)
+
+
+def define_format(values: flags.FlagValues) -> None:
+    """Defines --format of a program that exports models."""
+    help_text = (
+        "Write the default signature for another runtime as well: EXPORT_DIR/NAME/NAME-VERSION.onnx (needs tf2onnx) or "
+        ".tflite (LiteRT)."
+    )
+    flags.DEFINE_enum("format", _SAVED_MODEL, [_SAVED_MODEL, "onnx", "litert"], help_text, flag_values=values)
+
+
+def check_format(values: flags.FlagValues) -> None:
+    """Checks --format, without importing TensorFlow.
+
+    Raises:
+      UsageError: its converter is missing.
+    """
+    from tf2cases.serving import convert
+
+    if values.format != _SAVED_MODEL:
+        convert.check_available(values.format)
+
+
+def converted(values: flags.FlagValues, path: str) -> str:
+    """Converts a version of an export to --format; returns words that say where the file is, "" if there is none.
+
+    Raises:
+      RunError: see `convert.convert`.
+    """
+    if values.format == _SAVED_MODEL:
+        return ""
+    from tf2cases.serving import convert
+
+    return f" and {convert.convert(path, values.format)}"
 
 
 def check_export(export_dir: str, workdir: str, publish_as: str | None) -> None:
@@ -165,7 +258,22 @@ def _place(workdir: str) -> str:
     return hashlib.sha256(os.fsencode(os.path.realpath(workdir))).hexdigest()[:16]
 
 
-def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True, publish_as: str | None = None) -> str:
+class Exported(NamedTuple):
+    """The directory of a version, and whether it was written now: it is not if it was there already."""
+
+    path: str
+    is_new: bool
+
+    def described(self, what: str) -> str:
+        """A clause that says where `what` is exported."""
+        if self.is_new:
+            return f"{what} is exported to {self.path}"
+        return f"{what} is exported to {self.path} already, so no further version is written"
+
+
+def export_run(
+    case: "Case", workdir: str, export_dir: str, warmup: bool = True, publish_as: str | None = None
+) -> Exported:
     """Exports the case of a run as EXPORT_DIR/NAME/VERSION, where NAME is the name of its workdir.
 
     Args:
@@ -175,7 +283,7 @@ def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True,
       publish_as: another NAME, or None. The metrics of the version that is superseded there are printed.
 
     Returns:
-      The directory of the version; an existing one if it is the same model.
+      `Exported`; an existing version if it is the same model.
 
     Raises:
       UsageError: `publish_as` is not a plain name, or see `check_export`.
@@ -200,12 +308,12 @@ def export_run(case: "Case", workdir: str, export_dir: str, warmup: bool = True,
     before = export.newest_version(directory)
     path = export.export_case(case, directory, facts=facts, warmup=warmup)
     if before and os.path.samefile(before, path):
-        print(f"{path} is this model already; no further version is written.")
-    elif publish_as and before:
+        return Exported(path, False)
+    if publish_as and before:
         print(f"{path} supersedes {before}:")
         for place in (before, path):
             print(f"  {place}: {_described(card.read(place))}")
-    return path
+    return Exported(path, True)
 
 
 def check_name(name: str) -> str:

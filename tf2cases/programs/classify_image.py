@@ -5,11 +5,14 @@
 
 Prints the top classes of each picture, best first, one per line: name (score = 0.12345). Reads PNG, JPEG, GIF (one
 frame), BMP, WebP, TIFF and PPM files, regardless of their names; a folder, or a zip or tar archive, stands for the
-picture files in it and its sub-folders. `--engine=graph` runs the original frozen graph of 2015; `--model` runs an
-exported model instead.
+picture files in it and its sub-folders. A picture that cannot be read is named on standard error, and the others are
+answered; the exit status is then 1, or 2 if none could be read. `--engine=graph` runs the original frozen graph of
+2015; `--model` runs an exported model instead.
 """
 
 import contextlib
+import functools
+import itertools
 import json
 import os
 import sys
@@ -22,14 +25,11 @@ from absl import flags
 from tf2cases import files, quiet
 from tf2cases.configs import path_flags
 from tf2cases.configs.inception_v3 import WEIGHTS
-from tf2cases.data.pictures import archive, members
-from tf2cases.data.pictures import files as picture_files
-from tf2cases.data.pictures.folder import PictureFolder
 from tf2cases.errors import UsageError
-from tf2cases.programs import exports, inception_programs
+from tf2cases.programs import exports, given_pictures, inception_programs
 from tf2cases.serving import directories
 
-POSITIONAL = "PICTURE_OR_FOLDER..."
+POSITIONAL = given_pictures.POSITIONAL
 
 # Per batch: the paths; for each path [(name, score)], best first; features [n, 2048], or None if they were not
 # requested and would take extra time.
@@ -50,14 +50,19 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("batch_size", 16, "Pictures per batch.", lower_bound=1, upper_bound=2**16, flag_values=values)
 
 
-def main(values: flags.FlagValues, arguments: list[str]) -> None:
+def main(values: flags.FlagValues, arguments: list[str]) -> int:
     notes = sys.stderr if values.json else sys.stdout  # only JSON goes to standard output
     with contextlib.redirect_stdout(notes):
-        paths = _pictures(arguments)
+        paths = given_pictures.listed(arguments)
+    if not paths:
+        raise UsageError("no picture is given: name at least one picture file, or a folder of them.")
     _check(values)
+    refused = given_pictures.Refused("classify_image")
     with contextlib.redirect_stdout(notes):
         quiet.import_tensorflow()
-        answers = (_exported if values.model else _graph if values.engine == "graph" else _network)(values, paths)
+        answers = (_exported if values.model else _graph if values.engine == "graph" else _network)(
+            values, paths, refused
+        )
     features: list = []
     marks, done = [(0, time.perf_counter())], 0
     for batch, ranked, vectors in answers:
@@ -67,6 +72,8 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
             features.append(vectors)
         done += len(batch)
         marks.append((done, time.perf_counter()))
+    if not done:
+        return refused.exit_status(0)
     wrote = ""
     if values.features:
         wrote = f"; features float32 [{done}, {features[0].shape[1]}] are in {values.features}"
@@ -76,6 +83,7 @@ def main(values: flags.FlagValues, arguments: list[str]) -> None:
     first, last = marks[1] if len(marks) > 2 else marks[0], marks[-1]
     rate = (last[0] - first[0]) / (last[1] - first[1])
     print(f"Done: {done:,} picture{'s'[: done != 1]}, {rate:.1f} pictures/s{wrote}.", file=notes)
+    return refused.exit_status(done)
 
 
 def _check(values: flags.FlagValues) -> None:
@@ -102,24 +110,10 @@ def _check(values: flags.FlagValues) -> None:
         )
 
 
-def _pictures(arguments: list[str]) -> list[str]:
-    if not arguments:
-        raise UsageError("no picture is given: name at least one picture file, or a folder of them.")
-    paths = []
-    for argument in arguments:
-        if os.path.isdir(argument):
-            paths += [os.path.join(argument, name) for name in PictureFolder(argument).names]
-        elif argument.lower().endswith(archive.ENDINGS) and os.path.isfile(argument):
-            paths += [os.path.join(argument, name) for name in members.names(argument)]
-        else:
-            paths.append(argument)
-    return paths
-
-
 # The engines: each function loads its model at once and computes the answers lazily.
 
 
-def _network(values: flags.FlagValues, paths: list[str]) -> _Answers:
+def _network(values: flags.FlagValues, paths: list[str], refused: given_pictures.Refused) -> _Answers:
     from tf2cases import inception_v3
 
     model = inception_programs.load_model(values)
@@ -133,11 +127,11 @@ def _network(values: flags.FlagValues, paths: list[str]) -> _Answers:
         scores = answer.get("probabilities", np.zeros([len(answer["features"]), 0]))
         return [inception_v3.best(row, model.class_names, model.top_k) for row in scores]
 
-    answers = model.stream(paths, values.batch_size)
+    answers = model.stream(paths, values.batch_size, refused)
     return ((batch, ranked(answer), answer["features"]) for batch, answer in answers)
 
 
-def _graph(values: flags.FlagValues, paths: list[str]) -> _Answers:
+def _graph(values: flags.FlagValues, paths: list[str], refused: given_pictures.Refused) -> _Answers:
     from tf2cases import inception_v3
 
     source = values.weights
@@ -145,20 +139,18 @@ def _graph(values: flags.FlagValues, paths: list[str]) -> _Answers:
         source = inception_v3.weights.find(inception_v3.weights.PUBLISHED[source], values.weights_dir)
     engine = inception_v3.frozen_graph.Engine(source)
     names = inception_programs.class_names(values, engine.classes, source)
-    answers = ((path, engine(picture_files.read(path))) for path in paths)
+    answers = ((path, engine(picture)) for path, picture in refused.read(paths))
     return (
         ([path], [inception_v3.best(answer["probabilities"], names, values.top_k)], answer["features"][None])
         for path, answer in answers
     )
 
 
-def _exported(values: flags.FlagValues, paths: list[str]) -> _Answers:
+def _exported(values: flags.FlagValues, paths: list[str], refused: given_pictures.Refused) -> _Answers:
     needed = {"classify_bytes": ["image_bytes"], "features_bytes": ["image_bytes"]}
     model = exports.load(values.model, "Inception-v3", needed)
 
-    def ask(batch: list[str]) -> tuple:
-        pictures = [picture_files.read(path) for path in batch]
-        answer = model.ask_files("classify_bytes", batch, pictures)
+    def described(batch: Sequence[tuple[str, bytes]], answer: dict[str, np.ndarray]) -> tuple:
         count = answer["scores"].shape[1]
         if values["top_k"].present and values.top_k > count:
             raise UsageError(f"--top_k is {values.top_k}, but {model.where} returns at most {count} classes.")
@@ -166,11 +158,15 @@ def _exported(values: flags.FlagValues, paths: list[str]) -> _Answers:
             [(name.decode(), float(score)) for name, score in zip(*row, strict=True)][: values.top_k]
             for row in zip(answer["classes"], answer["scores"], strict=True)
         ]
+        names, pictures = zip(*batch, strict=True)
         if not values.features:
-            return batch, ranked, None
-        return batch, ranked, model.call("features_bytes", image_bytes=pictures)["features"]
+            return names, ranked, None
+        return names, ranked, model.call("features_bytes", image_bytes=list(pictures))["features"]
 
-    return map(ask, (paths[i : i + values.batch_size] for i in range(0, len(paths), values.batch_size)))
+    pictures = refused.read(paths)
+    batches = iter(lambda: list(itertools.islice(pictures, values.batch_size)), [])
+    answers = map(functools.partial(refused.ask, model, "classify_bytes"), batches)
+    return itertools.starmap(described, itertools.chain.from_iterable(answers))
 
 
 def _print(path: str, best: list[tuple[str, float]], as_json: bool, several: bool) -> None:

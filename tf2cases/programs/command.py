@@ -1,12 +1,22 @@
 """Machine-learning cases in pure low-level TensorFlow 2: training, evaluation, export and use; and word clouds."""
 
-import pkgutil
+import os
 import sys
 
-from tf2cases import programs, quiet
+from tf2cases import quiet
+
+if os.path.basename(sys.argv[0]) == "tf2cases":  # before the imports below, which take most of the time until `main`
+    quiet.guard_start()
+
+import pkgutil
+
+from tf2cases import programs
 
 # Modules beside the programs that are not programs.
-_SHARED = {"case_programs", "command", "config_flags", "exports", "inception_programs", "program"}
+_SHARED = {
+    *("case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs", "program"),
+    "server_configs",
+}
 
 PARTS = {
     module.name: f"{programs.__name__}.{module.name}"

@@ -23,7 +23,7 @@ def define(config_class: type[RunConfig], flag_values: flags.FlagValues) -> None
         if f.default not in (None, ""):
             text += f" Default: {f.default}."
         if f.metadata["path"]:
-            path_flags.define(f.name, None, text, f.metadata["path"], flag_values)
+            path_flags.define(f.name, None, text, f.metadata["path"], flag_values, f.metadata["may_be_empty"])
             continue
         maker = makers.get(kinds[f.name], flags.DEFINE_string)
         maker(f.name, None, text, flag_values=flag_values)

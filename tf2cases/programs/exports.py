@@ -1,6 +1,6 @@
 """Shared code of the programs that run an exported model."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -31,15 +31,21 @@ def define_where(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("retries", 5, "Retries of a request if the server is unavailable.", 0, 1000, **text)
 
 
-def check_where(values: flags.FlagValues) -> None:
+def check_where(values: flags.FlagValues, arguments: Sequence[str] = ()) -> None:
     """Checks the flags of `define_where`.
+
+    Args:
+      values: the flags.
+      arguments: the positional arguments; a model among them is recognised.
 
     Raises:
       UsageError: not exactly one way is given, or options of a server without one.
     """
     ways = [name for name in ("model", "server", "rest") if values[name].value]
     if not ways:
-        raise UsageError("--model is missing: it must be an exported model, or --server or --rest must be given.")
+        models = [argument for argument in arguments if directories.newest_version(argument)]
+        hint = f"; did you mean --model={models[0]}?" if models else "."
+        raise UsageError(f"--model is missing: it must be an exported model, or --server or --rest must be given{hint}")
     if len(ways) > 1:
         raise UsageError(f"--{' and --'.join(ways)} were given, but only one of them can be.")
     for name in ("name", "deadline", "retries"):

@@ -11,7 +11,7 @@ import time
 import imageio.v3 as imageio
 from absl import flags
 
-from tf2cases import viz
+from tf2cases import files, viz
 from tf2cases.configs import path_flags
 from tf2cases.data.captchas import generated, writer
 from tf2cases.data.captchas.folder import label_of
@@ -59,6 +59,8 @@ def main(values: flags.FlagValues) -> None:
     writer.finish(out, kind, count)
     shown = paths[:_ON_SHEET]
     sheet = viz.labelled([imageio.imread(path) for path in shown], [label_of(path) for path in shown])
-    viz.write_png(writer.contact_sheet(out), sheet)
-    print(f"{count:,} captchas in {out}, drawn and written in {seconds:.1f} s: {count / seconds:,.0f} pictures/s.")
+    with files.writing(writer.contact_sheet(out)):
+        viz.write_png(writer.contact_sheet(out), sheet)
+    speed = f"{seconds:.1f} s: {count / seconds:,.0f} pictures/s"
+    print(f"{count:,} captcha{'s'[: count != 1]} in {out}, drawn and written in {speed}.")
     print(f"{os.path.relpath(writer.contact_sheet(out))} shows {len(shown)} of them.")

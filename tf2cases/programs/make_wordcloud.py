@@ -22,11 +22,9 @@ from absl import flags
 
 from tf2cases import files, wordcloud
 from tf2cases.configs import path_flags
-from tf2cases.data.source import testdata_path
 from tf2cases.wordcloud import cloud as clouds
 from tf2cases.wordcloud import fonts, language, masks, messages, tables
 
-_PRESET_MASKS = {"mask": "teapot.png", "mask_colors": "tree.png", "custom_color": "tree.png", "keywords": "tree.png"}
 _SPOKEN = {"en": "English", "zh": "Chinese"}
 _CHOICES = tuple(field.name for field in dataclasses.fields(wordcloud.Options) if field.name != "preset")
 
@@ -119,7 +117,8 @@ def main(values: flags.FlagValues) -> None:
         fonts.find("", options.font)
     words = _read(values, options, notes) if from_text else _taken(table, options)
     made = wordcloud.draw(words, options, mask)
-    made.save(values.out)
+    with files.writing(values.out):
+        made.save(values.out)
     if printed:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8")
@@ -141,11 +140,19 @@ def _write_table(path: str, words: Any, notes: TextIO) -> None:
         with open(path, "rb") as file:
             differs = file.read(len(content) + 1) != content
         if differs:
-            os.replace(path, f"{path}~")
-            _tell(notes, words.language, f"The older {path} is kept as {path}~.", f"原来的 {path} 保留为 {path}~。")
-    wordcloud.write_table(path, words.weights)
+            older = os.path.realpath(path) if os.path.islink(path) else path  # a link stays one
+            with files.writing(path):
+                os.replace(older, f"{older}~")
+            _tell(notes, words.language, f"The older {path} is kept as {older}~.", f"原来的 {path} 保留为 {older}~。")
+    with files.writing(path):
+        wordcloud.write_table(path, words.weights)
     count = len(words.weights)
-    _tell(notes, words.language, f"{path}: {count:,} words with their weights.", f"{path}：{count:,} 个词及其权重。")
+    _tell(
+        notes,
+        words.language,
+        f"{path}: {count:,} word{'s'[: count != 1]} with weights.",
+        f"{path}：{count:,} 个词及其权重。",
+    )
 
 
 _OF_A_TEXT = (
@@ -176,9 +183,6 @@ def _options(values: flags.FlagValues) -> wordcloud.Options:
     given: dict[str, Any] = {name: values[name].value for name in _CHOICES if values[name].value is not None}
     if "add_words" in given:
         given["add_words"] = tuple(given["add_words"])
-    # These presets include a mask, which --mask replaces.
-    if values.preset in _PRESET_MASKS and "mask" not in given:
-        given["mask"] = testdata_path(os.path.join("masks", _PRESET_MASKS[values.preset]))
     return wordcloud.make_options(values.preset, **given)
 
 

@@ -1,7 +1,7 @@
 """Asks a model about pictures, numbers or latents: an export, or a model on a server.
 
     python -m bin.predict --model=exports/mnist_cnn digit.png
-    python -m bin.predict --server=localhost:8500 --name=captcha --json captchas/*.png
+    python -m bin.predict --server=localhost:8500 --name=captcha --json captchas/
     python -m bin.predict --rest=http://localhost:8501 --name=houses --values=2104,3
     python -m bin.predict --model=exports/dcgan_celeba --latents_seed=7 --count=16 --out=faces.png
     python -m bin.predict --model=exports/mnist_cnn --inputs=images.npy --json
@@ -10,7 +10,9 @@ Prints one line for each picture or row: what was asked, the answer and its prob
 the same lines. The signature that answers is chosen by what is given; --signature chooses another. A model that answers
 with pictures needs --out. --server and --rest do not load TensorFlow.
 
-Reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their names. Digits may be bright on
+Reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their names; a folder, or a zip or
+tar archive, stands for the picture files in it and its sub-folders. A picture that cannot be read is named on standard
+error, and the others are answered; the exit status is then 1, or 2 if none could be read. Digits may be bright on
 a dark background, like MNIST's, or dark on light paper: a picture whose border is brighter than half is inverted. There
 must be one digit, anywhere on the page; a picture of 28x28 pixels is used as it is. The answer of a captcha reader is
 the text and the product of the probabilities of its characters.
@@ -18,7 +20,9 @@ the text and the product of the probabilities of its characters.
 --repeat=N sends the first batch N times more, --concurrency=C of them at a time, and prints throughput and latencies.
 """
 
+import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import sys
@@ -31,12 +35,12 @@ from absl import flags
 from tf2cases import files
 from tf2cases.configs import path_flags
 from tf2cases.errors import UsageError
-from tf2cases.programs import exports
+from tf2cases.programs import exports, given_pictures
 
 if TYPE_CHECKING:
     from tf2cases.serving.client import Client
 
-POSITIONAL = "PICTURE..."
+POSITIONAL = given_pictures.POSITIONAL
 
 _CERTAINTIES = ("confidence", "probability", "probabilities", "scores")
 _ALTERNATIVES = ("values", "latents_seed", "inputs")
@@ -44,21 +48,25 @@ _ALTERNATIVES = ("values", "latents_seed", "inputs")
 
 @dataclasses.dataclass(frozen=True)
 class _Question:
-    """What is asked: a signature, {input: array}, and a label for each row; `paths` of picture files."""
+    """What is asked: a signature, {input: array}, and a label for each row."""
 
     signature: str
     inputs: Mapping[str, Any]
     labels: Sequence[str]
     key: str = "input"
-    is_pictures: bool = False
 
     def part(self, start: int, stop: int) -> "_Question":
         inputs = {key: value[start:stop] for key, value in self.inputs.items()}
         return dataclasses.replace(self, inputs=inputs, labels=self.labels[start:stop])
 
+    def about(self, batch: Sequence[tuple[str, bytes]]) -> "_Question":
+        """The same question about pictures, (path, content)."""
+        (key,) = self.inputs
+        return dataclasses.replace(
+            self, inputs={key: [content for _, content in batch]}, labels=[path for path, _ in batch]
+        )
+
     def ask(self, model: "Client") -> dict[str, np.ndarray]:
-        if self.is_pictures:
-            return model.ask_files(self.signature, self.labels, next(iter(self.inputs.values())))
         return model.call(self.signature, **self.inputs)
 
 
@@ -80,36 +88,70 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("concurrency", 1, "Repeated requests at a time.", 1, 1000, **text)
 
 
-def main(values: flags.FlagValues, paths: list[str]) -> None:
-    exports.check_where(values)
-    _check(values, paths)
-    pictures = _read(paths)
+def main(values: flags.FlagValues, arguments: list[str]) -> int:
+    exports.check_where(values, arguments)
+    _check(values, arguments)
+    with contextlib.redirect_stdout(sys.stderr):  # only answers go to standard output
+        paths = given_pictures.listed(arguments)
+    if paths and values.out is not None:
+        is_folder = _is_folder(values.out)
+        targets = [_in_folder(values.out, _stem(path)) for path in paths] if is_folder else [values.out]
+        given_pictures.check_kept("--out", values.out, paths, targets)
+        if is_folder:
+            given_pictures.check_targets(paths, targets)
+    refused = given_pictures.Refused("predict")
+    pictures = refused.read(paths)
+    first = list(itertools.islice(pictures, values.batch_size))  # before a model is loaded, which takes seconds
+    if paths and not first:
+        return refused.exit_status(0)
     rows = _rows(values.values)
     arrays = _arrays(values.inputs)
+    answered = 0
     with exports.connect(values) as model:
-        question = _question(values, model, paths, pictures, rows, arrays)
-        count, size = len(question.labels), values.batch_size
-        parts = [question.part(start, start + size) for start in range(0, count, size)]
+        question = _question(values, model, bool(paths), rows, arrays)
         saved: list[tuple[str, bytes]] = []
-        for part in parts:
-            _show(values, part, part.ask(model), model, saved)
+        asked = None
+        for part, answer in _answers(model, question, values.batch_size, first, pictures, refused):
+            _show(values, part, answer, model, saved)
+            answered += len(part.labels)
+            asked = asked or part
         if saved:
             _write(values.out, saved, values.json)
-        if values.repeat:
+        if values.repeat and asked:
             from tf2cases.serving import client
 
-            timing = client.measure(lambda: parts[0].ask(model), values.repeat, values.concurrency)
-            line = timing.line(len(parts[0].labels), values.concurrency)
+            timing = client.measure(lambda: asked.ask(model), values.repeat, values.concurrency)
+            line = timing.line(len(asked.labels), values.concurrency)
             print(line, file=sys.stderr if values.json else sys.stdout)
+    return refused.exit_status(answered)
 
 
-def _check(values: flags.FlagValues, paths: list[str]) -> None:
+def _answers(
+    model: "Client",
+    question: _Question,
+    size: int,
+    first: list[tuple[str, bytes]],
+    pictures: Iterator[tuple[str, bytes]],
+    refused: given_pictures.Refused,
+) -> Iterator[tuple[_Question, dict[str, np.ndarray]]]:
+    """(question, answer) for each batch of at most `size` rows, or of pictures: the `first` ones and the others."""
+    while first:
+        for batch, answer in refused.ask(model, question.signature, first):
+            yield question.about(batch), answer
+        first = list(itertools.islice(pictures, size))
+    for start in range(0, len(question.labels), size):
+        part = question.part(start, start + size)
+        yield part, part.ask(model)
+
+
+def _check(values: flags.FlagValues, arguments: list[str]) -> None:
     """Refuses flags that contradict each other, before anything is loaded."""
     given = [f"--{name}" for name in _ALTERNATIVES if values[name].value is not None]
-    given += ["pictures"] if paths else []
+    given += ["pictures"] if arguments else []
     if not given:
         raise UsageError(
-            "no picture is given: name at least one picture file, or give --values, --latents_seed or --inputs."
+            "no picture is given: name at least one picture file or a folder, or give --values, --latents_seed or "
+            "--inputs."
         )
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} were given, but only one of them can be.")
@@ -118,16 +160,21 @@ def _check(values: flags.FlagValues, paths: list[str]) -> None:
     if values["concurrency"].present and not values.repeat:
         raise UsageError(f"--concurrency is {values.concurrency}, but --repeat is not given: it must be given too.")
     if values.out is not None:
-        use = path_flags.PICTURE if os.path.splitext(values.out)[1] else path_flags.FOLDER
-        path_flags.check("out", values.out, use)
+        path_flags.check("out", values.out, path_flags.FOLDER if _is_folder(values.out) else path_flags.PICTURE)
 
 
-def _read(paths: Sequence[str]) -> list[bytes]:
-    if not paths:
-        return []
-    from tf2cases.data.pictures import files as picture_files
+def _is_folder(out: str) -> bool:
+    """Whether --out is a folder: an existing one, or a name without an ending."""
+    return os.path.isdir(out) or not (os.path.splitext(out)[1] or files.is_special(out))
 
-    return [picture_files.read(path) for path in paths]
+
+def _in_folder(out: str, name: str) -> str:
+    return os.path.join(out, f"{name}.png")
+
+
+def _stem(label: str) -> str:
+    """The name of a picture without its folder and ending."""
+    return os.path.splitext(os.path.basename(label))[0]
 
 
 def _rows(given: Sequence[str] | None) -> list[list[float]]:
@@ -150,19 +197,19 @@ def _arrays(path: str | None) -> dict[str | None, Any]:
         return {}
     expected = f"--inputs is {path!r}, but must be a .npy, .npz or JSON file"
     try:
+        files.check_regular(path)
         if path.endswith((".npy", ".npz")):
             loaded = np.load(path, allow_pickle=False)
             return dict(loaded) if path.endswith(".npz") else {None: loaded}
-        with open(path, encoding="utf-8") as file:
-            record = json.load(file)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{expected} ({error}).") from error
+        record = files.read_json(path)
+    except Exception as error:  # NumPy raises all kinds of errors for damaged files
+        raise UsageError(f"{expected} ({files.reason(error)}).") from error
     if not isinstance(record, dict) or not record:
         raise UsageError(f'{expected} of named inputs, such as {{"features": [[2104, 3]]}}.')
     try:
         return {name: _array(value) for name, value in record.items()}
     except ValueError as error:
-        raise UsageError(f"{expected} with lists of equal length ({error}).") from error
+        raise UsageError(f"{expected} with lists of equal length ({files.reason(error)}).") from error
 
 
 def _array(value: Any) -> np.ndarray:
@@ -170,13 +217,13 @@ def _array(value: Any) -> np.ndarray:
     return np.array(value, object) if array.dtype.kind == "U" else array
 
 
-def _question(values, model, paths, pictures, rows, arrays) -> _Question:
-    """What is asked, for the signature that answers for it."""
+def _question(values, model, is_pictures, rows, arrays) -> _Question:
+    """What is asked, for the signature that answers for it; without the pictures."""
     from tf2cases.serving import signatures as rule
 
     if arrays:
         return _named(values, model, arrays)
-    kind = "pictures" if paths else "values" if rows else "latents"
+    kind = "pictures" if is_pictures else "values" if rows else "latents"
     name = values.signature or model.signature_for(kind)
     if name not in model.signatures:
         raise UsageError(f"--signature is {name!r}, but must be one of {', '.join(model.signatures)}.")
@@ -184,8 +231,10 @@ def _question(values, model, paths, pictures, rows, arrays) -> _Question:
     if len(inputs) != 1:
         raise UsageError(f"--signature is {name!r}, but takes {', '.join(inputs)}: it must be given --inputs.")
     ((key, spec),) = inputs.items()
-    if paths:
-        return _Question(name, {key: pictures}, paths, "path", True)
+    if is_pictures:
+        if spec.dtype != object:
+            raise UsageError(f"--signature is {name!r}, but takes {key} {spec} and no picture files.")
+        return _Question(name, {key: []}, [], "path")
     if rows:
         return _Question(name, {key: np.array(rows)}, values.values, "values")
     shape: Any = spec.shape or ()
@@ -235,8 +284,7 @@ def _show(values, question: _Question, outputs: Mapping[str, np.ndarray], model,
                 f"signature {question.signature!r} of {model.where} answers with pictures: --out must say where to "
                 "write them."
             )
-        names = [os.path.splitext(os.path.basename(label))[0] for label in question.labels]
-        saved += zip(names, outputs[pictures[0]].tolist(), strict=True)
+        saved += zip(map(_stem, question.labels), outputs[pictures[0]].tolist(), strict=True)
     elif values.out is not None:
         raise UsageError(
             f"--out is {values.out!r}, but signature {question.signature!r} answers with {', '.join(plain)} and with "
@@ -293,16 +341,18 @@ def _plain(value: Any) -> Any:
 def _write(out: str, saved: Sequence[tuple[str, bytes]], as_json: bool) -> None:
     """Writes pictures: each to a file in a folder, one as it is, or several as a montage."""
     notes = sys.stderr if as_json else sys.stdout
-    if not os.path.splitext(out)[1]:
-        os.makedirs(out, exist_ok=True)
+    if _is_folder(out):
         for name, content in saved:
-            files.write_bytes(os.path.join(out, f"{name}.png"), content)
-            print(os.path.join(out, f"{name}.png"), file=notes)
+            path = _in_folder(out, name)
+            with files.writing(path):
+                files.write_bytes(path, content)
+            print(path, file=notes)
         return
     from tf2cases import viz
     from tf2cases.data.pictures import decoding
 
     pictures = [np.asarray(decoding.opened(content)) for _, content in saved]
     pictures = [picture if picture.ndim == 3 else picture[..., None] for picture in pictures]
-    viz.write_picture(out, pictures[0] if len(pictures) == 1 else viz.montage(np.stack(pictures)))
+    with files.writing(out):
+        viz.write_picture(out, pictures[0] if len(pictures) == 1 else viz.montage(np.stack(pictures)))
     print(f"{out}: {len(pictures):,} picture{'s'[: len(pictures) != 1]}.", file=notes)

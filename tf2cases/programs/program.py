@@ -14,6 +14,7 @@ TensorFlow is imported inside `main`, so that `--help` and flag errors do not wa
 """
 
 import ast
+import difflib
 import importlib
 import importlib.util
 import os
@@ -27,7 +28,7 @@ from typing import NoReturn
 
 from absl import flags, logging
 
-from tf2cases import __version__, quiet
+from tf2cases import __version__, files, quiet
 from tf2cases.configs import path_flags
 from tf2cases.errors import RunError, UsageError
 
@@ -95,7 +96,9 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
             print(_VERSION, flush=True)
             sys.exit(0)
         if rest and not positional:
-            raise UsageError(f"unexpected argument {rest[0]!r}: only flags like --name=value are accepted.")
+            meant = _meant(program, values, rest[0])
+            hint = f"; did you mean {meant}?" if meant else "."
+            raise UsageError(f"unexpected argument {rest[0]!r}: only flags like --name=value are accepted{hint}")
         for flag in getattr(program, "REQUIRED", ()):
             if values[flag].value is None:
                 raise UsageError(f"--{flag} is missing: {values[flag].help}")
@@ -105,8 +108,10 @@ def _run(name: str, program: ModuleType, argv: list[str]) -> NoReturn:
         raise
     except (flags.Error, UsageError) as error:
         _fail(name, error, 2, bool(values["debug"].value))
-    except (RunError, OSError) as error:
+    except RunError as error:
         _fail(name, error, 1, bool(values["debug"].value))
+    except (OSError, MemoryError) as error:
+        _fail(name, files.failure(error), 1, bool(values["debug"].value))
     except KeyboardInterrupt as error:
         number = received[0] if received else signal.SIGINT
         by = f" by {signal.Signals(number).name}" if received else ""
@@ -152,11 +157,50 @@ def _parsed(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
     except flags.IllegalFlagValueError as error:
         if boolean := re.match(r"flag --(\w+)=.*Non-boolean argument to boolean flag', (.*)\)", str(error), re.DOTALL):
             raise UsageError(f"--{boolean[1]} is {boolean[2]}, but must be true or false.") from error
-        raise
+        reason = str(error.__context__)
+        named = re.match(r"flag --(\w+)=(.*)", str(error).removesuffix(f": {reason}"), re.DOTALL)
+        if not named or named[1] not in values:
+            raise
+        flag = values[named[1]]
+        why = reason if path_flags.use_of(flag) else _expected(flag.parser)
+        if not why:
+            raise
+        raise UsageError(f"--{named[1]} is {named[2]!r}, but {why}") from error
     except ValueError as error:  # such as --nojson=1
         name = re.match(r"--no(\w+)", str(error))
         expected = f": expected --{name[1]} or --no{name[1]}" if name and name[1] in values else ""
         raise UsageError(f"{error}{expected}.") from error
+
+
+def _expected(parser: flags.ArgumentParser) -> str:
+    """What a flag of numbers or of a choice must be; "" for others, whose errors say it."""
+    if isinstance(parser, flags.EnumParser):
+        return f"must be one of {', '.join(parser.enum_values)}."
+    if not isinstance(parser, (flags.IntegerParser, flags.FloatParser)):
+        return ""
+    kind = "a whole number" if isinstance(parser, flags.IntegerParser) else "a number"
+    least, most = parser.lower_bound, parser.upper_bound
+    limits = f" of at least {least}" if most is None else f" from {least} to {most}"
+    if least is None:
+        limits = "" if most is None else f" of at most {most}"
+    return f"must be {kind}{limits}."
+
+
+# Flags that an argument without a flag may have been meant for, if the program requires no path.
+_NATURAL = ("text", "csv", "data_dir", "model_base_path")
+
+
+def _meant(program: ModuleType, values: flags.FlagValues, word: str) -> str | None:
+    """The flag that a stray argument was probably meant to be, with its value; None if there is not exactly one."""
+    if word.lower() in ("true", "false", "yes", "no"):  # the value of a flag that takes none
+        return None
+    name, equals, _ = word.partition("=")
+    if equals and name in values:
+        return f"--{word}"
+    required = [flag for flag in getattr(program, "REQUIRED", ()) if path_flags.use_of(values[flag])]
+    candidates = required or [flag for flag in _NATURAL if flag in values][:1]
+    missing = [flag for flag in candidates if not values[flag].present]
+    return f"--{missing[0]}={word}" if len(missing) == 1 else None
 
 
 def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:
@@ -172,7 +216,10 @@ def _selected(name: str, program: ModuleType, arguments: list[str]) -> str:
         print(_as_called("\n".join([_doc(program), "", usage, "", *lines])), flush=True)
         sys.exit(0)
     if arguments[0] not in parts:
-        _fail(name or "tf2cases", f"the first argument is {arguments[0]!r}, but must be one of {', '.join(parts)}.", 2)
+        near = difflib.get_close_matches(arguments[0], parts, 1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        why = f"the first argument is {arguments[0]!r}, but must be one of {', '.join(parts)}{hint}"
+        _fail(name or "tf2cases", why, 2)
     return arguments[0]
 
 

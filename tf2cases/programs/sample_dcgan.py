@@ -10,7 +10,7 @@ from the pictures of the first seed to those of the second, along straight lines
 import numpy as np
 from absl import flags
 
-from tf2cases import viz
+from tf2cases import files, viz
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports
 
@@ -52,10 +52,12 @@ def main(values: flags.FlagValues) -> None:
         *seeds, frames = way
         start, end = (draw_latents(count, latent_dim, seed).numpy() for seed in seeds)
         shares = np.linspace(0, 1, frames, dtype=np.float32)
-        viz.write_gif(out, [montage((1 - share) * start + share * end) for share in shares], _FRAMES_PER_SECOND)
-        print(f"{out}: {frames:,} frames of {count:,} pictures.")
+        with files.writing(out):
+            viz.write_gif(out, [montage((1 - share) * start + share * end) for share in shares], _FRAMES_PER_SECOND)
+        print(f"{out}: {frames:,} frames of {count:,} picture{'s'[: count != 1]}.")
     else:
-        viz.write_picture(out, montage(draw_latents(count, latent_dim, values.seed).numpy()))
+        with files.writing(out):
+            viz.write_picture(out, montage(draw_latents(count, latent_dim, values.seed).numpy()))
         print(f"{out}: {count:,} pictures.")
 
 

@@ -10,7 +10,7 @@ are 0. With --count, latents are drawn from N(0, 1), the prior.
 import numpy as np
 from absl import flags
 
-from tf2cases import viz
+from tf2cases import files, viz
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports
 
@@ -47,5 +47,6 @@ def main(values: flags.FlagValues) -> None:
     else:
         z = np.random.default_rng(values.seed).standard_normal([count, latent_dim]).astype(np.float32)
     images = model.call("decode", z=z)["images"]
-    viz.write_picture(out, viz.montage(images, side, border=0 if side else 1))
-    print(f"{out}: {len(z):,} pictures.")
+    with files.writing(out):
+        viz.write_picture(out, viz.montage(images, side, border=0 if side else 1))
+    print(f"{out}: {len(z):,} picture{'s'[: len(z) != 1]}.")

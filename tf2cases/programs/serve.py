@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tf2cases import quiet
+from tf2cases import files, quiet
 from tf2cases.configs import path_flags
 from tf2cases.errors import RunError, UsageError
 
@@ -70,13 +70,16 @@ _MOST = 2**31 - 1  # of the integer flags; the real server's have 32 bits
 
 def define(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
-    path_flags.define("model_base_path", None, "Folder with the versions of a model.", path_flags.OTHER, **text)
+    path_flags.define(
+        "model_base_path", None, "Folder with the versions of a model.", path_flags.OTHER, may_be_empty=True, **text
+    )
     flags.DEFINE_string("model_name", "default", "Name of the model.", **text)
     path_flags.define(
         "model_config_file",
         None,
         "Text file with a ModelServerConfig; it replaces --model_name and --model_base_path.",
         path_flags.READ,
+        may_be_empty=True,
         **text,
     )
     flags.DEFINE_string("host", "127.0.0.1", "Address to listen on; 0.0.0.0: all addresses.", **text)
@@ -87,6 +90,7 @@ def define(values: flags.FlagValues) -> None:
         None,
         "Path of a Unix socket on which gRPC is offered in addition.",
         path_flags.OTHER,
+        may_be_empty=True,
         **text,
     )
     flags.DEFINE_string(
@@ -101,7 +105,7 @@ def define(values: flags.FlagValues) -> None:
     for name in _IGNORED_NUMBERS:
         flags.DEFINE_integer(name, None, "Ignored.", None, _MOST, **text)
     for name in _IGNORED_PATHS:
-        path_flags.define(name, None, "Ignored.", path_flags.OTHER, **text)
+        path_flags.define(name, None, "Ignored.", path_flags.OTHER, may_be_empty=True, **text)
     for name in _IGNORED_TEXTS:
         flags.DEFINE_string(name, None, "Ignored.", **text)
 
@@ -141,7 +145,14 @@ def _define_times(values: flags.FlagValues) -> None:
 def _define_execution(values: flags.FlagValues) -> None:
     text: Any = dict(flag_values=values)
     flags.DEFINE_bool("enable_batching", False, "Combine requests into batches.", **text)
-    path_flags.define("batching_parameters_file", None, "Text file with BatchingParameters.", path_flags.READ, **text)
+    path_flags.define(
+        "batching_parameters_file",
+        None,
+        "Text file with BatchingParameters.",
+        path_flags.READ,
+        may_be_empty=True,
+        **text,
+    )
     flags.DEFINE_bool(
         "enable_per_model_batching_parameters",
         False,
@@ -202,8 +213,12 @@ def _define_services(values: flags.FlagValues) -> None:
         "Send CORS headers, so that web pages of any origin may use REST.",
         **text,
     )
-    path_flags.define("monitoring_config_file", None, "Text file with a MonitoringConfig.", path_flags.READ, **text)
-    path_flags.define("ssl_config_file", None, "Text file with an SSLConfig for gRPC.", path_flags.READ, **text)
+    path_flags.define(
+        "monitoring_config_file", None, "Text file with a MonitoringConfig.", path_flags.READ, may_be_empty=True, **text
+    )
+    path_flags.define(
+        "ssl_config_file", None, "Text file with an SSLConfig for gRPC.", path_flags.READ, may_be_empty=True, **text
+    )
 
 
 _LIMITS = {
@@ -324,7 +339,7 @@ async def _started_at(values: flags.FlagValues, front) -> None:
         await front.start()
     except OSError as error:
         raise RunError(
-            f"cannot listen at {_address(values.host, values.rest_api_port)} for REST: {error.strerror or error}."
+            f"cannot listen at {_address(values.host, values.rest_api_port)} for REST: {files.reason(error)}."
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from google.protobuf.message import Message
 
+from tf2cases import files
 from tf2cases.errors import RunError
 
 _PACKAGE = "tensorflow.serving"
@@ -75,5 +76,5 @@ def read(path: str, message: Message) -> Any:
             return text_format.Parse(file.read(), message)
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         name = message.DESCRIPTOR.full_name
-        reason = getattr(error, "strerror", None) or error
+        reason = error if isinstance(error, text_format.ParseError) else files.reason(error)
         raise RunError(f"Error parsing text-format {name} in {path}: {reason}.") from error

@@ -12,6 +12,7 @@ import numpy as np
 
 from tf2cases import files
 from tf2cases.errors import UsageError
+from tf2cases.serving import batching
 from tf2cases.serving.signatures import Signature
 
 PATH = "assets.extra/model_card.json"
@@ -19,10 +20,11 @@ PATH = "assets.extra/model_card.json"
 
 _MOST_NUMBERS = 1000  # of an example; for more, only the shape is given
 _MOST_BYTES = 20_000
+_FOREIGN = "does not belong to it"
 
-# What inputs and outputs of these names are in all cases, and the range of their numbers.
+# What inputs and outputs of these names are in all cases, and the range of numbers, None if they have no bounds.
 _UNIT = (0.0, 1.0)
-_MEANINGS: dict[str, tuple[str, tuple[float | None, float | None] | None]] = {
+_MEANINGS: dict[str, tuple[str, tuple[float, float] | None]] = {
     "images": ("pictures, 0 is black and 1 is white", _UNIT),
     "reconstructions": ("pictures, 0 is black and 1 is white", _UNIT),
     "denoised": ("pictures, 0 is black and 1 is white", _UNIT),
@@ -32,11 +34,22 @@ _MEANINGS: dict[str, tuple[str, tuple[float | None, float | None] | None]] = {
     "confidence": ("probability", _UNIT),
     "characters": ("probabilities of the characters", _UNIT),
     "features": ("numbers, each in its own unit", None),
-    "log_variance": ("logarithms of variances", None),
+    "price": ("predicted number, in its own unit", None),
+    "mean": ("means of latents", None),
+    "log_variance": ("logarithms of variances of latents", None),
     "image_bytes": ("picture files: PNG, JPEG or BMP", None),
     "denoised_bytes": ("PNG files", None),
     "inputs": ("serialized tf.Examples with a picture file in the feature image_bytes", None),
+    "classes": ("names of the classes that the scores are of", None),
+    "label": ("name of the most probable class", None),
+    "text": ("the characters that were read", None),
 }
+# Where outputs are not what inputs of the same name are.
+_OUTPUTS: dict[str, tuple[str, tuple[float, float] | None]] = {
+    "image_bytes": ("PNG files", None),
+    "features": ("activations of the last layer but one", None),
+}
+_STRINGS = ("inputs", "classes", "label", "text")  # the other names of strings end in _bytes
 _TERMS = {
     "houses": "plain facts: the example set of the Stanford machine-learning course; or your own table",
     "mnist": "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0",
@@ -55,26 +68,40 @@ def terms(dataset: str) -> str:
     return _TERMS.get(dataset, "unknown")
 
 
-def described(name: str, signatures: Mapping[str, Signature]) -> dict[str, Any]:
-    """What the card says about a signature: {"inputs" and "outputs": {name: its dtype, shape, meaning and range}}."""
+def described(name: str, signatures: Mapping[str, Signature], units: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the card says about a signature.
 
-    def of(specs):
-        return {key: _described(key, spec, "encode" in signatures) for key, spec in sorted(specs.items())}
+    Args:
+      name: of the signature.
+      signatures: all of the model's.
+      units: {name of an input or output: its unit}.
 
-    return {"inputs": of(signatures[name].inputs), "outputs": of(signatures[name].outputs)}
+    Returns:
+      {"inputs" and "outputs": {name: its dtype and shape and, where they are known, meaning, range and unit}}.
+      The range is None for numbers without bounds.
+    """
+
+    def of(specs, special):
+        return {
+            key: {
+                **_described(key, spec, "encode" in signatures, special.get(key) or _MEANINGS.get(key)),
+                **({"unit": units[key]} if units and key in units else {}),
+            }
+            for key, spec in sorted(specs.items())
+        }
+
+    return {"inputs": of(signatures[name].inputs, {}), "outputs": of(signatures[name].outputs, _OUTPUTS)}
 
 
-def _described(key, spec, is_vae):
+def _described(key, spec, is_vae, known):
     dtype = "string" if spec.dtype == object else spec.dtype.name
     record: dict[str, Any] = {"dtype": dtype, "shape": None if spec.shape is None else list(spec.shape)}
     if key == "z":
-        meaning, limits = ("latents from N(0, 1)", None) if is_vae else ("latents, uniform", (-1.0, 1.0))
-    else:
-        meaning, limits = _MEANINGS.get(key, (None, None))
-    if meaning and (spec.dtype == object) == (key in ("inputs",) or key.endswith("_bytes")):
-        record["meaning"] = meaning
-    if limits and spec.dtype.kind == "f":
-        record["range"] = list(limits)
+        known = ("latents from N(0, 1)", None) if is_vae else ("latents, uniform", (-1.0, 1.0))
+    if known and (spec.dtype == object) == (key in _STRINGS or key.endswith("_bytes")):
+        record["meaning"] = known[0]
+        if spec.dtype.kind == "f":
+            record["range"] = None if known[1] is None else list(known[1])
     return record
 
 
@@ -114,7 +141,9 @@ def read(directory: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, AttributeError) as error:
-        raise UsageError(f"{directory} is damaged: {PATH} cannot be read ({error}); export the model again.") from error
+        raise UsageError(
+            f"{directory} is damaged: {PATH} cannot be read ({files.reason(error)}); export the model again."
+        ) from error
 
 
 def check(directory: str) -> dict[str, Any] | None:
@@ -124,26 +153,33 @@ def check(directory: str) -> dict[str, Any] | None:
       UsageError: a file is missing, added or changed; the message names it.
     """
     card = read(directory)
-    if card is None:
-        return None
+    what = damage(directory, card) if card else None
+    if what:
+        remove_it = "remove it, or " if what.endswith(_FOREIGN) else ""
+        raise UsageError(f"{directory} is damaged: {what}; {remove_it}export the model again.")
+    return card
+
+
+def damage(directory: str, card: Mapping[str, Any]) -> str | None:
+    """What is wrong with the files of an export whose card was read, such as "a.txt is missing"; None if nothing is."""
     checksums, found = card["sha256"], set(_names(directory))
     for name in sorted(checksums.keys() | found):
         if name not in found:
             what = "is missing"
         elif name not in checksums:
-            what = "does not belong to it"
+            what = _FOREIGN
         elif files.sha256(os.path.join(directory, name)) != checksums[name]:
             what = "has changed since the export"
         else:
             continue
-        raise UsageError(f"{directory} is damaged: {name} {what}; export the model again.")
-    return card
+        return f"{name} {what}"
+    return None
 
 
 def _names(directory: str) -> Iterator[str]:
-    """The files of an export, relative to its directory, but for the card itself."""
+    """The files of an export, relative to its directory, but for the card itself and the settings for a server."""
     for folder, _, names in os.walk(directory):
         for name in names:
             relative = os.path.relpath(os.path.join(folder, name), directory)
-            if relative != PATH:
+            if relative not in (PATH, batching.PATH):
                 yield relative

@@ -44,8 +44,18 @@ def version_directory(path: str) -> str:
     if found is None:
         raise UsageError(
             f"{path} has no version: it must hold a SavedModel in a directory with an integer as name, such as "
-            f"{path}/1; did you forget to export, or to append the model's name?"
+            f"{path}/1; {_hint(path)}"
         )
     if not os.path.exists(os.path.join(found, "saved_model.pb")):
         raise UsageError(f"{found} is not a SavedModel: saved_model.pb is missing.")
     return found
+
+
+def _hint(path: str) -> str:
+    """What was probably meant by a directory without versions."""
+    if os.path.exists(os.path.join(path, "config.json")):
+        return "it is the folder of a run, whose export is in another one, such as exports/mnist_cnn."
+    models = sorted(name for name in os.listdir(path) if newest_version(os.path.join(path, name)))
+    if models:
+        return f"did you mean {' or '.join(os.path.join(path, name) for name in models[:3])}?"
+    return "did you forget to export, or to append the model's name?"

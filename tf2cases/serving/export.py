@@ -1,9 +1,11 @@
 """Exports a trained model as a SavedModel that a server can load at any moment."""
 
+import dataclasses
+import hashlib
+import json
 import os
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,9 +35,9 @@ def export(
 ) -> str:
     """Writes the next version of a model, complete and checked, or nothing at all.
 
-    The SavedModel is written with warm-up records under a temporary name that servers ignore, loaded in a fresh process
-    and compared with the live model; only then is it flushed to the disk and renamed to the next integer. It holds only
-    the variables that the signatures use: no optimizer slots, no training code.
+    The SavedModel is written with warm-up records under a temporary name that servers ignore. A fresh process loads it,
+    compares it with the live model and measures it (see `batching`); only then is it flushed to the disk and renamed to
+    the next integer. It holds only the variables that the signatures use: no optimizer slots, no training code.
 
     Args:
       signatures: {name: tf.function with an input_signature}, see `rules`; they may close over any variables.
@@ -58,7 +60,7 @@ def export(
     try:
         functions = {name: function.get_concrete_function() for name, function in signatures.items()}
         rules.check(functions)
-        card = {**(facts or {}), **_software(functions, warmup)}
+        card = {**(facts or {}), **_software(functions, warmup, (facts or {}).get("units"))}
         newest = newest_version(directory)
         if newest and _is_same(newest, card):
             return newest
@@ -68,7 +70,8 @@ def export(
             _save(functions, temporary)
             if warmup:
                 _write_warmup(temporary, os.path.basename(directory), answers)
-            with tempfile.TemporaryDirectory() as place:
+            # In the export's folder and not in the system's, since the next export there sweeps it.
+            with files.temporary_folder(directory, "expected") as place:
                 expected = os.path.join(place, "expected.npz")
                 verify.save(expected, answers)
                 verify.in_fresh_process(temporary, expected, tolerance)
@@ -76,11 +79,12 @@ def export(
             model_card.write(temporary, {**card, "examples": examples})
             return _publish_as_next_version(temporary, directory)
     except (OSError, tf.errors.OpError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-        raise RunError(f"the export to {directory} failed, and nothing was changed there: {what}") from error
+        raise RunError(
+            f"the export to {directory} failed, and nothing was changed there: {files.reason(error)}."
+        ) from error
 
 
-def _software(functions, warmup):
+def _software(functions, warmup, units):
     """What the card says about the program: signatures, which answers for what, warm-up records, version."""
     signatures = {
         name: Signature(_specs(rules.input_specs(function)), _specs(function.structured_outputs))
@@ -88,7 +92,7 @@ def _software(functions, warmup):
     }
     version = {"tf2cases": tf2cases.__version__, "tensorflow": tf.__version__}
     return {
-        "signatures": {name: model_card.described(name, signatures) for name in signatures},
+        "signatures": {name: model_card.described(name, signatures, units) for name in signatures},
         "answers": rule.answering(signatures),
         "warm_up": warmup and warmup_file.available(),
         **version,
@@ -103,13 +107,34 @@ def _specs(specs):
 
 
 def _is_same(newest, card):
-    """Whether an undamaged version is of the same model and software as a card."""
+    """Whether an undamaged version is of the same model and software as a card; says so if only damage differs."""
+    if "identity" not in card:
+        return False
     try:
-        found = model_card.check(newest) or {}
+        found = model_card.read(newest) or {}
     except UsageError:
+        print(f"{newest} is damaged: {model_card.PATH} cannot be read; a further version is written.", flush=True)
         return False
     keys = ("identity", "signatures", "warm_up", "tf2cases", "tensorflow")
-    return "identity" in card and all(found.get(key) == card[key] for key in keys)
+    if any(found.get(key) != card[key] for key in keys):
+        return False
+    what = model_card.damage(newest, found)
+    if what:
+        print(f"{newest} is this model, but {what}; a further version is written.", flush=True)
+    return not what
+
+
+def identity(settings: Mapping[str, Any], variables: Iterable[tf.Variable]) -> str:
+    """A checksum that tells a model apart from all others, for the key "identity" of the facts of `export`.
+
+    Args:
+      settings: all that the signatures depend on besides the variables.
+      variables: the variables, in a fixed order.
+    """
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for variable in variables:
+        digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    return digest.hexdigest()
 
 
 def export_case(case: Any, directory: str, *, facts: Mapping[str, Any] | None = None, warmup: bool = True) -> str:
@@ -117,18 +142,23 @@ def export_case(case: Any, directory: str, *, facts: Mapping[str, Any] | None = 
 
     Args:
       case: the trained case, registered or not.
-      directory, facts, warmup: as in `export`.
+      directory, facts, warmup: as in `export`; "identity" is by default a checksum of the config, the facts about the
+        data and the variables, so that the same case is not exported twice.
 
     Returns:
-      The directory of the version.
+      The directory of the version, which is the newest one if that is this case already.
 
     Raises:
       As `export`.
     """
     # The export is checked on the CPU, and on a GPU the live case may compute with TF32 (10 bits of mantissa).
     tolerance = 1e-2 if tf.config.list_physical_devices("GPU") else case.export_tolerance
+    fields = {f.name: getattr(case.config, f.name) for f in dataclasses.fields(case.config) if not f.metadata["path"]}
     facts = {
         "case": case.config.case,
+        "identity": identity({"config": fields, "info": case.info}, case.variables),
+        "step": int(case.step),
+        "config": dataclasses.asdict(case.config),
         "data": {"dataset": case.config.dataset, "terms": model_card.terms(case.config.dataset)},
         **({"units": case.units()} if case.units() else {}),
         **(facts or {}),

@@ -1,6 +1,5 @@
 """Loads an exported model and calls its signatures."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ class Model:
             with files.literal(self.path) as place:
                 self._loaded = tf.saved_model.load(place)
         except Exception as error:  # TensorFlow raises nearly anything for damaged files
-            reason = _reason(error)
+            reason = files.reason(error)
             raise UsageError(f"{self.path} is not a complete SavedModel ({reason}); export it again.") from error
         self.signatures = {
             name: function.structured_input_signature[1] for name, function in sorted(self._loaded.signatures.items())
@@ -69,7 +68,7 @@ class Model:
         try:
             outputs = self._loaded.signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:
-            raise UsageError(f"signature {signature!r} refused its input: {_reason(error)}.") from error
+            raise UsageError(f"signature {signature!r} refused its input: {files.reason(error)}.") from error
         return {key: value.numpy() for key, value in outputs.items()}
 
 
@@ -88,12 +87,3 @@ def _tensor(signature, spec, key, value):
 
 def _names(names):
     return ", ".join(sorted(names)) or "nothing"
-
-
-def _reason(error):
-    """The sentence in TensorFlow's message: the line before the node names, without the wrapping of an assertion."""
-    lines = str(error).split("\n\t [[")[0].split("\n")
-    line = next((line for line in reversed(lines) if line.strip()), type(error).__name__)
-    line = re.sub(r"^({{.*?}} )+", "", line.strip())
-    asserted = re.search(r"assertion failed: \[(.*)\]", line)
-    return (asserted[1] if asserted else line).rstrip(".")

@@ -1,11 +1,13 @@
-"""Loads an export in a fresh process and compares its answers with the live model's.
+"""Loads an export in a fresh process, compares its answers with the live model's, and measures its speed.
 
 usage: python -m tf2cases.serving.verify DIRECTORY EXPECTED.npz TOLERANCE
 
-EXPECTED.npz is written by `save`. If the export's answers match, prints nothing and exits with status 0; otherwise
-prints one sentence on standard error and exits with status 1.
+EXPECTED.npz is written by `save`. If the export's answers match, writes the export's settings for batching (see
+`batching`), prints nothing and exits with status 0; otherwise prints one sentence on standard error and exits with
+status 1.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -18,6 +20,8 @@ from tensorflow.core.framework import tensor_pb2
 
 from tf2cases import files
 from tf2cases.errors import RunError
+from tf2cases.serving import batching
+from tf2cases.serving.signatures import DEFAULT
 
 # A signature's name, a request and the live model's answer.
 Answer: TypeAlias = tuple[str, Mapping[str, Any], Mapping[str, np.ndarray]]
@@ -43,7 +47,9 @@ def save(path: str, answers: Sequence[Answer]) -> None:
 
 
 def in_fresh_process(directory: str, path: str, tolerance: float) -> None:
-    """Runs this module on an export and the answers written by `save`; takes about as long as importing TensorFlow.
+    """Runs this module on an export and the answers written by `save`.
+
+    It takes as long as importing TensorFlow, and up to two seconds for measuring.
 
     Raises:
       RunError: the answers differ, or the export cannot be loaded.
@@ -73,8 +79,16 @@ def compare(directory: str, path: str, tolerance: float) -> None:
     Raises:
       RunError: the answers differ; the message names the signature, the output and the difference.
     """
+    _compare(_loaded(directory), path, tolerance)
+
+
+def _loaded(directory):
+    """A SavedModel; it must be kept, since without it the signatures lose their variables."""
     with files.literal(directory) as place:
-        loaded = tf.saved_model.load(place)  # keep a reference: without it the signatures lose their variables
+        return tf.saved_model.load(place)
+
+
+def _compare(loaded, path, tolerance):
     checked = set()
     for signature, inputs, expected in _load(path):
         function = loaded.signatures[signature]
@@ -93,6 +107,28 @@ def compare(directory: str, path: str, tolerance: float) -> None:
             for fill in (np.zeros_like, np.ones_like):
                 filled = call(function, {key: fill(value) for key, value in inputs.items()})
                 _require_numbers(f"signature {signature!r} for {fill.__name__[:-5]}", filled)
+
+
+def write_batching(directory: str, path: str, loaded: Any = None) -> None:
+    """Measures an export's default signature, and writes the settings with which a server should batch its requests.
+
+    Args:
+      directory: the SavedModel; the file is written there.
+      path: the answers written by `save`, with a request for the default signature.
+      loaded: the model, if it is loaded already.
+    """
+    loaded = loaded or _loaded(directory)
+    function = loaded.signatures[DEFAULT]
+    request = next(inputs for signature, inputs, _ in _load(path) if signature == DEFAULT)
+
+    @functools.lru_cache(maxsize=1)
+    def batch(rows: int) -> dict[str, np.ndarray]:
+        return {key: np.resize(value, [rows, *value.shape[1:]]) for key, value in request.items()}
+
+    def run(rows: int) -> dict[str, np.ndarray]:
+        return call(function, batch(rows))
+
+    files.write_text(os.path.join(directory, batching.PATH), batching.choose(batching.measure(run)).text())
 
 
 def call(function: Callable, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -140,10 +176,12 @@ def _require_equal(where, expected, outputs, tolerance):
 def main(argv: Sequence[str]) -> int:
     directory, path, tolerance = argv[1:]
     try:
-        compare(directory, path, float(tolerance))
+        loaded = _loaded(directory)
+        _compare(loaded, path, float(tolerance))
+        write_batching(directory, path, loaded)
     except Exception as error:
         # The exporting process shows the last line.
-        print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        print(files.reason(error), file=sys.stderr)
         return 1
     return 0
 

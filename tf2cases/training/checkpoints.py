@@ -115,8 +115,9 @@ def restore(
         except UsageError:
             raise
         except (AssertionError, ValueError) as error:
-            why = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise RunError(f"{folder} was saved by another version, or from another case ({why}).") from error
+            raise RunError(
+                f"{folder} was saved by another version, or from another case ({files.reason(error)})."
+            ) from error
         except (*_DAMAGE, tf.errors.OpError) as error:
             if not isinstance(error, _DAMAGE) and type(error) is not tf.errors.OpError:
                 raise RunError(f"{folder} could not be read: {files.reason(error)}.") from error

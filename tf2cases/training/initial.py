@@ -56,7 +56,8 @@ def take_weights(case: Case, workdir: str) -> str:
     taken = [name for name, v in mine.items() if name in theirs and v.shape == theirs[name].shape]
     if not taken:
         raise UsageError(
-            f"--init_from is {workdir!r}, but none of its variables has the name and shape of one of this run's."
+            f"--init_from is {workdir!r}, a run of {other.config.name}, but none of its variables has the name and "
+            f"shape of one of {case.config.name}; it must be a run of the same model."
         )
     for name in taken:
         mine[name].assign(theirs[name].numpy())

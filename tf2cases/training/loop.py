@@ -148,13 +148,20 @@ class _Run:
         self.reporter.print(self.case.describe(self.source))
         space = checkpoint_space(self.case, self.source)
         self.reporter.print(
-            f"{config.name}: {self.source.examples:,} examples, {config.steps:,} steps of {config.batch_size}, "
+            f"{config.name}: {self.source.examples:,} examples, {config.steps:,} step{'s'[: config.steps != 1]} of "
+            f"{config.batch_size}, "
             f"{config.precision}, {distribution.device_name()}; workdir {self.workdir.path}, {space}"
         )
         if self.step:
             self.reporter.print(f"resuming from step {self.step:,}")
         elif initial:
             self.reporter.print(initial)
+        if self.step < config.steps and type(self.case).progress_line is Case.progress_line:  # the usual lines
+            held_out = sum(len(next(iter(split.values()))) for split in self.source.held_out.values())
+            self.reporter.print(
+                "train: means over the training examples since the line before, measured while they are learnt; eval: "
+                f"over all {held_out:,} held-out examples, with the weights of that step"
+            )
 
     def advance(self, seconds: float, finite: bool, traced: TracedSteps) -> None:
         """Records a call of the traced steps.

@@ -43,7 +43,8 @@ def plan(case_class: type[Case], config: RunConfig) -> Iterator[str]:
         with preparation.forbidden():
             source = case_class.load(config)
     except preparation.NotPreparedError as error:
-        yield f"Data: not ready; the run would first {error}. Sizes and times can be told once this is done."
+        size = f" ({error.size}). Times" if error.size else ". Sizes and times"
+        yield f"Data: not ready; the run would first {error}{size} can be told once this is done."
         return
     yield _data(source)
     strategy = distribution.make(config.strategy)
@@ -107,8 +108,9 @@ def _time(case: Case, source: Source, progress, strategy) -> str:
     every = config.eval_every or batches.end_of_epoch(0)
     count = -(-config.steps // every)
     total = compiled + step * config.steps + evaluation * count
+    steps, evaluations = f"step{'s'[: config.steps != 1]}", f"evaluation{'s'[: count != 1]}"
     return (
-        f"Time: about {duration(total)} for all {config.steps:,} steps: {compiled:.1f} s to compile, "
-        f"{1000 * step:,.1f} ms a step (mean of {_STEPS}), {count:,} evaluations of {evaluation:.1f} s; pictures and "
+        f"Time: about {duration(total)} for all {config.steps:,} {steps}: {compiled:.1f} s to compile, "
+        f"{1000 * step:,.1f} ms a step (mean of {_STEPS}), {count:,} {evaluations} of {evaluation:.1f} s; pictures and "
         "checkpoints not included."
     )

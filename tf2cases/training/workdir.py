@@ -55,7 +55,7 @@ class Workdir:
             self._is_new = not os.path.exists(os.path.join(path, ".lock"))
             self._lock = open(os.path.join(path, ".lock"), "a+")
         except OSError as error:
-            why = "is a file" if os.path.isfile(path) else f"cannot be written to: {error.strerror}"
+            why = "is a file" if os.path.isfile(path) else f"cannot be written to: {files.reason(error)}"
             raise UsageError(f"--workdir is {path!r}, but it {why}.") from error
         if not files.try_hold(self._lock):
             self._lock.close()
@@ -221,13 +221,24 @@ def check(path: str, config: configs.RunConfig) -> None:
             )
     elif not manifest.exists(path):
         raise UsageError(
-            f"--workdir is {path!r}, but its config.json has no {manifest.NAME} beside it, which lists what a "
-            "run wrote; it must be a new or empty folder, or that of a run of this version."
+            f"--workdir is {path!r}, but its config.json has no {manifest.NAME} beside it, which lists what the run "
+            "wrote, so that it can be neither resumed nor replaced; restore the file, or use another --workdir, with "
+            f"--init_from={path} to start from its weights."
         )
     elif config.overwrite:
         _check_checkpoints(path)
+    elif config.init_from and files.is_same(config.init_from, path) and not _is_init_from(path, config.init_from):
+        raise UsageError(
+            f"--init_from is {config.init_from!r}, which is the run in --workdir itself; leave it out to resume that "
+            "run, use another --workdir for a new one, or --overwrite to start over from its weights."
+        )
     else:
         _check_config(path, config, [n for n, v in dataclasses.asdict(config).items() if v is None or n == "steps"])
+
+
+def _is_init_from(path: str, init_from: str) -> bool:
+    """Whether the run in a folder was started with this --init_from."""
+    return read_record(path)["config"].get("init_from") == init_from
 
 
 def _check_config(path: str, config: configs.RunConfig, unknown: Collection[str] = ()) -> dict:

@@ -3,12 +3,12 @@
 import dataclasses
 import io
 import os
-import tempfile
 
 import numpy as np
 from PIL import Image
 
 from tf2cases import files
+from tf2cases.errors import UsageError
 from tf2cases.wordcloud import colors, drawing, fonts, layout, masks, outlines
 from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import BACKGROUNDS, SIZES, Options
@@ -104,29 +104,17 @@ def check_target(flag: str, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> 
       UsageError: the path has another ending or is a folder, or its folder does not exist or is not writable.
     """
     _suffix(path, flag, suffixes)
-    folder = os.path.dirname(path) or "."
-    name = f"--{flag} is {path!r}"
-    if not os.path.isdir(folder):
-        raise bilingual_error(
-            f"{name}, but the folder {folder!r} does not exist: expected a file in an existing folder.",
-            "（输出文件夹不存在，请先创建。）",
-        )
-    if os.path.isdir(path):
-        raise bilingual_error(
-            f"{name}, which is a folder: expected the name of a file.", "（这是一个文件夹，请给出文件名。）"
-        )
     try:
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise bilingual_error(
-            f"{name}, but the folder {folder!r} cannot be written to ({error.strerror}): expected a writable one.",
-            "（输出文件夹不可写，请换一个文件夹。）",
-        ) from error
+        files.check_target(f"--{flag}", path)
+    except UsageError as error:
+        raise bilingual_error(str(error), "（无法写入该文件，请给出可写文件夹中的文件名。）") from error
 
 
 def _suffix(path, flag="out", suffixes=SUFFIXES) -> str:
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in suffixes:
+        if files.is_special(path):  # a pipe or a device needs no ending
+            return suffixes[0]
         raise bilingual_error(
             f"--{flag} is {path!r}, but must end in {' or '.join(suffixes)}.",
             f"（文件名应以 {' 或 '.join(suffixes)} 结尾。）",

@@ -1,8 +1,10 @@
 """All options of a word cloud, and the seven original clouds as presets."""
 
 import dataclasses
+import os
 from typing import Any
 
+from tf2cases.data.source import testdata_path
 from tf2cases.wordcloud.messages import bilingual_error
 
 LANGUAGES = ("auto", "en", "zh")
@@ -113,13 +115,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     "keywords": dict(language="zh", weights="tfidf", own_stopwords=False, background="transparent", color="image"),
 }
 
+# The masks of presets, in testdata/masks; another mask can be given instead.
+_MASKS = {"mask": "teapot.png", "mask_colors": "tree.png", "custom_color": "tree.png", "keywords": "tree.png"}
+
 
 def make_options(preset: str | None = None, **given: Any) -> Options:
     """The options of a preset, with overrides.
 
     Args:
       preset: a key of `PRESETS`, or None for the defaults.
-      given: fields of `Options` that override the preset's. A mask also overrides the preset's size.
+      given: fields of `Options` that override the preset's. A mask also overrides the preset's size; with mask=None, a
+        preset that has a mask fills a rectangle.
 
     Raises:
       UsageError: the preset is unknown, or see `Options`.
@@ -127,6 +133,8 @@ def make_options(preset: str | None = None, **given: Any) -> Options:
     if preset is not None:
         _one_of("preset", preset, PRESETS)
     made: dict[str, Any] = {**PRESETS.get(preset or "", {})}
+    if preset in _MASKS and "mask" not in given:
+        made["mask"] = testdata_path(os.path.join("masks", _MASKS[preset]))
     if given.get("mask"):
         made = {name: value for name, value in made.items() if name not in ("width", "height")}
     chose_language = "language" in made and "language" not in given

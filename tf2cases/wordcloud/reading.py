@@ -82,7 +82,7 @@ def opened(path: str, flag: str = "--text") -> Iterator[Text]:
         source = sys.stdin.buffer if path == "-" else open(path, "rb")
     except OSError as error:
         raise bilingual_error(
-            f"{name}, but it cannot be read ({error.strerror}): expected a text file, or - for standard input.",
+            f"{name}, but it cannot be read ({files.reason(error)}): expected a text file, or - for standard input.",
             "（无法读取该文件，请给出一个文本文件，或用 - 表示标准输入。）",
         ) from error
     with contextlib.ExitStack() as stack:

@@ -65,7 +65,7 @@ def read_table(path: str) -> dict[str, float]:
                         raise _bad(text.name, rows.line_num, f"repeats {word!r} from line {lines[word]}")
                     weights[word], lines[word] = weight, rows.line_num
         except csv.Error as error:
-            raise _bad(text.name, rows.line_num, f"is not CSV ({error})") from error
+            raise _bad(text.name, rows.line_num, f"is not CSV ({files.reason(error)})") from error
         if not weights:
             raise bilingual_error(
                 f"{text.name}, but it has no words: expected lines like word,3.5.", "（词频表里没有词。）"

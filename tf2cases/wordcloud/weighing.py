@@ -7,6 +7,7 @@ import types
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from tf2cases.errors import UsageError
 from tf2cases.wordcloud import capitals, language, stopwords
 from tf2cases.wordcloud.messages import bilingual_error
 from tf2cases.wordcloud.options import Options
@@ -74,12 +75,30 @@ def weigh(text: Text, options: Options, progress: Callable[[int], None] | None =
             if word in own.given or (length(word) >= shortest and (is_word(word) or word in own.marked))
         }
     if not weights:
-        raise bilingual_error(
-            f"{text.name}, but none of its {seen:,} words is left: all are stop words, numbers or shorter than "
-            f"--min_word_length={shortest}; expected other words, or --noown_stopwords.",
-            f"（文本的 {seen:,} 个词都是停用词、数字或过短的词，没有可画的词。）",
-        )
+        if not seen and options.weights == "count":
+            raise bilingual_error(
+                f"{text.name}, but it has no words; it must be a text of words.", "（文本中没有词。）"
+            )
+        raise _nothing_left(text.name, seen, shortest, options.own_stopwords)
     return Words(dict(Counter(weights).most_common(options.max_words)), spoken, len(weights))
+
+
+def _nothing_left(name: str, seen: int, shortest: int, own_stopwords: bool) -> UsageError:
+    """The error for a text without words to draw; it names only reasons and remedies that there are."""
+    reasons, remedies = ["stop words", "numbers"], ["other words"]
+    chinese = "停用词或数字"
+    if shortest > 1:
+        reasons.append(f"shorter than --min_word_length={shortest}")
+        remedies.append(f"--min_word_length={shortest - 1}")
+        chinese = "停用词、数字或过短的词"
+    if own_stopwords:
+        remedies.append("--noown_stopwords")
+    english = f"none of its {seen:,} words" if seen else "none of its words"
+    what = f"{', '.join(reasons[:-1])} or {reasons[-1]}"
+    return bilingual_error(
+        f"{name}, but {english} is left: all are {what}; expected {' or '.join(remedies)}.",
+        f"（文本的{f' {seen:,} 个' if seen else ''}词都是{chinese}，没有可画的词。）",
+    )
 
 
 def count(

@@ -123,7 +123,9 @@ def test_held_out_tenth_is_a_property_of_the_name(tmp_path):
 
 
 def test_too_few_pictures_to_split(tmp_path):
-    with pytest.raises(UsageError, match=r"has 1 pictures, of which [01] are held out .* expected more pictures"):
+    with pytest.raises(
+        UsageError, match=r" has 1 picture, which is too few: a tenth of all, chosen by their names, is "
+    ):
         folder.load(_fill(tmp_path, {"0123.png": _png()}))
 
 

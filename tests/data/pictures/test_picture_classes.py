@@ -98,10 +98,10 @@ def test_splits_without_pictures_are_refused(tmp_path):
     names = [f"{i}.png" for i in range(400)]
     of = [[name for name in names if retrain_py(name) == split] for split in (0, 1, 2)]
     none_for_testing = fill(tmp_path / "1", a=of[0][:3], b=of[0][3:5] + of[1][:1])
-    with pytest.raises(UsageError, match=r"6 pictures, .* assigns 5 to training, 1 to validation and 0 to testing"):
+    with pytest.raises(UsageError, match=r"has 6 pictures, .*, 5 of them are for training, 1 for validation and 0 for"):
         classes.read(none_for_testing).splits()
     untrained = fill(tmp_path / "2", a=of[0][:3], b=of[1][:1] + of[2][:1])
-    with pytest.raises(UsageError, match="assigns all pictures of 'b' to validation and testing"):
+    with pytest.raises(UsageError, match="has too few pictures of 'b': by their names, all of them are for validation"):
         classes.read(untrained).splits()
 
 

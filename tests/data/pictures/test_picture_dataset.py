@@ -257,5 +257,5 @@ def test_refuses_a_folder_where_nothing_is_readable(tmp_path):
 def test_refuses_too_few_to_hold_some_out(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.png").write_bytes(picture(1))
-    with pytest.raises(UsageError, match=r"set has 1 pictures, of which 0 are held out .*: expected more pictures"):
+    with pytest.raises(UsageError, match=r"set has 1 picture, which is too few: a tenth .* and none of these is; it"):
         load(tmp_path / "set")

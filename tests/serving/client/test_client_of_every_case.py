@@ -1,6 +1,12 @@
 """The three ways to a model give the same lines, for every case: a new case is tested by being registered."""
 
+import base64
 import io
+import json
+import shlex
+import shutil
+import subprocess
+import urllib.request
 
 import numpy as np
 import pytest
@@ -9,7 +15,7 @@ from program_call import exit_status
 from test_case_exports import EXPORTS
 
 from tf2cases import cases
-from tf2cases.programs import predict
+from tf2cases.programs import predict, server_configs
 from tf2cases.serving import card, client, export, signatures
 
 # Export name -> the questions: arguments of the program, and what the line has after the label.
@@ -135,14 +141,91 @@ def test_the_default_signature_takes_tensors_and_outputs_have_names_of_their_own
             assert not takes_bytes or signature == "classify" or signature.endswith("_bytes")
 
 
+# Numbers without bounds, and strings.
+UNBOUNDED = {"features", "price", "mean", "log_variance"}
+BOUNDS = {"z": [-1.0, 1.0]}
+
+
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_the_card_describes_every_input_with_an_example_of_its_form(served, name):
-    read = card.read(str(served[0] / name / "1"))
-    assert {"case", "data", "signatures", "answers", "examples", "sha256"} <= read.keys()
+def test_the_card_has_all_that_a_user_must_know(served, name):
+    place, _, requests = served
+    read = card.read(str(place / name / "1"))
+    key, fields, _ = EXPORTS[name]
+    assert (read["case"], read["step"]) == (key, 0)
+    assert fields.items() <= read["config"].items()
+    assert read["data"]["dataset"] == read["config"]["dataset"]
     assert read["data"]["terms"] != "unknown"
+    assert read["signatures"].keys() == requests[name].keys()
+    assert set(read["answers"].values()) <= read["signatures"].keys()
     for signature, found in read["signatures"].items():
-        assert found["inputs"].keys() == read["examples"][signature].keys()
-        for key, value in found["inputs"].items():
-            assert value["dtype"]
+        assert found["inputs"].keys() == read["examples"][signature].keys() == requests[name][signature].keys()
+        for key, value in {**found["inputs"], **found["outputs"]}.items():
             assert value["shape"][0] is None
-            assert "meaning" in value, key
+            assert value["meaning"], key
+            if value["dtype"] == "string":
+                assert "range" not in value
+            elif key in UNBOUNDED or (key, name) == ("z", "vae"):
+                assert value["range"] is None
+            else:
+                assert (value["dtype"], value["range"]) == ("float32", BOUNDS.get(key, [0.0, 1.0]))
+    if name == "linear_regression":
+        found = read["signatures"]["serving_default"]
+        assert found["inputs"]["features"]["unit"] == "square_feet, bedrooms"
+        assert found["outputs"]["price"]["unit"] == "price"
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_what_answers_for_pictures_numbers_or_latents_has_an_example_that_can_be_sent(served, name):
+    place, _, requests = served
+    read = card.read(str(place / name / "1"))
+    for kind in read["answers"].keys() - {"tensors"}:
+        signature = read["answers"][kind]
+        for key, value in read["examples"][signature].items():
+            row = requests[name][signature][key][0]
+            if isinstance(row, bytes):
+                assert base64.b64decode(value["b64"]) == row
+            else:
+                np.testing.assert_allclose(value, row, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_answers_are_in_the_range_that_the_card_says(served, name):
+    place, _, requests = served
+    path = str(place / name / "1")
+    read = card.read(path)
+    with client.connect(model=path) as model:
+        for signature, request in requests[name].items():
+            described = read["signatures"][signature]
+            answer = model.call(signature, **request)
+            for kind, values in (("inputs", request), ("outputs", answer)):
+                for key, value in values.items():
+                    if limits := described[kind][key].get("range"):
+                        assert limits[0] <= np.min(value) <= np.max(value) <= limits[1] + 1e-6
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_printed_curl_commands_are_answered(served, name):
+    place, server, _ = served
+    docker, *curls = server_configs.commands(str(place), [name], with_configs=False)
+    assert docker == (
+        f"docker run -p 8500:8500 -p 8501:8501 -v {place}/{name}:/models/{name}:ro -e MODEL_NAME={name} "
+        "tensorflow/serving"
+    )
+    read, asked = card.read(str(place / name / "1")), set()
+    for line in curls:
+        line = line.replace("localhost:8501", f"127.0.0.1:{server.rest_port}")
+        curl, option, data, url = shlex.split(line)
+        assert (curl, option) == ("curl", "-d")
+        request = json.loads(data)
+        signature = request["signature_name"]
+        asked.add(signature)
+        assert request["inputs"] == {key: [value] for key, value in read["examples"][signature].items()}
+        with urllib.request.urlopen(f"http://{url}", data.encode()) as response:
+            outputs = json.load(response)["outputs"]
+        wanted = read["signatures"][signature]["outputs"]
+        assert len(wanted) == 1 or outputs.keys() == wanted.keys()
+        if shutil.which("curl"):
+            done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+            assert json.loads(done.stdout)["outputs"] == outputs
+    answers = read["answers"]
+    assert {answers[kind] for kind in answers.keys() - {"tensors"}} <= asked <= set(answers.values())

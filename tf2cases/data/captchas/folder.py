@@ -80,10 +80,7 @@ def load(path: str, **options: Any) -> Source:
     pictures = read(path, **options)
     held_out = np.array([is_held_out(name) for name in pictures.names])
     if held_out.all() or not held_out.any():
-        raise UsageError(
-            f"{path} has {len(held_out)} pictures, of which {held_out.sum()} are held out for testing by the hash of "
-            "their names: expected more pictures, so that there are some for training and some for testing."
-        )
+        raise dataset.too_few(path, len(held_out), int(held_out.sum()))
     rows = {"train": ~held_out, "test": held_out}
     splits = {name: {"images": pictures.images[r], "labels": pictures.labels[r]} for name, r in rows.items()}
     return Source("captcha_folder", splits, info(pictures.images, pictures.labels, pictures.charset))

@@ -73,7 +73,7 @@ def load(
       RunError: the disk is full, or a worker failed.
     """
     kind = make_kind(stream, seed, **options)
-    path = os.path.join(_folder(cache_dir, kind), f"{stream}-seed{seed}.u8")
+    path = os.path.join(_folder(cache_dir, kind, count), f"{stream}-seed{seed}.u8")
     _complete(path, kind, count, threads.default_workers() if workers is None else workers)
     images = np.memmap(path, np.uint8, "r", shape=(count, kind.height, kind.width, 1))
     return {"images": images, "labels": _labels(kind, count)}
@@ -86,7 +86,12 @@ def _labels(kind: Kind, count: int) -> np.ndarray:
     return np.reshape(labels, [count, kind.length]).astype(np.uint8)
 
 
-def _folder(cache_dir: str, kind: Kind) -> str:
+def _size(kind: Kind, count: int) -> str:
+    """How much data a number of captchas are, for a dry run."""
+    return f"{preparation.megabytes(count * kind.width * kind.height)} on the disk"
+
+
+def _folder(cache_dir: str, kind: Kind, count: int) -> str:
     """Creates the folder for sets of this kind; each combination of parameters and package versions has its own."""
     parameters = {name: value for name, value in vars(kind).items() if name not in ("stream", "seed")} | {
         "format": "files *.u8: uint8 [N, height, width], appended to; files *.crc32: uint32 [N], little-endian",
@@ -96,7 +101,7 @@ def _folder(cache_dir: str, kind: Kind) -> str:
     folder = os.path.join(os.path.expanduser(cache_dir), f"captcha-{hashlib.sha256(record.encode()).hexdigest()[:12]}")
     about = os.path.join(folder, "about.json")
     if not os.path.exists(about):
-        preparation.begin(f"draw captchas into {folder}")
+        preparation.begin(f"draw {count:,} captchas into {folder}", lambda: _size(kind, count))
     try:
         if os.path.exists(about) and files.crc32(about) != zlib.crc32(f"{record}\n".encode()):
             files.set_aside(about, "it does not say what the folder's name stands for")
@@ -119,7 +124,7 @@ def _complete(path: str, kind: Kind, count: int, workers: int) -> None:
     with contextlib.suppress(_Damaged):
         if _intact(path, kind, count) == count:
             return
-    preparation.begin(f"draw {count:,} captchas into {path}")
+    preparation.begin(f"draw {count:,} captchas into {path}", lambda: _size(kind, count))
     try:
         with open(f"{path}.lock", "a+") as lock:
             files.hold(lock, f"is drawing {path}")

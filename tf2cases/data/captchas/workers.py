@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, NoReturn
 
+from tf2cases import files
 from tf2cases.data.captchas import drawing
 from tf2cases.data.captchas.drawing import Kind
 from tf2cases.errors import RunError
@@ -129,7 +130,6 @@ def serve(descriptor: int) -> None:
                     drawers = {kind: drawing.drawer(kind)}
                 pictures = [drawers[kind](index, form) for index in range(first, first + count)]
             except Exception as error:  # report any error of the package or Pillow to the parent
-                text = " ".join(str(error).split()).rstrip(".")
-                connection.send((f"{type(error).__name__}: {text}", None, None))
+                connection.send((files.reason(error), None, None))
             else:
                 connection.send((None, first, pictures))

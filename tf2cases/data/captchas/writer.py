@@ -39,8 +39,8 @@ def prepare(folder: str, overwrite: bool) -> None:
         names = os.listdir(folder)
     if names and not overwrite:
         raise UsageError(
-            f"--out={folder} has {len(names)} files, but must be empty or new; --overwrite replaces the captchas of an "
-            "earlier run."
+            f"--out={folder} has {len(names):,} file{'s'[: len(names) != 1]}, but must be empty or new; --overwrite "
+            "replaces the captchas of an earlier run."
         )
     sheet = contact_sheet(folder)
     if os.path.exists(sheet) and not overwrite:
@@ -48,6 +48,8 @@ def prepare(folder: str, overwrite: bool) -> None:
             f"--out={folder} would get the contact sheet {os.path.relpath(sheet)}, which exists; --overwrite replaces "
             "it."
         )
+    if os.path.isdir(os.path.dirname(sheet)):
+        files.check_target(f"--out={folder}: the contact sheet", os.path.relpath(sheet))
     os.makedirs(folder, exist_ok=True)
     for name in _ours(folder, names) if names else []:
         os.remove(os.path.join(folder, name))

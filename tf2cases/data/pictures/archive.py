@@ -64,7 +64,7 @@ class PictureArchive:
                 file.seek(max(0, status.st_size - _FINGERPRINT_BYTES))  # where a zip has its directory
                 digest.update(file.read())
         except OSError as error:
-            raise UsageError(f"{self.path} cannot be read ({error.strerror}): expected an archive.") from error
+            raise UsageError(f"{self.path} cannot be read ({files.reason(error)}): expected an archive.") from error
         return [status.st_size, status.st_mtime_ns, digest.hexdigest()]
 
     @contextlib.contextmanager
@@ -87,7 +87,7 @@ class PictureArchive:
             with open(self.path, "rb") as file:
                 head = file.read(1024)
         except OSError as error:
-            raise UsageError(f"{self.path} cannot be read ({error.strerror}): expected an archive.") from error
+            raise UsageError(f"{self.path} cannot be read ({files.reason(error)}): expected an archive.") from error
         if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body|\?xml)", head, re.IGNORECASE):
             raise UsageError(
                 f"{self.path} is an HTML page, probably a download-quota notice, and not an archive: open it in a "
@@ -104,8 +104,8 @@ class PictureArchive:
                 raise
             except Exception as error:  # zipfile and tarfile raise all kinds of errors for damaged archives
                 raise UsageError(
-                    f"{self.path} is cut short, damaged or not an archive ({_why(error)}): expected a complete {kind} "
-                    "archive, so download or copy it again."
+                    f"{self.path} is cut short, damaged or not an archive ({files.reason(error)}): expected a complete "
+                    f"{kind} archive, so download or copy it again."
                 ) from error
             if not found:
                 raise no_pictures(self.path)
@@ -194,8 +194,8 @@ def _decompressed(path: str, file: IO[bytes], stack: contextlib.ExitStack) -> IO
             plain.write(block)
         except OSError as error:
             raise RunError(
-                f"{path} cannot be decompressed to {tempfile.gettempdir()} ({error.strerror}): expected enough room, "
-                "or TMPDIR to name another folder."
+                f"{path} cannot be decompressed to {tempfile.gettempdir()} ({files.reason(error)}): expected enough "
+                "room, or TMPDIR to name another folder."
             ) from error
     plain.seek(0)
     return plain
@@ -236,16 +236,12 @@ def _check_expansion(path: str, unpacked: int) -> None:
         )
 
 
-def _why(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
-
-
 def _guarded(read: Callable[[], bytes]) -> bytes:
     """Reads a member; converts every error for a damaged or encrypted member to an OSError."""
     try:
         return read()
     except Exception as error:  # as for damaged archives
-        raise OSError(_why(error)) from error
+        raise OSError(files.reason(error)) from error
 
 
 def _check_name(path: str, name: str) -> None:

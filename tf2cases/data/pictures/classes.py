@@ -59,16 +59,16 @@ class ClassFolder:
         sizes = np.bincount(splits, minlength=len(SPLITS))
         if not sizes.all():
             raise UsageError(
-                f"--data_dir={self.path} has {len(splits)} pictures, of which the hash of their names assigns "
-                f"{sizes[0]} to training, {sizes[1]} to validation and {sizes[2]} to testing; expected more "
-                "pictures, so that each has some."
+                f"--data_dir={self.path} has {len(splits)} pictures, which are too few: by their names, {sizes[0]} of "
+                f"them are for training, {sizes[1]} for validation and {sizes[2]} for testing; it must have more, such "
+                "as 20 for each class, so that there are some for each of the three."
             )
         trained = np.bincount(self.labels[splits == 0], minlength=len(self.class_names))
         for name, count in zip(self.class_names, trained, strict=True):
             if not count:
                 raise UsageError(
-                    f"--data_dir={self.path}: the hash of their names assigns all pictures of {name!r} to validation "
-                    "and testing; expected more pictures in that folder, so that there are some for training."
+                    f"--data_dir={self.path} has too few pictures of {name!r}: by their names, all of them are for "
+                    "validation and testing; it must have more, such as 20, so that there are some for training."
                 )
         return splits
 

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tf2cases import files
-from tf2cases.data import threads
+from tf2cases.data import preparation, threads
 from tf2cases.data.pictures import options, prepared, square
 from tf2cases.data.pictures.archive import PictureArchive
 from tf2cases.data.pictures.folder import PictureFolder, Readers
@@ -55,6 +55,16 @@ def is_held_out(name: str) -> bool:
     """
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % 10 == 0
+
+
+def too_few(path: str, count: int, held_out: int) -> UsageError:
+    """The error for a collection of which no picture, or each, belongs to the held-out tenth."""
+    few = "1 picture, which is" if count == 1 else f"{count:,} pictures, which are"
+    none = "all of these are" if held_out else "none of these is"
+    return UsageError(
+        f"{path} has {few} too few: a tenth of all, chosen by their names, is kept for testing, and {none}; it must "
+        "have more, such as 50."
+    )
 
 
 def collection(path: str) -> PictureFolder | PictureArchive:
@@ -104,7 +114,8 @@ def load(
     wanted = {"size": size, "channels": channels, "crop": options.parse_crop(crop)}
     pictures = find(data_dir)
     key = {"fingerprint": pictures.fingerprint(), "decoding": _DECODING, **wanted}
-    made = prepared.load(cache_dir, name, key, functools.partial(_make, pictures=pictures, **wanted))
+    make = functools.partial(_make, pictures=pictures, **wanted)
+    made = prepared.load(cache_dir, name, key, make, functools.partial(_size, pictures, size, channels, whole))
     bad = made.facts["bad"]
     train, test = (made.splits[split] for split in prepared.SPLITS)
     count = len(train) + len(test)
@@ -114,15 +125,27 @@ def load(
             f"most --max_bad_images={max_bad_images} are left out."
         )
     if not len(train) or not len(test):
-        raise UsageError(
-            f"{pictures.path} has {count} pictures, of which {len(test)} are held out for testing by the hash of their "
-            "names: expected more pictures, so that there are some for training and some for testing."
-        )
+        raise too_few(pictures.path, count, len(test))
     of = f" (the whole set has {whole:,})" if whole not in (None, count + len(bad)) else ""
     print(f"{count:,} pictures{of} from {pictures.path}: {len(train):,} for training, {len(test):,} held out.")
     if bad:
-        print(f"Left out {len(bad):,} unreadable pictures: {_named(bad)}.")
+        print(f"Left out {len(bad):,} unreadable picture{'s'[: len(bad) != 1]}: {_named(bad)}.")
     return Source(name, {"train": {"images": train}, "test": {"images": test}}, {"image_shape": list(train.shape[1:])})
+
+
+def _size(pictures: Collection, size: int, channels: int | None, whole: int | None) -> str:
+    """How much data the prepared pictures will be, for a dry run; without decompressing an archive to count them."""
+    about, count = "", whole
+    if isinstance(pictures, PictureArchive) and not pictures.path.lower().endswith((".zip", ".tar")):
+        about = "at most " if whole else ""
+    elif isinstance(pictures, (PictureFolder, PictureArchive)):
+        with pictures.open() as (count, _):
+            pass
+    if not count:
+        return ""
+    about = about if channels else "at most "
+    space = preparation.megabytes(count * size * size * (channels or 3))
+    return f"{count:,} picture{'s'[: count != 1]}, {about}{space} on the disk"
 
 
 def _named(bad: Sequence) -> str:
@@ -138,7 +161,7 @@ def _make(writer, pictures, size, channels, crop, again=False):
     try:
         with pictures.open() as (count, readers):
             if not again:
-                print(f"Preparing {count:,} pictures from {pictures.path}.", flush=True)
+                print(f"Preparing {count:,} picture{'s'[: count != 1]} from {pictures.path}.", flush=True)
             with tqdm(total=count, desc="Preparing pictures", unit="picture", disable=None, leave=False) as bar:
                 for chunk, results in threads.in_order(work, _chunks(readers)):
                     for (name, _), result in zip(chunk, results, strict=True):

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from tf2cases import files
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # for some others Pillow starts external programs
 ENDINGS = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
@@ -222,5 +224,4 @@ def _refusing() -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise ValueError("this is not a picture") from error
     except Exception as error:
-        why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise ValueError(f"the picture is cut short or damaged ({why})") from error
+        raise ValueError(f"the picture is cut short or damaged ({files.reason(error)})") from error

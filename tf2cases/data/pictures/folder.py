@@ -103,7 +103,7 @@ def walk(folder: str, left_out: LeftOut) -> list[str]:
         prefix = "" if relative == "." else relative + "/"
         found += [prefix + name for name in names if left_out.takes(prefix + name)]
     for error in errors:
-        left_out.add(f"that cannot be read ({error.strerror})")
+        left_out.add(f"that cannot be read ({files.reason(error)})")
     return sorted(found)
 
 

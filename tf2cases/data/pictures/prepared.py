@@ -59,7 +59,13 @@ class Writer:
             self.counts[split] = 0
 
 
-def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[Writer], dict]) -> Prepared:
+def load(
+    cache_dir: str | os.PathLike,
+    name: str,
+    key: object,
+    make: Callable[[Writer], dict],
+    size: Callable[[], str] | None = None,
+) -> Prepared:
     """Loads the pictures prepared under this name and key in CACHE_DIR/prepared/NAME-HASH, or prepares them.
 
     The folder has one file of raw pixels per split, and a manifest. The manifest is written last, so a killed process
@@ -73,6 +79,7 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
       key: everything that the pixels depend on, JSON-serializable.
       make: called with a `Writer`; adds all pictures and returns facts for the manifest, a JSON-serializable dict with
         the pictures' "image_shape".
+      size: tells how much data it will be, for a dry run, see `preparation.begin`.
 
     Returns:
       `Prepared`.
@@ -90,7 +97,7 @@ def load(cache_dir: str | os.PathLike, name: str, key: object, make: Callable[[W
     except _Damaged:
         manifest = None
     if manifest is None:
-        preparation.begin(f"prepare the pictures in {folder}")
+        preparation.begin(f"prepare the pictures in {folder}", size)
         try:
             os.makedirs(folder, exist_ok=True)
             lock = open(os.path.join(folder, ".lock"), "a+")
@@ -165,7 +172,7 @@ def _read_manifest(folder: str, key_hash: str) -> dict | None:
         if manifest.pop("sha256") != _digest(manifest):
             raise ValueError("its checksum does not match")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _Damaged(path, f"it is not what was written: {error}") from error
+        raise _Damaged(path, f"it is not what was written: {files.reason(error)}") from error
     if manifest["key_sha256"] != key_hash:
         return None
     for split in SPLITS:

@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 from tqdm import tqdm
 
-from tf2cases.data import threads
+from tf2cases.data import preparation, threads
 from tf2cases.data.pictures import options, prepared
 from tf2cases.data.source import Source
 from tf2cases.data.toy_faces import drawing
@@ -36,7 +36,13 @@ def load(size: int = 64, cache_dir: str = "data", train_count: int = 10000, test
     options.check_size(size)
     shape, counts = [size, size, 3], {"train": train_count, "test": test_count}
     key = {"drawing": drawing.VERSION, "image_shape": shape, "counts": counts, "seed": _SEED}
-    splits = prepared.load(cache_dir, "toy_faces", key, functools.partial(_make, counts=counts, size=size)).splits
+    count = train_count + test_count
+
+    def space() -> str:
+        return f"{count:,} pictures, {preparation.megabytes(count * size * size * 3)} on the disk"
+
+    make = functools.partial(_make, counts=counts, size=size)
+    splits = prepared.load(cache_dir, "toy_faces", key, make, space).splits
     return Source("toy_faces", {s: {"images": splits[s]} for s in prepared.SPLITS}, {"image_shape": shape})
 
 

@@ -82,7 +82,8 @@ class UpSampling2D(Layer):
         @tf.custom_gradient
         def repeat(x: tf.Tensor) -> Any:  # (outputs, their gradient)
             n, h, w, c = windows.sizes(x)
-            rows = tf.broadcast_to(x[:, :, tf.newaxis, :, tf.newaxis, :], [n, h, size, w, size, c])
+            # Not x[:, :, tf.newaxis, ...]: LiteRT's own slices have at most five dimensions.
+            rows = tf.broadcast_to(tf.reshape(x, [n, h, 1, w, 1, c]), [n, h, size, w, size, c])
 
             def back(gradients: tf.Tensor) -> tf.Tensor:
                 # Sums over windows. TensorFlow's gradient of the broadcast is the same but takes ten times as long.

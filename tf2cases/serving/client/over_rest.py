@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tf2cases import files
 from tf2cases.errors import RunError, UsageError
 from tf2cases.serving.client.base import Client, Options, Unavailable, bytes_array, late, retrying
 from tf2cases.serving.client.dtypes import TYPES
@@ -100,8 +101,8 @@ class RestClient(Client):
         except (http.client.HTTPException, OSError) as error:
             connection.close()
             if isinstance(error, ssl.SSLError):
-                raise RunError(f"{self._address} failed: {error}.") from error
-            raise Unavailable(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
+                raise RunError(f"{self._address} failed: {files.reason(error)}.") from error
+            raise Unavailable(files.reason(error)) from error
 
     def _connection(self):
         found = getattr(self._thread, "connection", None)
