@@ -110,7 +110,7 @@ def test_a_blank_page_has_no_digits_and_no_certainty():
 
 def test_specks_and_dashes_are_no_digits():
     page = page_of((30, 40), (120, 300))
-    page[200:203, 200:203] = page[250:255, 100:200] = 20
+    page[200:203, 200:203, :3] = page[250:255, 100:200, :3] = 20
     assert len(find_digits(page).images) == 2
 
 
@@ -124,7 +124,7 @@ def test_at_most_32_digits_are_read():
 def test_a_stroke_beside_a_digit_belongs_to_it():
     page = page_of((90, 120))
     whole = find_digit(page)
-    page[100:108, 161:173] = 20  # the bar goes on after a gap
+    page[100:108, 161:173, :3] = 20  # the bar goes on after a gap
     wider = find_digit(page)
     assert wider.boxes[0, 3] * 420 > whole.boxes[0, 3] * 420 + 10
 

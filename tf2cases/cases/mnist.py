@@ -192,7 +192,11 @@ class MNIST(training.Case):
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def read_digits_bytes(image_bytes):
-            """Picture files with up to 32 digits each, in reading order; what is beyond `count` is empty or zero."""
+            """Picture files with up to 32 digits each, in reading order.
+
+            `digits`, `confidences` and `boxes` (top, left, bottom, right, as parts of the picture) have 32 places, of
+            which `count` are used. `confidence` is the product of those of the digits.
+            """
             pages = self._opened_pages(image_bytes)
             used = tf.sequence_mask(pages["count"], digit_pictures.MOST)
             # [digits of all pages, classes]; a blank one is added since convolutions refuse empty batches.
@@ -206,6 +210,8 @@ class MNIST(training.Case):
             return {
                 "text": tf.strings.reduce_join(labels, axis=1),
                 "digits": labels,
+                "confidence": tf.reduce_prod(tf.where(used, sure, 1.0), axis=1)
+                * tf.cast(pages["count"] > 0, tf.float32),
                 "confidences": sure,
                 "boxes": pages["boxes"],
                 "count": pages["count"],

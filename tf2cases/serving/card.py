@@ -43,13 +43,17 @@ _MEANINGS: dict[str, tuple[str, tuple[float, float] | None]] = {
     "classes": ("names of the classes that the scores are of", None),
     "label": ("name of the most probable class", None),
     "text": ("the characters that were read", None),
+    "digits": ("the characters one by one, in reading order", None),
+    "confidences": ("probabilities of the characters", _UNIT),
+    "boxes": ("top, left, bottom and right of each character, as parts of the picture", _UNIT),
+    "count": ("how many characters were found", None),
 }
 # Where outputs are not what inputs of the same name are.
 _OUTPUTS: dict[str, tuple[str, tuple[float, float] | None]] = {
     "image_bytes": ("PNG files", None),
     "features": ("activations of the last layer but one", None),
 }
-_STRINGS = ("inputs", "classes", "label", "text")  # the other names of strings end in _bytes
+_STRINGS = ("inputs", "classes", "label", "text", "digits")  # the other names of strings end in _bytes
 _TERMS = {
     "houses": "plain facts: the example set of the Stanford machine-learning course; or your own table",
     "mnist": "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0",
