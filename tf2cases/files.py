@@ -383,7 +383,7 @@ def reason(error: BaseException) -> str:
         said = error.strerror or str(error)
     else:
         said = getattr(error, "message", None) or str(error)
-    if type(error).__name__ == "ResourceExhaustedError" and "alloc" not in said:
+    if type(error).__name__ == "ResourceExhaustedError" and (not said or _OF_DISKS.search(said)):
         return os.strerror(errno.ENOSPC)  # TensorFlow buries this under lines of context, or omits it
     return _plain(said, last=hasattr(error, "node_def")) or type(error).__name__
 
@@ -392,6 +392,7 @@ _INNARDS = re.compile(
     r"{{.*?}} ?|\[Op:.*|\[Errno -?\d+\] ?|\bError -?\d+ while decompressing data: "  # TensorFlow, Python, zlib
     r"|\[SSL: \w+\] ?| \(_ssl\.c:\d+\)| ?<[\w.]+ (?:object at 0x\w+|name=)[^>]*>"  # OpenSSL, objects
 )
+_OF_DISKS = re.compile(r"no space|quota|write|writing|save|saving|append|flush", re.IGNORECASE)  # memory is another one
 _OF_HDF5 = re.compile(r"\(unable to .*error message = '([^']+)'.*\)", re.DOTALL)
 _ASSERTED = re.compile(r"assertion failed: \[(.*)\]")
 

@@ -65,7 +65,7 @@ def test_rows_come_in_order_of_importance(quick):
 
 def test_a_row_that_fails_keeps_its_reason_and_stops_nothing(quick, monkeypatch, capsys):
     def fail(name, *arguments):
-        raise tf.errors.ResourceExhaustedError(None, None, f"{name} is too large\nfor this card")
+        raise tf.errors.ResourceExhaustedError(None, None, f"{name} is too large")
 
     monkeypatch.setattr(gpu, "_train", fail)
     assert run("--cases=vae", "--out=rows.jsonl") == 0

@@ -59,10 +59,10 @@ def test_the_servers_are_processes(repo, monkeypatch, capfd):
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--requests=0", "flag --requests=0: 0 is not an integer in the range [1, 10000000]"),
-        ("--clients=1001", "flag --clients=1001: 1001 is not an integer in the range [1, 1000]"),
-        ("--rounds=0", "flag --rounds=0: 0 is not an integer in the range [1, 10000]"),
-        ("--clients=many", "flag --clients=many: "),
+        ("--requests=0", "--requests is '0', but must be a whole number from 1 to 10000000."),
+        ("--clients=1001", "--clients is '1001', but must be a whole number from 1 to 1000."),
+        ("--rounds=0", "--rounds is '0', but must be a whole number from 1 to 10000."),
+        ("--clients=many", "--clients is 'many', but must be a whole number from 1 to 1000."),
     ],
 )
 def test_flags_out_of_range_are_refused(flag, message, capsys):

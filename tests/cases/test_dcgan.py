@@ -448,7 +448,8 @@ def test_a_set_smaller_than_a_batch_is_refused():
 @pytest.mark.parametrize(("dataset", "every"), [("mnist", 1000), ("celeba", 500), ("folder", 500)])
 def test_samples_checkpoints_and_evaluations_come_together(dataset, every):
     def cadences(**given):
-        config = DCGAN.Config.resolve({"dataset": dataset, **given}).with_examples(1000)
+        own = {"data_dir": "photos"} if dataset == "folder" else {}
+        config = DCGAN.Config.resolve({"dataset": dataset, **own, **given}).with_examples(1000)
         return config.sample_every, config.checkpoint_every, config.eval_every
 
     assert cadences() == cadences(sample_every=0) == (every, every, every)

@@ -39,7 +39,7 @@ def side_model(tmp_path_factory):
         return {"label": data}
 
     functions = {"serving_default": another, "another": another, "classify_bytes": classify_bytes}
-    return save(functions, tmp_path_factory.mktemp("side") / "1")
+    return save(functions, tmp_path_factory.mktemp("models") / "side" / "1")
 
 
 @pytest.fixture(scope="module")
