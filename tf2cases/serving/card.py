@@ -46,7 +46,7 @@ _MEANINGS: dict[str, tuple[str, tuple[float, float] | None]] = {
     "digits": ("the characters one by one, in reading order", None),
     "confidences": ("probabilities of the characters", _UNIT),
     "boxes": ("top, left, bottom and right of each character, as parts of the picture", _UNIT),
-    "count": ("how many characters were found", None),
+    "count": ("how many characters were found", (0, 32)),
 }
 # Where outputs are not what inputs of the same name are.
 _OUTPUTS: dict[str, tuple[str, tuple[float, float] | None]] = {
@@ -104,7 +104,7 @@ def _described(key, spec, is_vae, known):
         known = ("latents from N(0, 1)", None) if is_vae else ("latents, uniform", (-1.0, 1.0))
     if known and (spec.dtype == object) == (key in _STRINGS or key.endswith("_bytes")):
         record["meaning"] = known[0]
-        if spec.dtype.kind == "f":
+        if spec.dtype != object:
             record["range"] = None if known[1] is None else list(known[1])
     return record
 
