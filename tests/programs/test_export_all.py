@@ -100,7 +100,7 @@ def test_a_model_that_is_exported_already_is_not_exported_again_but_the_files_ar
     os.remove("exports/models.config")
     capsys.readouterr()
     assert export_all() == 0
-    assert "exports/digits/1 is this model already" in capsys.readouterr().out
+    assert "exports/digits/1 already, so no further version is written" in capsys.readouterr().out
     assert before == {name: os.path.getmtime(f"exports/{name}/1") for name in before}
     assert os.listdir("exports/digits") == ["1"]
     assert os.path.exists("exports/models.config")

@@ -99,7 +99,7 @@ MISTAKES = {
     ("benchmark", "chess"): r"benchmark: the first argument is 'chess', but must be one of training, inference, ",
     ("benchmark", "training", "--cases=chess"): r"benchmark training: --cases has 'chess', but must be one or more of ",
     ("benchmark", "gpu", "--cases=chess"): r"benchmark gpu: --cases has 'chess', but must be one or more of dcgan",
-    ("benchmark", "inference", "--batch_sizes=1,x"): r"benchmark inference: --batch_sizes is '1,x', but must be posi",
+    ("benchmark", "inference", "--batch_sizes=1,x"): r"benchmark inference: --batch_sizes is '1,x', but must be inte",
     ("benchmark", "features", "--rounds=0"): r"benchmark features: .*rounds",
     ("classify_image",): r"classify_image: no picture is given",
     ("classify_image", "--weights=2016", "a.png"): r"classify_image: --weights is '2016', but must be one of 2015, ",

@@ -113,13 +113,11 @@ def test_a_pipe_is_written_to(program, name, echo, capsys):
 
 
 def test_pictures_of_one_name_do_not_replace_each_other(echo, capsys):
-    for place, side in (("a", 28), ("b", 30), ("c", 32)):
-        viz.write_png(f"{place}/x.png", np.zeros([side, side], np.uint8))
-    viz.write_png("d/x-1.png", np.zeros([40, 40], np.uint8))
-    assert exit_status(predict, MODEL, "--out=new", "a/x.png", "b/x.png", "c/x.png", "d/x-1.png") == 0
-    names = capsys.readouterr().out.splitlines()
-    assert [Image.open(name).width for name in names] == [28, 30, 32, 40]
-    assert sorted(os.path.basename(name) for name in names) == sorted(os.listdir("new"))
+    for place in ("a", "b"):
+        viz.write_png(f"{place}/x.png", np.zeros([28, 28], np.uint8))
+    assert exit_status(predict, MODEL, "--out=new", "a/x.png", "b/x.png") == 2
+    assert "a/x.png and b/x.png would both be written to new/x.png" in capsys.readouterr().err
+    assert not os.path.exists("new")
 
 
 @pytest.mark.parametrize("out", [".", "picture.png", "link.png", "./picture.png"])

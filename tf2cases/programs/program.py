@@ -187,7 +187,7 @@ def _expected(parser: flags.ArgumentParser) -> str:
 
 
 # Flags that an argument without a flag may have been meant for, if the program requires no path.
-_NATURAL = ("text", "csv", "data_dir", "model_base_path")
+_NATURAL = ("text", "csv", "data_dir", "model_base_path", "workdir")
 
 
 def _meant(program: ModuleType, values: flags.FlagValues, word: str) -> str | None:

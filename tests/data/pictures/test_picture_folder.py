@@ -142,7 +142,7 @@ def test_every_kind_of_collection_takes_the_same_files(tmp_path):
     from tf2cases.data.captchas import listing
     from tf2cases.data.pictures import classes
     from tf2cases.data.pictures.archive import PictureArchive
-    from tf2cases.programs import classify_image
+    from tf2cases.programs import given_pictures
 
     put(tmp_path, *CLUTTER)
     put(tmp_path, "other/1.png", "other/2.png")
@@ -156,7 +156,7 @@ def test_every_kind_of_collection_takes_the_same_files(tmp_path):
             found.append(sorted(name.removeprefix("set/") for name, _ in pictures))
     with listing.opened(str(tmp_path / "set")) as (pictures, _):
         found.append([name for name, _ in pictures])
-    found.append([os.path.relpath(p, tmp_path / "set") for p in classify_image._pictures([str(tmp_path / "set")])])
+    found.append([os.path.relpath(p, tmp_path / "set") for p in given_pictures.listed([str(tmp_path / "set")])])
     paths = classes.read(str(tmp_path)).paths
     found.append([os.path.relpath(p, tmp_path / "set") for p in paths if os.path.dirname(p) == str(tmp_path / "set")])
     assert found == [["11.jfif", "12.png"]] * 6

@@ -9,7 +9,7 @@ import pytest
 
 from tf2cases.data.pictures import classes, members
 from tf2cases.errors import UsageError
-from tf2cases.programs import classify_image
+from tf2cases.programs import given_pictures
 
 FILES = {f"flowers/{kind}/{i}.jpg": f"{kind} {i}".encode() * 100 for kind in ("rose", "tulip") for i in range(20)}
 
@@ -66,10 +66,10 @@ def test_classes_of_an_archive_are_those_of_its_folder(archive):
     assert packed.labels.tolist() == unpacked.labels.tolist()
 
 
-def test_classify_image_takes_an_archive_like_a_folder(archive):
+def test_programs_take_an_archive_like_a_folder(archive):
     folder = os.path.dirname(archive)
-    in_folder = [os.path.relpath(path, folder) for path in classify_image._pictures([folder])]
-    assert [os.path.relpath(path, archive) for path in classify_image._pictures([archive])] == in_folder
+    in_folder = [os.path.relpath(path, folder) for path in given_pictures.listed([folder])]
+    assert [os.path.relpath(path, archive) for path in given_pictures.listed([archive])] == in_folder
 
 
 def test_an_archive_whose_top_folders_are_the_classes(tmp_path):
