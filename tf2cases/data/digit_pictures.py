@@ -13,6 +13,7 @@ _INK_SIZE = 20  # side of the box that MNIST's digits were scaled to fit (LeCun 
 _CANDIDATES = 128  # regions of ink that are looked at, the heaviest ones
 _NEAR = 0.12  # of a digit's longer side: a stroke that is so near belongs to it,
 _PART = 0.7  # if it is lower than this part of the digit's height
+_SLIGHT = 0.02  # and heavier than this part of the digit's weight;
 _OVERLAP = 0.3  # of the smaller one's box; the same for strokes whose boxes overlap
 _SHORT = 0.4  # of the tallest digit's height; what is shorter is no digit
 _TINY = 0.02  # of the picture's longer side; the same
@@ -116,16 +117,18 @@ def _groups(found: ink.Ink) -> _Groups:
     is_part = tf.logical_and(tf.reduce_all(meets, 2), high[tf.newaxis] < _PART * high[:, tf.newaxis])
     common = tf.minimum(last[tf.newaxis], last[:, tf.newaxis]) - tf.maximum(first[tf.newaxis], first[:, tf.newaxis]) + 1
     shared = tf.reduce_prod(tf.cast(tf.maximum(common, 0), tf.float32), 2)
+    weight = tf.gather(found.weight, candidates)
+    is_part = tf.logical_and(is_part, weight[tf.newaxis] > _SLIGHT * weight[:, tf.newaxis])
     is_part = tf.logical_or(is_part, shared > _OVERLAP * tf.reduce_prod(sizes, 1))
     group, total = connected.components(tf.cast(tf.where(is_part), tf.int32), count)
     of_region = tf.tensor_scatter_nd_update(tf.fill(tf.shape(found.weight), -1), candidates[:, tf.newaxis], group)
     top = tf.math.unsorted_segment_min(first, group, total)
     bottom = tf.math.unsorted_segment_max(last, group, total)
-    weight = tf.math.unsorted_segment_sum(tf.gather(found.weight, candidates), group, total)
+    total_weight = tf.math.unsorted_segment_sum(weight, group, total)
     big = tf.reduce_max(bottom - top, 1) >= tf.cast(
         _TINY * tf.cast(tf.reduce_max(tf.shape(found.labels)), tf.float32), tf.int32
     )
-    return _Groups(of_region, tf.concat([top, bottom], 1), tf.where(big, weight, 0.0))
+    return _Groups(of_region, tf.concat([top, bottom], 1), tf.where(big, total_weight, 0.0))
 
 
 def _heaviest(found: ink.Ink) -> Digits:

@@ -12,10 +12,10 @@ with pictures needs --out. --server and --rest do not load TensorFlow.
 
 Reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their names; a folder, or a zip or
 tar archive, stands for the picture files in it and its sub-folders. A picture that cannot be read is named on standard
-error, and the others are answered; the exit status is then 1, or 2 if none could be read. Digits may be bright on
-a dark background, like MNIST's, or dark on light paper: a picture whose border is brighter than half is inverted. There
-must be one digit, anywhere on the page; a picture of 28x28 pixels is used as it is. The answer of a captcha reader is
-the text and the product of the probabilities of its characters.
+error, and the others are answered; the exit status is then 1, or 2 if none could be read. There must be one digit,
+anywhere on a page that is lighter or darker than it; with --several there may be up to 32, which are read line by line.
+A picture of 28x28 pixels is used as it is, like MNIST's. A captcha reader and --several answer with the text and the
+product of the probabilities of its characters; with --json, --several also gives the boxes of the digits.
 
 --repeat=N sends the first batch N times more, --concurrency=C of them at a time, and prints throughput and latencies.
 """
