@@ -26,6 +26,7 @@ ARROWS = {
         "quiet",
     },
     "benchmarks": {
+        "serving",
         "cases",
         "inception_v3",
         "training",

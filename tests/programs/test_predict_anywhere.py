@@ -64,6 +64,31 @@ def mute(tmp_path_factory):
     return save({"features_bytes": features_bytes}, tmp_path_factory.mktemp("mute"))
 
 
+@pytest.fixture(scope="module")
+def page_reader(tmp_path_factory):
+    """Reads "42" on every page, with the probabilities 0.5 and 1."""
+
+    @signature("image_bytes", dtype=tf.string)
+    def read_digits_bytes(image_bytes):
+        count = tf.shape(image_bytes)[0]
+        boxes = [[0.1, 0.2, 0.3, 0.4], [0.1, 0.5, 0.3, 0.7], [0.0, 0.0, 0.0, 0.0]]
+        return {
+            "text": tf.fill([count], "42"),
+            "digits": tf.tile([["4", "2", ""]], [count, 1]),
+            "confidence": tf.fill([count], 0.5),
+            "confidences": tf.tile([[0.5, 1.0, 0.0]], [count, 1]),
+            "boxes": tf.tile([boxes], [count, 1, 1]),
+            "count": tf.fill([count], 2),
+        }
+
+    @signature("image_bytes", dtype=tf.string)
+    def classify_bytes(image_bytes):
+        return {"label": tf.fill([tf.shape(image_bytes)[0]], "4")}
+
+    functions = {"read_digits_bytes": read_digits_bytes, "classify_bytes": classify_bytes}
+    return save(functions, tmp_path_factory.mktemp("pages"))
+
+
 @pytest.fixture
 def ask(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -191,3 +216,30 @@ def test_a_server_that_is_not_there_ends_with_status_1(ask):
     assert code == 1
     assert "predict: the server at 127.0.0.1:9 is unavailable after 1 attempt: " in err
     assert err.count("\n") == 1
+
+
+def test_several_digits_are_read_with_their_confidence_and_boxes(ask, page_reader):
+    model = f"--model={page_reader}"
+    assert ask(model, "a.png")[1] == "a.png\t4\n"
+    assert ask(model, "--several", "a.png")[1] == "a.png\t42\t0.5000\n"
+    answer = json.loads(ask(model, "--several", "--json", "a.png")[1])
+    assert answer["digits"] == ["4", "2"]
+    assert answer["confidences"] == [0.5, 1.0]
+    np.testing.assert_allclose(answer["boxes"], [[0.1, 0.2, 0.3, 0.4], [0.1, 0.5, 0.3, 0.7]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.png"], "--several is given, but {} has no signature read_digits_bytes; it must be a model of digits"),
+        (["--values=1,2"], "--several is given, but there are no pictures: it must be given with pictures"),
+        (
+            ["--signature=x", "a.png"],
+            "--several is given, but --signature is given too: it must be given with pictures",
+        ),
+    ],
+)
+def test_several_is_for_pictures_of_digits(ask, mute, arguments, message):
+    code, _, error = ask(f"--model={mute}", "--several", *arguments)
+    assert code == 2
+    assert message.format(f"{mute}/1") in error

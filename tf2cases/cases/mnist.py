@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from tf2cases import nn, training, viz
 from tf2cases.configs.mnist import Config
-from tf2cases.data import sources
-from tf2cases.data.digit_pictures import to_digit
+from tf2cases.data import digit_pictures, sources
 from tf2cases.data.pictures import encoded, graph
 from tf2cases.data.source import Source
 
@@ -157,6 +156,11 @@ class MNIST(training.Case):
 
     # Serving
 
+    @property
+    def _has_characters(self) -> bool:
+        """Whether the classes are characters, so that several of them on a page make a text."""
+        return all(len(name) == 1 for name in self.info["class_names"])
+
     def signatures(self) -> dict[str, Callable]:
         names = tf.constant(self.info["class_names"])
 
@@ -168,23 +172,75 @@ class MNIST(training.Case):
             """Pictures in [0, 1], digits light on dark."""
             return {"probabilities": probabilities(images)}
 
+        def opened(files):
+            """The probabilities of the digits in picture files; equal ones where nothing is written."""
+            images, certainty = self._opened(files)
+            certainty = certainty[:, tf.newaxis]
+            return certainty * probabilities(images) + (1 - certainty) / len(self.info["class_names"])
+
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def classify_bytes(image_bytes):
-            """Picture files of any size."""
-            scores = probabilities(self._opened(image_bytes))
+            """Picture files of any size, with one digit anywhere on the page."""
+            scores = opened(image_bytes)
             return {"probabilities": scores, "label": tf.gather(names, tf.argmax(scores, axis=1))}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
         def classify(inputs):
             """Serialized tf.Examples with the picture file in the feature `image_bytes` (the Classify API)."""
-            scores = probabilities(self._opened(encoded.parse_examples(inputs)))
+            scores = opened(encoded.parse_examples(inputs))
             return {"classes": tf.broadcast_to(names, tf.shape(scores)), "scores": scores}
 
-        return {"serving_default": serving_default, "classify_bytes": classify_bytes, "classify": classify}
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def read_digits_bytes(image_bytes):
+            """Picture files with up to 32 digits each, in reading order.
 
-    def _opened(self, files: tf.Tensor) -> tf.Tensor:
-        """Picture files, string [N] -> digits, float32 [N, 28, 28, 1] in [0, 1]."""
-        return graph.decode_batch(files, to_digit, self.info["image_shape"], max_pixels=graph.SMALL)
+            `digits`, `confidences` and `boxes` (top, left, bottom, right, as parts of the picture) have 32 places, of
+            which `count` are used. `confidence` is the product of those of the digits.
+            """
+            pages = self._opened_pages(image_bytes)
+            used = tf.sequence_mask(pages["count"], digit_pictures.MOST)
+            # [digits of all pages, classes]; a blank one is added since convolutions refuse empty batches.
+            images = tf.boolean_mask(pages["images"], used)
+            scores = probabilities(tf.concat([images, tf.zeros([1, *self.info["image_shape"]])], 0))[:-1]
+            places, shape = tf.cast(tf.where(used), tf.int32), tf.shape(used)
+            sure = tf.scatter_nd(places, tf.reduce_max(scores, axis=1), shape) * pages["certainty"]
+            labels = tf.tensor_scatter_nd_update(
+                tf.fill(shape, ""), places, tf.gather(names, tf.argmax(scores, axis=1))
+            )
+            return {
+                "text": tf.strings.reduce_join(labels, axis=1),
+                "digits": labels,
+                "confidence": tf.reduce_prod(tf.where(used, sure, 1.0), axis=1)
+                * tf.cast(pages["count"] > 0, tf.float32),
+                "confidences": sure,
+                "boxes": pages["boxes"],
+                "count": pages["count"],
+            }
+
+        found = {"serving_default": serving_default, "classify_bytes": classify_bytes, "classify": classify}
+        return found | {"read_digits_bytes": read_digits_bytes} if self._has_characters else found
+
+    def _opened(self, files: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Picture files, string [N] -> digits, float32 [N, 28, 28, 1] in [0, 1], and their certainty, float32 [N]."""
+
+        def one(rgba):
+            digit = digit_pictures.find_digit(rgba)
+            return digit.images[0], digit.certainty[0]
+
+        specs = tf.TensorSpec(self.info["image_shape"], tf.float32), tf.TensorSpec([], tf.float32)
+        return graph.map_files(one, files, specs, max_pixels=graph.SMALL)
+
+    def _opened_pages(self, files: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Picture files, string [N] -> the fields of `digit_pictures.Digits`, [N, 32, ...], and their `count`."""
+
+        def page(rgba):
+            found = digit_pictures.find_digits(rgba)
+            count = tf.shape(found.certainty)[0]
+            return {name: _padded(value, count) for name, value in found._asdict().items()} | {"count": count}
+
+        shapes = {"images": self.info["image_shape"], "boxes": [4], "certainty": []}
+        specs = {name: tf.TensorSpec([digit_pictures.MOST, *shape], tf.float32) for name, shape in shapes.items()}
+        return graph.map_files(page, files, specs | {"count": tf.TensorSpec([], tf.int32)}, max_pixels=graph.SMALL)
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         images = np.zeros([3, *self.info["image_shape"]], np.uint8)
@@ -194,7 +250,13 @@ class MNIST(training.Case):
             "serving_default": {"images": images.astype(np.float32) / 255},
             "classify_bytes": {"image_bytes": files},
             "classify": {"inputs": encoded.examples(files)},
+            **({"read_digits_bytes": {"image_bytes": files}} if self._has_characters else {}),
         }
+
+
+def _padded(values: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """[count, ...] -> [MOST, ...], with zeros."""
+    return tf.pad(values, [[0, digit_pictures.MOST - count], *[[0, 0]] * (values.shape.rank - 1)])
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ Contenders take turns in every round, so that drifts in machine speed affect all
 [min .. max] over the rounds.
 """
 
-from tf2cases.benchmarks import captchas, features, gpu, inference, pictures, serving, training, wordcloud
+from tf2cases.benchmarks import captchas, digits, features, gpu, inference, pictures, serving, training, wordcloud
 
-_MODULES = (training, inference, captchas, pictures, features, wordcloud, serving, gpu)
+_MODULES = (training, inference, captchas, pictures, digits, features, wordcloud, serving, gpu)
 PARTS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}

@@ -12,10 +12,10 @@ with pictures needs --out. --server and --rest do not load TensorFlow.
 
 Reads PNG, JPEG, GIF, BMP, WebP, TIFF and PPM files with one picture, regardless of their names; a folder, or a zip or
 tar archive, stands for the picture files in it and its sub-folders. A picture that cannot be read is named on standard
-error, and the others are answered; the exit status is then 1, or 2 if none could be read. Digits may be bright on
-a dark background, like MNIST's, or dark on light paper: a picture whose border is brighter than half is inverted. There
-must be one digit, anywhere on the page; a picture of 28x28 pixels is used as it is. The answer of a captcha reader is
-the text and the product of the probabilities of its characters.
+error, and the others are answered; the exit status is then 1, or 2 if none could be read. There must be one digit,
+anywhere on a page that is lighter or darker than it; with --several there may be up to 32, which are read line by line.
+A picture of 28x28 pixels is used as it is, like MNIST's. A captcha reader and --several answer with the text and the
+product of the probabilities of its characters; with --json, --several also gives the boxes of the digits.
 
 --repeat=N sends the first batch N times more, --concurrency=C of them at a time, and prints throughput and latencies.
 """
@@ -74,6 +74,7 @@ def define(values: flags.FlagValues) -> None:
     exports.define_where(values)
     text: Any = dict(flag_values=values)
     flags.DEFINE_string("signature", None, "Signature to call; by default, the one that answers for the input.", **text)
+    flags.DEFINE_bool("several", False, "Read the digits of each picture one by one.", **text)
     flags.DEFINE_multi_string("values", None, "A row of numbers, such as 2104,3; may be repeated.", **text)
     flags.DEFINE_integer("latents_seed", None, "Draw latents with this seed.", 0, 2**63 - 1, **text)
     flags.DEFINE_integer("count", 1, "Number of latents.", 1, 10_000, **text)
@@ -155,6 +156,9 @@ def _check(values: flags.FlagValues, arguments: list[str]) -> None:
         )
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} were given, but only one of them can be.")
+    if values.several and (not arguments or values.signature is not None):
+        why = "--signature is given too" if arguments else "there are no pictures"
+        raise UsageError(f"--several is given, but {why}: it must be given with pictures, and without --signature.")
     if values["count"].present and values.latents_seed is None:
         raise UsageError(f"--count is {values.count}, but --latents_seed is not given: it must be given too.")
     if values["concurrency"].present and not values.repeat:
@@ -224,7 +228,12 @@ def _question(values, model, is_pictures, rows, arrays) -> _Question:
     if arrays:
         return _named(values, model, arrays)
     kind = "pictures" if is_pictures else "values" if rows else "latents"
-    name = values.signature or model.signature_for(kind)
+    name = values.signature or (rule.SEVERAL if values.several else model.signature_for(kind))
+    if values.several and name not in model.signatures:
+        raise UsageError(
+            f"--several is given, but {model.where} has no signature {name}; it must be a model of digits, exported by "
+            "this version."
+        )
     if name not in model.signatures:
         raise UsageError(f"--signature is {name!r}, but must be one of {', '.join(model.signatures)}.")
     inputs = model.signatures[name].inputs
@@ -276,6 +285,8 @@ def _signature_of_array(model, array):
 
 def _show(values, question: _Question, outputs: Mapping[str, np.ndarray], model, saved: list) -> None:
     """Prints the lines of a batch, or collects its pictures."""
+    from tf2cases.serving import signatures as rule
+
     plain = {name: value for name, value in outputs.items() if not name.endswith("_bytes")}
     pictures = [name for name in outputs if name.endswith("_bytes")]
     if pictures and (values.out is not None or not plain):
@@ -292,6 +303,8 @@ def _show(values, question: _Question, outputs: Mapping[str, np.ndarray], model,
         )
     for row, label in enumerate(question.labels if plain else ()):
         answer = {name: value[row] for name, value in plain.items()}
+        if values.several:  # without the places that are not used
+            answer |= {name: answer[name][: answer["count"]] for name in rule.OF_SEVERAL}
         if values.json:
             print(_as_json(question.key, label, answer))
         else:

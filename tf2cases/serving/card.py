@@ -43,13 +43,17 @@ _MEANINGS: dict[str, tuple[str, tuple[float, float] | None]] = {
     "classes": ("names of the classes that the scores are of", None),
     "label": ("name of the most probable class", None),
     "text": ("the characters that were read", None),
+    "digits": ("the characters one by one, in reading order", None),
+    "confidences": ("probabilities of the characters", _UNIT),
+    "boxes": ("top, left, bottom and right of each character, as parts of the picture", _UNIT),
+    "count": ("how many characters were found", (0, 32)),
 }
 # Where outputs are not what inputs of the same name are.
 _OUTPUTS: dict[str, tuple[str, tuple[float, float] | None]] = {
     "image_bytes": ("PNG files", None),
     "features": ("activations of the last layer but one", None),
 }
-_STRINGS = ("inputs", "classes", "label", "text")  # the other names of strings end in _bytes
+_STRINGS = ("inputs", "classes", "label", "text", "digits")  # the other names of strings end in _bytes
 _TERMS = {
     "houses": "plain facts: the example set of the Stanford machine-learning course; or your own table",
     "mnist": "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0",
@@ -100,7 +104,7 @@ def _described(key, spec, is_vae, known):
         known = ("latents from N(0, 1)", None) if is_vae else ("latents, uniform", (-1.0, 1.0))
     if known and (spec.dtype == object) == (key in _STRINGS or key.endswith("_bytes")):
         record["meaning"] = known[0]
-        if spec.dtype.kind == "f":
+        if spec.dtype != object:
             record["range"] = None if known[1] is None else list(known[1])
     return record
 

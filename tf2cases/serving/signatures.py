@@ -12,6 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 
 DEFAULT = "serving_default"
+SEVERAL = "read_digits_bytes"  # reads the digits of each picture one by one
+OF_SEVERAL = ("digits", "confidences", "boxes")  # its outputs that have as many entries as its output `count` says
 
 # What a client can give, in the order of the card: picture files, rows of numbers, latents, named tensors.
 KINDS = ("pictures", "values", "latents", "tensors")

@@ -143,7 +143,7 @@ def test_the_default_signature_takes_tensors_and_outputs_have_names_of_their_own
 
 # Numbers without bounds, and strings.
 UNBOUNDED = {"features", "price", "mean", "log_variance"}
-BOUNDS = {"z": [-1.0, 1.0]}
+BOUNDS = {"z": [-1.0, 1.0], "count": [0, 32]}
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -167,7 +167,8 @@ def test_the_card_has_all_that_a_user_must_know(served, name):
             elif key in UNBOUNDED or (key, name) == ("z", "vae"):
                 assert value["range"] is None
             else:
-                assert (value["dtype"], value["range"]) == ("float32", BOUNDS.get(key, [0.0, 1.0]))
+                dtype = "int32" if key == "count" else "float32"
+                assert (value["dtype"], value["range"]) == (dtype, BOUNDS.get(key, [0.0, 1.0]))
     if name == "linear_regression":
         found = read["signatures"]["serving_default"]
         assert found["inputs"]["features"]["unit"] == "square_feet, bedrooms"

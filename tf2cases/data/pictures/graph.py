@@ -4,6 +4,7 @@ Only PNG, JPEG and BMP are decoded; clients convert other files, see `files.read
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -81,14 +82,39 @@ def decode_batch(
     Raises:
       tf.errors.InvalidArgumentError: see `decode`.
     """
+    spec = tf.TensorSpec(shape, tf.float32)
+    return map_files(lambda rgba: tf.ensure_shape(to_image(rgba), shape), image_bytes, spec, dct_method, max_pixels)
+
+
+def map_files(
+    function: Callable[[tf.Tensor], Any],
+    image_bytes: tf.Tensor,
+    specs: Any,
+    dct_method: str = "INTEGER_ACCURATE",
+    max_pixels: int = MAX_PIXELS,
+) -> Any:
+    """Decodes encoded pictures and applies a function to each.
+
+    Args:
+      function: uint8 RGBA [height, width, 4] -> a structure of tensors.
+      image_bytes: string [N].
+      specs: the structure of their TensorSpecs.
+      dct_method, max_pixels: see `decode`.
+
+    Returns:
+      The structure, each tensor with a first dimension N.
+
+    Raises:
+      tf.errors.InvalidArgumentError: see `decode`.
+    """
     # Strings cannot be moved to a GPU, so the whole loop stays on the CPU (tensorflow#28007). One picture at a time:
     # more are not faster, and each may need memory for 50 megapixels.
     with tf.device("/cpu:0"):
         return tf.map_fn(
-            lambda one: tf.ensure_shape(to_image(decode(one, dct_method, max_pixels)), shape),
+            lambda one: function(decode(one, dct_method, max_pixels)),
             image_bytes,
             parallel_iterations=1,
-            fn_output_signature=tf.TensorSpec(shape, tf.float32),
+            fn_output_signature=specs,
         )
 
 
@@ -102,7 +128,7 @@ def encode_batch(images: tf.Tensor) -> tf.Tensor:
       string [N].
     """
     pixels = tf.cast(tf.round(tf.clip_by_value(images, 0.0, 1.0) * 255), tf.uint8)
-    with tf.device("/cpu:0"):  # as in `decode_batch`
+    with tf.device("/cpu:0"):  # as in `map_files`
         return tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec([], tf.string))
 
 
