@@ -266,10 +266,12 @@ def _temporary(folder: str, name: str, make: Callable[[str], object], remove: Ca
                 handle = -1
         yield path
     finally:
-        with contextlib.suppress(OSError):
-            remove(path)
-        if handle >= 0:
-            os.close(handle)
+        try:
+            with contextlib.suppress(OSError):
+                remove(path)
+        finally:
+            if handle >= 0:
+                os.close(handle)
 
 
 # Locks, which the operating system releases when the file is closed or the process ends
