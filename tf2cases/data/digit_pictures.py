@@ -11,20 +11,23 @@ SIZE = 28  # MNIST's pictures
 MOST = 32  # digits that are read on a page
 _INK_SIZE = 20  # side of the box that MNIST's digits were scaled to fit (LeCun et al. 1998, section III.A)
 _CANDIDATES = 128  # regions of ink that are looked at, the heaviest ones
-_NEAR = 0.12  # of a digit's longer side: a stroke that is so near belongs to it,
-_PART = 0.7  # if it is lower than this part of the digit's height
-_SLIGHT = 0.02  # and heavier than this part of the digit's weight;
-_OVERLAP = 0.3  # of the smaller one's box; the same for strokes whose boxes overlap
-_SHORT = 0.4  # of the tallest digit's height; what is shorter is no digit
-_TINY = 0.02  # of the picture's longer side; the same
-_LONG = 3.0  # times as wide as high: a dash
-_LINE = 0.5  # of the median height; digits whose middles differ by more are on different lines
-_DOUBTFUL = 0.3  # certainty; what is below is no digit
+# A stroke belongs to a digit if it is near it, lower and not much lighter, or if their boxes overlap.
+_NEAR = 0.12  # distance, in longer sides of the digit
+_PART = 0.7  # height, in heights of the digit
+_SLIGHT = 0.02  # weight, in weights of the digit
+_OVERLAP = 0.3  # overlap, in areas of the smaller box
+# What is too small or too wide is no digit.
+_TINY = 0.02  # longer side, in longer sides of the picture
+_SHORT = 0.4  # height, in heights of the tallest digit on the page
+_LONG = 3.0  # width, in own heights: a dash
+_LINE = 0.5  # distance of the middles of digits on different lines, in median heights
+_DOUBTFUL = 0.3  # certainty of what is not reported on a page
 _SLANT = 0.15  # pixels to the side per pixel down; strokes that lean more are sheared back to this
 _LEAST_INK = 70.0  # sum of a digit's pixels; MNIST's have 100 on average
 _POWERS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4)
 _SURROUNDINGS = 0.06  # of the digit's longer side
-_LOCAL, _OVERALL = (0.65, 0.8), (0.7, 0.95)  # shares of the ink, see `_certainty`
+# A digit is certain if it has the second share of the ink in its box or of all ink, and no digit if it has the first.
+_LOCAL, _OVERALL = (0.65, 0.8), (0.7, 0.95)
 
 
 class Digits(NamedTuple):
