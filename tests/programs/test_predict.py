@@ -233,8 +233,9 @@ def test_a_model_without_a_picture_signature_is_refused(tmp_path, capsys):
     assert "cannot be run on pictures: none of its signatures (serving_default)" in err
 
 
-def test_help_says_how_dark_digits_are_recognised(capsys):
+def test_help_says_which_pictures_are_read(capsys):
     code, out, _ = ask(capsys, "--help")
     assert code == 0
-    assert "a picture whose border is brighter than" in out
+    assert "anywhere on a page that is lighter or darker than it" in out
+    assert "several: Read the digits of each picture one by one" in " ".join(out.split())
     assert "PICTURE_OR_FOLDER..." in out
