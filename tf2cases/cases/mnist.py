@@ -172,6 +172,7 @@ class MNIST(training.Case):
             """Pictures in [0, 1], digits light on dark."""
             return {"probabilities": probabilities(images)}
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # traced once for two signatures
         def opened(files):
             """The probabilities of the digits in picture files; equal ones where nothing is written."""
             images, certainty = self._opened(files)

@@ -51,6 +51,7 @@ class Ink(NamedTuple):
     centre: tf.Tensor
 
 
+@tf.function(input_signature=[tf.TensorSpec([None, None, 4], tf.uint8)])  # one copy, however many signatures use it
 def find(rgba: tf.Tensor) -> Ink:
     """Finds the strokes on a page.
 
@@ -59,17 +60,25 @@ def find(rgba: tf.Tensor) -> Ink:
     """
     dark = darkness(grey(rgba))
     darkest = tf.reduce_max(_mean(dark[..., tf.newaxis], 3))
+    levels = tf.constant(_LEVELS)
 
-    def at(level):
-        threshold = tf.maximum(level * darkest, FAINTEST)
-        ink = _regions(dark, threshold)
-        kept = tf.reduce_sum(tf.where(ink.inside, ink.weight, 0.0))
-        return *ink, kept >= _ENOUGH * ink.centre
+    def at(number, *_):
+        threshold = tf.maximum(levels[number] * darkest, FAINTEST)
+        labels, boxes, weight, inside = _regions(dark, threshold)
+        centre = _centre_weight(dark, threshold)
+        enough = tf.reduce_sum(tf.where(inside, weight, 0.0)) >= _ENOUGH * centre
+        return number + 1, enough, labels, boxes, weight, inside, centre
 
-    result = at(_LEVELS[0])
-    for level in _LEVELS[1:]:
-        result = tf.cond(result[-1], lambda found=result: found, lambda level=level: at(level))
-    return Ink(*result[:-1])
+    def again(number, enough, *_):
+        return tf.logical_and(number < len(_LEVELS), tf.logical_not(enough))
+
+    nothing = (
+        *(tf.zeros_like(dark, tf.int32), tf.zeros([0, 4], tf.int32)),
+        *(tf.zeros([0]), tf.zeros([0], tf.bool), tf.zeros([])),
+    )
+    shapes = [[], [], [None, None], [None, 4], [None], [None], []]
+    found = tf.while_loop(again, at, (0, False, *nothing), shape_invariants=tuple(map(tf.TensorShape, shapes)))
+    return Ink(dark, *found[2:])
 
 
 def grey(rgba: tf.Tensor) -> tf.Tensor:
@@ -132,7 +141,7 @@ def _regions(dark, threshold):
     first = tf.math.unsorted_segment_min(places, regions, count)
     last = tf.math.unsorted_segment_max(places, regions, count)
     inside = tf.reduce_all(tf.logical_and(first > 1, last < tf.shape(dark) - 2), axis=1)
-    return Ink(dark, labels, tf.concat([first, last], 1), weight, inside, _centre_weight(dark, threshold))
+    return labels, tf.concat([first, last], 1), weight, inside
 
 
 def _centre_weight(dark, threshold):
