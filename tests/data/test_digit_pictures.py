@@ -7,7 +7,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf2cases.data.digit_pictures import MOST, find_digit, find_digits, to_digit
+from tf2cases.data.digit_pictures import MOST, find_digit, find_digits
+
+
+def to_digit(rgba):
+    return find_digit(rgba).images[0]
 
 
 def stroke():

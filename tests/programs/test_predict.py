@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 from program_call import exit_status
 
-from tf2cases.data.digit_pictures import to_digit
+from tf2cases.data.digit_pictures import find_digit
 from tf2cases.data.pictures.graph import decode_batch
 from tf2cases.errors import UsageError
 from tf2cases.programs import exports, predict
@@ -28,7 +28,7 @@ def side_model(tmp_path_factory):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def classify_bytes(data):
-        images = decode_batch(data, to_digit, [28, 28, 1])
+        images = decode_batch(data, lambda rgba: find_digit(rgba).images[0], [28, 28, 1])
         halves = tf.reduce_sum(tf.reshape(images, [-1, 28, 2, 14]), axis=[1, 3])
         probabilities = halves / tf.reduce_sum(halves, axis=1, keepdims=True)
         label = tf.gather(tf.constant(["left", "right"]), tf.argmax(probabilities, axis=1))

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tf2cases.data.digit_pictures import to_digit
+from tf2cases.data.digit_pictures import find_digit
 from tf2cases.data.pictures.graph import decode_batch
 
 LABELS = [str(digit) for digit in range(10)]
@@ -29,7 +29,7 @@ class SmallModel(tf.Module):
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
         def classify_bytes(image_bytes_):
-            images = decode_batch(image_bytes_, to_digit, [28, 28, 1])
+            images = decode_batch(image_bytes_, lambda rgba: find_digit(rgba).images[0], [28, 28, 1])
             probabilities = self.probabilities(images)
             label = tf.gather(tf.constant(LABELS), tf.argmax(probabilities, axis=-1))
             return {"probabilities": probabilities, "label": label}

@@ -11,7 +11,7 @@ from absl import flags
 from absl.testing import flagsaver
 from small_model import LABELS, png, requests
 
-from tf2cases.data.digit_pictures import to_digit
+from tf2cases.data.digit_pictures import find_digit
 from tf2cases.data.pictures.graph import decode
 from tf2cases.errors import RunError
 from tf2cases.serving import export as export_module
@@ -72,7 +72,7 @@ def test_pictures_in_give_the_same_as_their_pixels(exported):
     model, asked, path = exported
     images = np.round(asked["serving_default"]["images"] * 255) / 255
     encoded = png(images)
-    images = [to_digit(decode(one)) for one in encoded]
+    images = [find_digit(decode(one)).images[0] for one in encoded]
     answer = Model(path).call("classify_bytes", image_bytes=encoded)
     live = model.probabilities(tf.stack(images)).numpy()
     np.testing.assert_allclose(answer["probabilities"], live, atol=1e-6)

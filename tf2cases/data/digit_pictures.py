@@ -44,11 +44,6 @@ class Digits(NamedTuple):
     certainty: tf.Tensor
 
 
-def to_digit(rgba: tf.Tensor) -> tf.Tensor:
-    """The image of `find_digit`, float32 [28, 28, 1] in [0, 1]."""
-    return find_digit(rgba).images[0]
-
-
 def find_digit(rgba: tf.Tensor) -> Digits:
     """Converts a picture of one digit to MNIST's format: bright ink on black, 28x28 pixels.
 

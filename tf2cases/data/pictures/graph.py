@@ -72,7 +72,7 @@ def decode_batch(
 
     Args:
       image_bytes: string [N].
-      to_image: uint8 RGBA [height, width, 4] -> float32 [*shape], for example `digit_pictures.to_digit`.
+      to_image: uint8 RGBA [height, width, 4] -> float32 [*shape].
       shape: the static shape of one result.
       dct_method, max_pixels: see `decode`.
 
