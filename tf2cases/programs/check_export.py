@@ -179,7 +179,7 @@ def _complete(version: str, operations: set[str]) -> str:
     except FileNotFoundError:
         raise _Failed("saved_model.pb is missing") from None
     except (OSError, DecodeError) as error:
-        raise _Failed(f"saved_model.pb cannot be read ({error})") from error
+        raise _Failed(f"saved_model.pb cannot be read ({files.reason(error)})") from error
     own = set()
     for graph in (meta_graph.graph_def for meta_graph in model.meta_graphs):
         own |= {function.signature.name for function in graph.library.function}
@@ -218,7 +218,7 @@ def _load(version: str, loaded: list[Any]) -> str:
         with files.literal(version) as place:
             loaded.append(tf.saved_model.load(place, tags=["serve"]))
     except Exception as error:  # TensorFlow raises nearly anything for damaged files
-        raise _Failed(_first_line(error)) from error
+        raise _Failed(files.reason(error)) from error
     signatures = loaded[0].signatures
     return f"signatures {', '.join(sorted(signatures))}" if signatures else "it has no signatures"
 
@@ -294,7 +294,7 @@ def _answer(name: str, function: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     try:
         outputs = verify.call(function, inputs)
     except Exception as error:  # whatever the graph raises
-        raise _Failed(f"signature {name!r} fails: {_first_line(error)}") from error
+        raise _Failed(f"signature {name!r} fails: {files.reason(error)}") from error
     for key, value in outputs.items():
         if value.dtype.kind == "f" and np.isnan(value).any():
             raise _Failed(f"signature {name!r} answers with NaN in {key!r}")
@@ -390,7 +390,3 @@ def _batching(version: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), type(error).__name__)
