@@ -61,8 +61,7 @@ def convert(directory: str, to: str) -> str:
     except RunError:
         raise
     except Exception as error:  # the converters raise nearly anything
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise RunError(f"{directory} could not be converted to {target}: {reason.rstrip('.')}.") from error
+        raise RunError(f"{directory} could not be converted to {target}: {files.reason(error)}.") from error
     with files.writing(target):
         files.write_bytes(target, content)
     return target

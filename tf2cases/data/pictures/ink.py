@@ -72,12 +72,10 @@ def find(rgba: tf.Tensor) -> Ink:
     def again(number, enough, *_):
         return tf.logical_and(number < len(_LEVELS), tf.logical_not(enough))
 
-    nothing = (
-        *(tf.zeros_like(dark, tf.int32), tf.zeros([0, 4], tf.int32)),
-        *(tf.zeros([0]), tf.zeros([0], tf.bool), tf.zeros([])),
-    )
+    no_labels, no_boxes = tf.zeros_like(dark, tf.int32), tf.zeros([0, 4], tf.int32)
+    start = (0, False, no_labels, no_boxes, tf.zeros([0]), tf.zeros([0], tf.bool), 0.0)
     shapes = [[], [], [None, None], [None, 4], [None], [None], []]
-    found = tf.while_loop(again, at, (0, False, *nothing), shape_invariants=tuple(map(tf.TensorShape, shapes)))
+    found = tf.while_loop(again, at, start, shape_invariants=tuple(map(tf.TensorShape, shapes)))
     return Ink(dark, *found[2:])
 
 
