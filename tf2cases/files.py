@@ -72,9 +72,7 @@ def replacing(path: str | os.PathLike, mode: str = "wb", durable: bool = True, *
                     os.fsync(file.fileno())
             os.replace(temporary, path)
     except OSError as error:
-        if error.errno is not None and (
-            error.filename is None or _TEMPORARY.fullmatch(os.path.basename(error.filename))
-        ):
+        if error.errno is not None and (error.filename is None or _is_temporary(error.filename)):
             error.filename, error.filename2 = given, None
         raise
     if durable:
@@ -122,7 +120,7 @@ def check_target(flag: str, path: str) -> None:
 
 
 def can_write_in(folder: str | os.PathLike) -> bool:
-    """Whether files can be created in a folder; this tries it, since root may write, by its rights, even in /proc."""
+    """Whether files can be created in a folder; it creates one, since permissions let root write even in /proc."""
     if not os.access(folder, os.W_OK | os.X_OK):
         return False
     try:

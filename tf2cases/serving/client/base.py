@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds before a retry; doubled each time
 
 _WHAT = {
-    "pictures": "picture files (image_bytes)",
+    "pictures": "image_bytes as its only input",
     "values": "rows of numbers",
     "latents": "latents (z)",
     "tensors": "tensors",
@@ -73,11 +73,9 @@ class Client:
         """
         name = self.answers.get(kind)
         if name not in self.signatures:
-            what = "pictures" if kind == "pictures" else kind
-            takes = "image_bytes as its only input" if kind == "pictures" else _WHAT[kind]
             raise UsageError(
-                f"{self.where} cannot be run on {what}: none of its signatures "
-                f"({', '.join(self.signatures)}) takes {takes}."
+                f"{self.where} cannot be run on {kind}: none of its signatures "
+                f"({', '.join(self.signatures)}) takes {_WHAT[kind]}."
             )
         return name
 
@@ -162,6 +160,7 @@ class Client:
             raise
 
     def _call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Calls a signature with arrays that fit it; each of the three ways has its own."""
         raise NotImplementedError
 
 
