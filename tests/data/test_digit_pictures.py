@@ -133,6 +133,37 @@ def test_a_stroke_beside_a_digit_belongs_to_it():
     assert wider.boxes[0, 3] * 420 > whole.boxes[0, 3] * 420 + 10
 
 
+def boxed(page, margin, grey=90):
+    """Draws a printed box around each of the digits of `page_of`."""
+    for place in ((60, 80), (60, 240)):
+        top, left = place[0] - margin, place[1] - margin
+        bottom, right = place[0] + 56 + margin, place[1] + 56 + margin
+        for rows, columns in (
+            (slice(top, top + 2), slice(left, right)),
+            (slice(bottom, bottom + 2), slice(left, right + 2)),
+            (slice(top, bottom), slice(left, left + 2)),
+            (slice(top, bottom), slice(right, right + 2)),
+        ):
+            page[rows, columns, :3] = grey
+    return page
+
+
+@pytest.mark.parametrize("margin", [2, 15, 40])
+def test_printed_boxes_around_digits_are_no_digits(margin):
+    plain = find_digits(page_of((60, 80), (60, 240)))
+    found = find_digits(boxed(page_of((60, 80), (60, 240)), margin))
+    np.testing.assert_allclose(found.boxes, plain.boxes, atol=0.01)
+    np.testing.assert_allclose(found.images, plain.images, atol=0.1)
+    assert found.certainty.numpy().min() > 0.9
+
+
+def test_a_piece_that_is_farther_off_belongs_to_a_digit_only_if_that_is_alone():
+    page = np.full([300, 300], 235, np.uint8)
+    page[60:140, 120:136] = page[154:200, 120:136] = 20
+    np.testing.assert_allclose(find_digit(rgba_of(page)).boxes[0] * 300, [60, 120, 200, 136], atol=1)
+    assert len(find_digits(rgba_of(page)).boxes) == 2
+
+
 def test_two_digits_are_not_certainly_one():
     assert find_digit(page_of((90, 120))).certainty.numpy() == [1]
     assert find_digit(page_of((90, 120), (90, 250))).certainty.numpy()[0] < 0.5

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import ExifTags, Image, ImageDraw, ImageFilter, ImageFont
 
 HEIGHT, WIDTH = 1600, 1200
 _MARGIN = 0.12  # of each side, that desks may cover
@@ -68,7 +68,11 @@ class Scene:
       lines: (distance, width, RGB colour, whether there are columns too) of ruled lines, in pixels, or None.
       light: float [1600, 1200], or 1.
       things: functions that put something on the page, float [1600, 1200, 3].
+      box: distance of a printed box from the ink, in heights of the ink, or None.
       blur, noise: the camera's, in pixels and as a part of white.
+      crop: what is left of the page around the ink, in heights of the ink, or None for the whole page.
+      longest: the longer side of the file in pixels, or None.
+      orientation: of the file's EXIF data; the file's pixels are turned the other way.
       quality: of the JPEG file.
     """
 
@@ -84,6 +88,10 @@ class Scene:
     lines: tuple | None = None
     light: np.ndarray | float = 1.0
     things: list[Callable[[np.ndarray], np.ndarray]] = dataclasses.field(default_factory=list)
+    box: float | None = None
+    crop: float | None = None
+    longest: int | None = None
+    orientation: int = 1
 
     @classmethod
     def plain(cls, random: np.random.Generator) -> "Scene":
@@ -159,12 +167,32 @@ class Scene:
         page *= np.asarray(self.light, np.float32)[..., None]
         for put in self.things:
             page = put(page)
-        photo = _picture(page).filter(ImageFilter.GaussianBlur(self.blur))
+        rows, columns = np.flatnonzero(cover.any(1)), np.flatnonzero(cover.any(0))
+        edges = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        photo = _picture(page)
+        if self.box is not None:
+            colour = tuple(int(255 * part) for part in self.paper * 0.5)
+            ImageDraw.Draw(photo).rectangle(_wider(edges, self.box), outline=colour, width=4)
+        photo = photo.filter(ImageFilter.GaussianBlur(self.blur))
+        if self.crop is not None:
+            photo = photo.crop(_wider(edges, self.crop))
+        if self.longest is not None:
+            photo.thumbnail((self.longest, self.longest), Image.Resampling.BOX)
         seen = np.asarray(photo, np.float32) / 255
-        seen = seen + self.noise * self.random.standard_normal([HEIGHT, WIDTH, 1], np.float32)
+        seen = seen + self.noise * self.random.standard_normal([*seen.shape[:2], 1], np.float32)
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = self.orientation
         file = io.BytesIO()
-        _picture(seen).save(file, "JPEG", quality=self.quality)
+        turn = {1: 0, 3: 180, 6: 90, 8: 270}[self.orientation]
+        _picture(seen).rotate(turn, expand=True).save(file, "JPEG", quality=self.quality, exif=exif)
         return file.getvalue()
+
+
+def _wider(edges: tuple[int, int, int, int], by: float) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a box that is larger on each side by a part of its height, within the page."""
+    left, top, right, bottom = edges
+    more = round(by * (bottom - top)) + 1
+    return max(left - more, 0), max(top - more, 0), min(right + more, WIDTH), min(bottom + more, HEIGHT)
 
 
 def _picture(page: np.ndarray) -> Image.Image:
@@ -381,3 +409,69 @@ def noisy(scene: Scene) -> None:
 @_condition
 def blurred(scene: Scene) -> None:
     scene.blur = 5
+
+
+@_condition
+def turned_by_exif(scene: Scene) -> None:
+    scene.orientation = int(scene.random.choice([3, 6, 8]))
+
+
+@_condition
+def margin_line(scene: Scene) -> None:
+    lined(scene)
+    left = scene.random.uniform(0.07, 0.11) * WIDTH
+    line = (np.abs(_X - left) < 2)[..., None]
+    scene.things.append(lambda page: np.where(line, page * np.array([0.95, 0.55, 0.55], np.float32), page))
+
+
+@_condition
+def printed_box(scene: Scene) -> None:
+    scene.box, scene.size = scene.random.uniform(0.1, 0.3), scene.random.uniform(0.2, 0.45)
+
+
+@_condition
+def printed_text(scene: Scene) -> None:
+    def put(page):
+        photo = _picture(page)
+        font = ImageFont.load_default(26)
+        for row in range(3):
+            place = 0.06 * WIDTH, (0.02 + 0.03 * row) * HEIGHT
+            ImageDraw.Draw(photo).text(place, "Write one digit below. Use a dark pen.", (70, 70, 75), font)
+        return np.asarray(photo, np.float32) / 255
+
+    scene.things.append(put)
+
+
+@_condition
+def stain(scene: Scene) -> None:
+    y, x = scene.random.uniform(0.2, 0.8, 2)
+    ring = np.abs(np.hypot(_X - x * WIDTH, _Y - y * HEIGHT) - 220) < 9
+    scene.things.append(lambda page: np.where(ring[..., None], page * np.array([0.85, 0.75, 0.6], np.float32), page))
+
+
+@_condition
+def cropped(scene: Scene) -> None:
+    scene.crop = scene.random.uniform(0.02, 0.1)
+
+
+@_condition
+def marker(scene: Scene) -> None:
+    scene.size, scene.widen = scene.random.uniform(0.5, 0.6), int(scene.random.integers(25, 45))
+
+
+@_condition
+def cropped_marker(scene: Scene) -> None:
+    marker(scene)
+    cropped(scene)
+
+
+@_condition
+def drawing_pad(scene: Scene) -> None:
+    scene.paper, scene.ink = np.ones(3), np.zeros(3)
+    scene.widen, scene.noise, scene.blur, scene.longest = int(scene.random.integers(5, 25)), 0.0, 0.0, 280
+
+
+@_condition
+def dark_drawing_pad(scene: Scene) -> None:
+    drawing_pad(scene)
+    scene.paper, scene.ink = scene.ink, scene.paper

@@ -191,7 +191,7 @@ class DenoisingAutoencoder(training.Case):
             rgb = graph.composite_on_white(graph.reduced(rgba))
             return tf.image.resize(rgb if channels == 3 else graph.to_grey(rgb), [height, width], antialias=True)
 
-        return graph.decode_batch(files, to_image, self.info["image_shape"], max_pixels=graph.SMALL)
+        return graph.decode_batch(files, to_image, self.info["image_shape"], graph.Decoding(graph.SMALL))
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         height, width, channels = self.info["image_shape"]

@@ -227,7 +227,7 @@ class CaptchaReader(training.Case):
             grey = graph.to_grey(graph.composite_on_white(graph.reduced(rgba)))
             return tf.image.resize(grey, [height, width], antialias=True)
 
-        return graph.decode_batch(files, to_captcha, self.info["image_shape"], max_pixels=graph.SMALL)
+        return graph.decode_batch(files, to_captcha, self.info["image_shape"], graph.Decoding(graph.SMALL))
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         height, width, _ = self.info["image_shape"]

@@ -229,7 +229,7 @@ class MNIST(training.Case):
             return digit.images[0], digit.certainty[0]
 
         specs = tf.TensorSpec(self.info["image_shape"], tf.float32), tf.TensorSpec([], tf.float32)
-        return graph.map_files(one, files, specs, max_pixels=graph.SMALL)
+        return graph.map_files(one, files, specs, digit_pictures.DECODING)
 
     def _opened_pages(self, files: tf.Tensor) -> dict[str, tf.Tensor]:
         """Picture files, string [N] -> the fields of `digit_pictures.Digits`, [N, 32, ...], and their `count`."""
@@ -241,7 +241,7 @@ class MNIST(training.Case):
 
         shapes = {"images": self.info["image_shape"], "boxes": [4], "certainty": []}
         specs = {name: tf.TensorSpec([digit_pictures.MOST, *shape], tf.float32) for name, shape in shapes.items()}
-        return graph.map_files(page, files, specs | {"count": tf.TensorSpec([], tf.int32)}, max_pixels=graph.SMALL)
+        return graph.map_files(page, files, specs | {"count": tf.TensorSpec([], tf.int32)}, digit_pictures.DECODING)
 
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         images = np.zeros([3, *self.info["image_shape"]], np.uint8)

@@ -5,17 +5,21 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf2cases.data.pictures import connected, ink
-from tf2cases.data.pictures.graph import composite_on_white, to_grey
+from tf2cases.data.pictures.graph import SMALL, Decoding, composite_on_white, to_grey
 
+DECODING = Decoding(SMALL, enough=ink.ENOUGH_PIXELS)  # of picture files for the functions below
 SIZE = 28  # MNIST's pictures
 MOST = 32  # digits that are read on a page
 _INK_SIZE = 20  # side of the box that MNIST's digits were scaled to fit (LeCun et al. 1998, section III.A)
 _CANDIDATES = 128  # regions of ink that are looked at, the heaviest ones
 # A stroke belongs to a digit if it is near it, lower and not much lighter, or if their boxes overlap.
 _NEAR = 0.12  # distance, in longer sides of the digit
+_NEAR_ALONE = 0.2  # the same if there is only one digit
 _PART = 0.7  # height, in heights of the digit
 _SLIGHT = 0.02  # weight, in weights of the digit
 _OVERLAP = 0.3  # overlap, in areas of the smaller box
+# A printed box has ink in all corners, and a digit inside; parts of its weight.
+_IN_A_CORNER, _IN_A_BOX = 0.01, 0.1
 # What is too small or too wide is no digit.
 _TINY = 0.02  # longer side, in longer sides of the picture
 _SHORT = 0.4  # height, in heights of the tallest digit on the page
@@ -73,7 +77,7 @@ def find_digits(rgba: tf.Tensor) -> Digits:
       At most `MOST` digits, or none.
     """
     found = ink.find(tf.ensure_shape(rgba, [None, None, 4]))
-    groups = _groups(found)
+    groups = _groups(found, _NEAR)
     heights, widths = tf.unstack(tf.cast(groups.boxes[:, 2:] - groups.boxes[:, :2] + 1, tf.float32), axis=1)
     heavy = groups.weight > 0
     tall = heights >= _SHORT * tf.reduce_max(tf.concat([tf.where(heavy, heights, 0.0), [0.0]], 0))
@@ -89,15 +93,17 @@ class _Groups(NamedTuple):
 
     Attributes:
       of_region: int32 [R], the group of each region of `Ink`, or -1.
-      boxes, weight: int32 [G, 4] and float32 [G], as in `Ink`.
+      boxes, weight: int32 [G, 4] and float32 [G], as in `Ink`; a weight of 0 means that it is no digit.
+      centre: as in `Ink`, without printed boxes.
     """
 
     of_region: tf.Tensor
     boxes: tf.Tensor
     weight: tf.Tensor
+    centre: tf.Tensor
 
 
-def _groups(found: ink.Ink) -> _Groups:
+def _groups(found: ink.Ink, near: float) -> _Groups:
     """Joins small strokes with the digit beside them."""
     inside = tf.where(found.inside)[:, 0]
     # A digit that touches the picture's border is better than none.
@@ -108,7 +114,7 @@ def _groups(found: ink.Ink) -> _Groups:
     first, last = boxes[:, :2], boxes[:, 2:]
     sizes = tf.cast(last - first + 1, tf.float32)
     high, long = sizes[:, 0], tf.reduce_max(sizes, 1)
-    reach = tf.cast(tf.round(_NEAR * long), tf.int32)[:, tf.newaxis, tf.newaxis] + 1
+    reach = tf.cast(tf.round(near * long), tf.int32)[:, tf.newaxis, tf.newaxis] + 1
     meets = tf.logical_and(
         first[tf.newaxis] <= last[:, tf.newaxis] + reach, last[tf.newaxis] >= first[:, tf.newaxis] - reach
     )
@@ -116,21 +122,33 @@ def _groups(found: ink.Ink) -> _Groups:
     common = tf.minimum(last[tf.newaxis], last[:, tf.newaxis]) - tf.maximum(first[tf.newaxis], first[:, tf.newaxis]) + 1
     shared = tf.reduce_prod(tf.cast(tf.maximum(common, 0), tf.float32), 2)
     weight = tf.gather(found.weight, candidates)
+    is_box = _boxes(first, last, weight, tf.gather(found.cornered, candidates))
     is_part = tf.logical_and(is_part, weight[tf.newaxis] > _SLIGHT * weight[:, tf.newaxis])
     is_part = tf.logical_or(is_part, shared > _OVERLAP * tf.reduce_prod(sizes, 1))
+    is_part = tf.logical_and(is_part, tf.logical_not(tf.logical_or(is_box, is_box[:, tf.newaxis])))
     group, total = connected.components(tf.cast(tf.where(is_part), tf.int32), count)
     of_region = tf.tensor_scatter_nd_update(tf.fill(tf.shape(found.weight), -1), candidates[:, tf.newaxis], group)
     top = tf.math.unsorted_segment_min(first, group, total)
     bottom = tf.math.unsorted_segment_max(last, group, total)
-    total_weight = tf.math.unsorted_segment_sum(weight, group, total)
+    total_weight = tf.math.unsorted_segment_sum(tf.where(is_box, 0.0, weight), group, total)
     big = tf.reduce_max(bottom - top, 1) >= tf.cast(
         _TINY * tf.cast(tf.reduce_max(tf.shape(found.labels)), tf.float32), tf.int32
     )
-    return _Groups(of_region, tf.concat([top, bottom], 1), tf.where(big, total_weight, 0.0))
+    centre = found.centre - tf.reduce_sum(tf.where(is_box, weight, 0.0))
+    return _Groups(of_region, tf.concat([top, bottom], 1), tf.where(big, total_weight, 0.0), centre)
+
+
+def _boxes(first, last, weight, cornered):
+    """Which regions are printed boxes around others; bool [N]."""
+    surrounds = tf.reduce_all(
+        tf.logical_and(first[tf.newaxis] > first[:, tf.newaxis], last[tf.newaxis] < last[:, tf.newaxis]), 2
+    )
+    holds = tf.reduce_any(tf.logical_and(surrounds, weight[tf.newaxis] > _IN_A_BOX * weight[:, tf.newaxis]), 1)
+    return tf.logical_and(holds, cornered > _IN_A_CORNER)
 
 
 def _heaviest(found: ink.Ink) -> Digits:
-    groups = _groups(found)
+    groups = _groups(found, _NEAR_ALONE)
     best = tf.argmax(tf.concat([groups.weight, [0.0]], 0))
     written = tf.reduce_max(tf.concat([groups.weight, [0.0]], 0)) > 0
 
@@ -153,7 +171,7 @@ def _cut(found: ink.Ink, groups: _Groups, chosen: tf.Tensor, alone: bool) -> Dig
     """Cuts groups out; `alone`: whether there should be only one digit in the picture."""
     group_of_label = tf.concat([[-1], groups.of_region], 0)
     size = tf.shape(found.labels)
-    overall = tf.maximum(tf.reduce_sum(groups.weight), found.centre)
+    overall = tf.maximum(tf.reduce_sum(groups.weight), groups.centre)
 
     def one(index):
         box = groups.boxes[index]

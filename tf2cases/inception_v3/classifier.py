@@ -11,7 +11,7 @@ from tf2cases import files
 from tf2cases.data import threads
 from tf2cases.data.pictures import encoded
 from tf2cases.data.pictures import files as picture_files
-from tf2cases.data.pictures.graph import decode
+from tf2cases.data.pictures.graph import Decoding, decode
 from tf2cases.errors import UsageError
 from tf2cases.inception_v3.network import FEATURES, IMAGE_SHAPE, Network
 from tf2cases.inception_v3.preprocessing import Preprocessing
@@ -50,7 +50,7 @@ class InceptionV3(tf.Module):
             self._answer, input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32, "images")]
         )
         self._decode = tf.function(
-            lambda file: preprocessing.to_image(decode(file, preprocessing.dct_method)),
+            lambda file: preprocessing.to_image(decode(file, Decoding(dct_method=preprocessing.dct_method))),
             input_signature=[tf.TensorSpec([], tf.string)],
         )
         self._resize = tf.function(

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf2cases.data.pictures.graph import composite_on_white, decode_batch
+from tf2cases.data.pictures.graph import Decoding, composite_on_white, decode_batch
 from tf2cases.inception_v3.network import IMAGE_SHAPE
 
 
@@ -18,7 +18,7 @@ class Preprocessing:
       crop: fraction of the height and of the width to keep, around the center.
       half_pixel_centers: whether resizing uses half-pixel centers, as is usual today; TensorFlow did not before 2019.
       scale, shift: the network's input is scale * image + shift for images in [0, 1].
-      dct_method: how JPEGs are decoded, see `pictures.graph.decode`; "" is TensorFlow's own default.
+      dct_method: how JPEGs are decoded, see `pictures.graph.Decoding`; "" is TensorFlow's own default.
       last_pool: the pool in the network's last block, see `Network`.
     """
 
@@ -91,7 +91,7 @@ class Preprocessing:
 
     def decode(self, files: tf.Tensor) -> tf.Tensor:
         """Encoded pictures, string [N], to images, float32 [N, 299, 299, 3] in [0, 1]."""
-        return decode_batch(files, self.to_image, IMAGE_SHAPE, self.dct_method)
+        return decode_batch(files, self.to_image, IMAGE_SHAPE, Decoding(dct_method=self.dct_method))
 
 
 KERAS = Preprocessing("keras", 1.0, True, 2.0, -1.0, "INTEGER_ACCURATE", "average")

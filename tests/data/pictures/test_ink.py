@@ -63,17 +63,60 @@ def chalk(page):
     return 1 - page
 
 
+def narrow_shadow(page):
+    light = np.ones([240, 180])
+    light[:, 70:86] = 0.6  # narrower than the digit's height, beside and under it
+    return page * light
+
+
+def wedge(page):
+    """A shadow in a corner."""
+    y, x = np.mgrid[:240, :180]
+    return page * np.where(x + y < 60, 0.5, 1)
+
+
 def dust(page):
     page[30:33, 30:33] = page[200:203, 150:153] = 0
     return page
 
 
 @pytest.mark.parametrize(
-    "change", [np.copy, shadow, soft_shadow, slope, desk, frame, ruled, chalk, dust], ids=lambda change: change.__name__
+    "change",
+    [np.copy, shadow, soft_shadow, narrow_shadow, wedge, slope, desk, frame, ruled, chalk, dust],
+    ids=lambda change: change.__name__,
 )
 def test_the_heaviest_region_is_what_was_written(change):
     found = find(photo(change(page_with_a_cross())))
     np.testing.assert_allclose(the_box(found), CROSS, atol=2)
+
+
+def test_a_narrow_shadow_is_no_ink():
+    found = find(photo(narrow_shadow(page_with_a_cross())))
+    assert found.weight.shape == (1,)
+    assert np.abs(found.darkness.numpy()[:80]).max() < 0.1
+
+
+def test_pencil_is_ink_although_it_is_light():
+    page = page_with_a_cross(thick=14)
+    page[page < 0.5] = 0.55
+    np.testing.assert_allclose(the_box(find(photo(page))), CROSS[:2] + [149, 119], atol=2)
+
+
+def test_dark_strokes_that_cover_most_of_a_picture_are_full_and_no_ground():
+    page = np.full([240, 180], 0.9)
+    page[10:230, 50:130] = page[80:160, 10:170] = 0.1  # 56 % of all
+    found = find(photo(page))
+    assert found.inside.numpy().tolist() == [True]
+    np.testing.assert_allclose(found.boxes[0], [10, 10, 229, 169], atol=1)
+    assert found.darkness.numpy()[120, 90] > 0.8
+
+
+def test_the_part_of_a_region_in_its_corners_is_told():
+    page = np.full([240, 180], 0.9)
+    page[50:190, 30:150] = 0.1
+    page[54:186, 34:146] = 0.9  # a printed box, 140 x 120, with lines of 4
+    np.testing.assert_allclose(find(photo(page)).cornered, [(14 * 12 - 10 * 8) / (140 * 120 - 132 * 112)], rtol=0.05)
+    assert find(photo(page_with_a_cross())).cornered.numpy().tolist() == [0.0]
 
 
 def test_darkness_is_relative_to_the_paper_around():

@@ -169,7 +169,7 @@ def test_what_cannot_be_decoded_is_refused(data, sentence):
 def test_a_smaller_limit_can_be_set(kind):
     sentence = r"The picture has 20000 x -?20000 pixels, but at most 16 megapixels are accepted\."
     with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
-        graph.decode(bytes(oversized()[kind]), max_pixels=graph.SMALL)
+        graph.decode(bytes(oversized()[kind]), graph.Decoding(graph.SMALL))
 
 
 def test_a_jpeg_of_a_thousand_scans_is_refused_here_and_in_the_graph():
@@ -211,7 +211,7 @@ import resource, tensorflow as tf
 from tf2cases.data.pictures import decoding, graph
 def small(rgba):
     return tf.image.resize(graph.composite_on_white(graph.reduced(rgba)), [28, 28], antialias=True)
-decode = tf.function(lambda data: graph.decode_batch(data, small, [28, 28, 3], max_pixels=graph.SMALL))
+decode = tf.function(lambda data: graph.decode_batch(data, small, [28, 28, 3], graph.Decoding(graph.SMALL)))
 decode(tf.constant([{KINDS["png_rgb"]!r}]))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 decode(tf.constant([open({str(tmp_path / "a.png")!r}, "rb").read()]))

@@ -27,9 +27,9 @@ def decode(path: str | os.PathLike, mode: str) -> Image.Image:
 def read(path: str | os.PathLike) -> bytes:
     """Reads and checks a picture file, and returns bytes that `graph.decode` decodes as `decode` would.
 
-    PNG, JPEG and BMP files are returned unchanged, unless the graph would decode them differently or refuse them: those
-    with an EXIF orientation, 16-bit grey, BMP files with a palette or compression, and large files of some kinds. These
-    and all other formats are converted to PNG.
+    JPEG files are returned unchanged. So are PNG and BMP files, unless the graph would decode them differently or
+    refuse them: those with an EXIF orientation, 16-bit grey, a BMP palette or BMP compression, and large files of some
+    kinds. These and all other formats are converted to PNG.
 
     Returns:
       A PNG, JPEG or BMP file.
@@ -49,6 +49,8 @@ def read(path: str | os.PathLike) -> bytes:
 
 
 def _graph_reads(image: Image.Image, data: bytes) -> bool:
+    if image.format in decoding.JPEG:
+        return True
     if decoding.orientation(image) != 1 or image.mode.startswith("I"):
         return False
     is_large = image.width * image.height > decoding.LARGE
@@ -57,7 +59,7 @@ def _graph_reads(image: Image.Image, data: bytes) -> bool:
     if image.format == "BMP":
         header, bits, compression = struct.unpack_from("<I", data, 14) + struct.unpack_from("<HI", data, 28)
         return header >= 40 and bits in (24, 32) and compression == 0 and image.mode == "RGB"
-    return image.format in ("PNG", *decoding.JPEG)
+    return image.format == "PNG"
 
 
 @contextlib.contextmanager

@@ -3,11 +3,13 @@
 Only PNG, JPEG and BMP are decoded; clients convert other files, see `files.read`.
 """
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf2cases.data.pictures import exif
 from tf2cases.data.pictures.decoding import LARGE, MAX_PIXELS, MAX_SCANS, START_OF_SCAN
 
 SMALL = 16_000_000  # pixels: enough for a photo of a phone (12 megapixels) of a digit, a captcha and the like
@@ -17,22 +19,36 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _HEAD_BYTES = 64
 
 
-def decode(
-    image_bytes: tf.Tensor | bytes, dct_method: str = "INTEGER_ACCURATE", max_pixels: int = MAX_PIXELS
-) -> tf.Tensor:
+class Decoding(NamedTuple):
+    """How pictures are decoded.
+
+    Attributes:
+      max_pixels: the largest number of pixels that is accepted, at most `MAX_PIXELS`.
+      dct_method: the inverse transform for JPEG, see `tf.io.decode_jpeg`; the default matches other decoders.
+      enough: pixels of the longer side that are enough: a JPEG is decoded at half, a quarter or an eighth of its size,
+        which is faster, if that leaves as many. None: at its full size.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    dct_method: str = "INTEGER_ACCURATE"
+    enough: int | None = None
+
+
+FULL_SIZE = Decoding()
+
+
+def decode(image_bytes: tf.Tensor | bytes, how: Decoding = FULL_SIZE) -> tf.Tensor:
     """Decodes one PNG, JPEG or BMP picture, recognised by its first bytes, to RGBA.
 
     The header is read first: a picture of more than `max_pixels` pixels is refused before memory is allocated for it,
     and so are BMP pictures and PNG pictures with less than 8 bits of more than 25 megapixels, and JPEG pictures of more
     than `MAX_SCANS` scans. A JPEG of more than 25 megapixels is halved. So no picture takes more than 300 MB.
-    16-bit pictures lose their low byte; an EXIF orientation is not applied; an animated PNG yields its still picture.
-    BMP pictures must be uncompressed, with 24 or 32 bits per pixel; the fourth byte of the latter is ignored, as in
-    viewers.
+    16-bit pictures lose their low byte; an animated PNG yields its still picture. The EXIF orientation of a JPEG is
+    applied, that of other files is not. BMP pictures must be uncompressed, with 24 or 32 bits per pixel; the fourth
+    byte of the latter is ignored, as in viewers.
 
     Args:
       image_bytes: scalar string.
-      dct_method: the inverse transform for JPEG, see `tf.io.decode_jpeg`; the default matches other decoders.
-      max_pixels: the largest number of pixels that is accepted, at most `MAX_PIXELS`.
 
     Returns:
       uint8 [height, width, 4], red, green, blue and straight (not premultiplied) alpha.
@@ -53,20 +69,16 @@ def decode(
     rgba = tf.switch_case(
         chosen,
         [
-            lambda: _decode_png(image_bytes, head, max_pixels),
-            lambda: _decode_jpeg(image_bytes, dct_method, max_pixels),
-            lambda: _decode_bmp(image_bytes, head, max_pixels),
+            lambda: _decode_png(image_bytes, head, how.max_pixels),
+            lambda: _decode_jpeg(image_bytes, how),
+            lambda: _decode_bmp(image_bytes, head, how.max_pixels),
         ],
     )
     return tf.ensure_shape(rgba, [None, None, 4])
 
 
 def decode_batch(
-    image_bytes: tf.Tensor,
-    to_image: Callable[[tf.Tensor], tf.Tensor],
-    shape: Sequence[int],
-    dct_method: str = "INTEGER_ACCURATE",
-    max_pixels: int = MAX_PIXELS,
+    image_bytes: tf.Tensor, to_image: Callable[[tf.Tensor], tf.Tensor], shape: Sequence[int], how: Decoding = FULL_SIZE
 ) -> tf.Tensor:
     """Decodes encoded pictures to a batch of arrays.
 
@@ -74,7 +86,7 @@ def decode_batch(
       image_bytes: string [N].
       to_image: uint8 RGBA [height, width, 4] -> float32 [*shape].
       shape: the static shape of one result.
-      dct_method, max_pixels: see `decode`.
+      how: see `Decoding`.
 
     Returns:
       float32 [N, *shape].
@@ -83,15 +95,11 @@ def decode_batch(
       tf.errors.InvalidArgumentError: see `decode`.
     """
     spec = tf.TensorSpec(shape, tf.float32)
-    return map_files(lambda rgba: tf.ensure_shape(to_image(rgba), shape), image_bytes, spec, dct_method, max_pixels)
+    return map_files(lambda rgba: tf.ensure_shape(to_image(rgba), shape), image_bytes, spec, how)
 
 
 def map_files(
-    function: Callable[[tf.Tensor], Any],
-    image_bytes: tf.Tensor,
-    specs: Any,
-    dct_method: str = "INTEGER_ACCURATE",
-    max_pixels: int = MAX_PIXELS,
+    function: Callable[[tf.Tensor], Any], image_bytes: tf.Tensor, specs: Any, how: Decoding = FULL_SIZE
 ) -> Any:
     """Decodes encoded pictures and applies a function to each.
 
@@ -99,7 +107,7 @@ def map_files(
       function: uint8 RGBA [height, width, 4] -> a structure of tensors.
       image_bytes: string [N].
       specs: the structure of their TensorSpecs.
-      dct_method, max_pixels: see `decode`.
+      how: see `Decoding`.
 
     Returns:
       The structure, each tensor with a first dimension N.
@@ -111,10 +119,7 @@ def map_files(
     # more are not faster, and each may need memory for 50 megapixels.
     with tf.device("/cpu:0"):
         return tf.map_fn(
-            lambda one: function(decode(one, dct_method, max_pixels)),
-            image_bytes,
-            parallel_iterations=1,
-            fn_output_signature=specs,
+            lambda one: function(decode(one, how)), image_bytes, parallel_iterations=1, fn_output_signature=specs
         )
 
 
@@ -197,17 +202,24 @@ def _decode_png(image_bytes, head, max_pixels):
     )
 
 
-def _decode_jpeg(image_bytes, dct_method, max_pixels):
+def _decode_jpeg(image_bytes, how):
     height, width, _ = tf.unstack(tf.io.extract_jpeg_shape(image_bytes))
     scans = tf.size(tf.strings.split(image_bytes, START_OF_SCAN)) - 1
     checks = _require(scans <= MAX_SCANS, f"The picture has more than {MAX_SCANS} scans.")
-    with tf.control_dependencies(checks + _require_size(width, height, max_pixels)):
-        is_large = tf.cast(width, tf.int64) * tf.cast(height, tf.int64) > LARGE
+    with tf.control_dependencies(checks + _require_size(width, height, how.max_pixels)):
+        reduction = tf.cast(tf.cast(width, tf.int64) * tf.cast(height, tf.int64) > LARGE, tf.int32)
+    most = 2
+    if how.enough is not None:
+        most = 4
+        longest = tf.maximum(width, height)
+        for power in range(1, most):
+            reduction = tf.maximum(reduction, tf.where(longest >= how.enough * 2**power, power, 0))
 
     def decoded(ratio):
-        return tf.io.decode_jpeg(image_bytes, channels=3, dct_method=dct_method, ratio=ratio)
+        return tf.io.decode_jpeg(image_bytes, channels=3, dct_method=how.dct_method, ratio=ratio)
 
-    return _opaque(tf.cond(is_large, lambda: decoded(2), lambda: decoded(1)))
+    rgb = tf.switch_case(reduction, [functools.partial(decoded, 2**power) for power in range(most)])
+    return _opaque(exif.upright(rgb, exif.orientation(image_bytes)))
 
 
 def _decode_bmp(image_bytes, head, max_pixels):
