@@ -12,12 +12,15 @@ SIZE = 28  # MNIST's pictures
 MOST = 32  # digits that are read on a page
 _INK_SIZE = 20  # side of the box that MNIST's digits were scaled to fit (LeCun et al. 1998, section III.A)
 _CANDIDATES = 128  # regions of ink that are looked at, the heaviest ones
-# A stroke belongs to a digit if it is near it, lower and not much lighter, or if their boxes overlap.
+# A stroke belongs to a digit if it is near it, lower and not much lighter, or if their boxes overlap, but not if it is
+# a line.
 _NEAR = 0.12  # distance, in longer sides of the digit
 _NEAR_ALONE = 0.2  # the same if there is only one digit
 _PART = 0.7  # height, in heights of the digit
 _SLIGHT = 0.02  # weight, in weights of the digit
 _OVERLAP = 0.3  # overlap, in areas of the smaller box
+# A ruled line is longer than the digit, and thin; longer sides, in those of the digit and in own shorter ones.
+_LONGER, _THIN = 1.3, 6.0
 # A printed box has ink in all corners, and a digit inside; parts of its weight.
 _IN_A_CORNER, _IN_A_BOX = 0.01, 0.1
 # What is too small or too wide is no digit.
@@ -125,7 +128,10 @@ def _groups(found: ink.Ink, near: float) -> _Groups:
     is_box = _boxes(first, last, weight, tf.gather(found.cornered, candidates))
     is_part = tf.logical_and(is_part, weight[tf.newaxis] > _SLIGHT * weight[:, tf.newaxis])
     is_part = tf.logical_or(is_part, shared > _OVERLAP * tf.reduce_prod(sizes, 1))
-    is_part = tf.logical_and(is_part, tf.logical_not(tf.logical_or(is_box, is_box[:, tf.newaxis])))
+    is_thin = long > _THIN * tf.reduce_min(sizes, 1)
+    is_line = tf.logical_and(is_thin[tf.newaxis], long[tf.newaxis] > _LONGER * long[:, tf.newaxis])
+    no_part = tf.reduce_any([is_line, tf.transpose(is_line), is_box[tf.newaxis] | is_box[:, tf.newaxis]], 0)
+    is_part = tf.logical_and(is_part, tf.logical_not(no_part))
     group, total = connected.components(tf.cast(tf.where(is_part), tf.int32), count)
     of_region = tf.tensor_scatter_nd_update(tf.fill(tf.shape(found.weight), -1), candidates[:, tf.newaxis], group)
     top = tf.math.unsorted_segment_min(first, group, total)
@@ -171,7 +177,6 @@ def _cut(found: ink.Ink, groups: _Groups, chosen: tf.Tensor, alone: bool) -> Dig
     """Cuts groups out; `alone`: whether there should be only one digit in the picture."""
     group_of_label = tf.concat([[-1], groups.of_region], 0)
     size = tf.shape(found.labels)
-    overall = tf.maximum(tf.reduce_sum(groups.weight), groups.centre)
 
     def one(index):
         box = groups.boxes[index]
@@ -184,7 +189,8 @@ def _cut(found: ink.Ink, groups: _Groups, chosen: tf.Tensor, alone: bool) -> Dig
         # The edges of strokes are fainter than the threshold, so the region is widened by them.
         strokes = dark * ink.widened(own)
         local = _share(tf.reduce_sum(strokes), tf.reduce_sum(tf.where(dark > ink.FAINTEST, dark, 0.0)), _LOCAL)
-        certainty = local * _share(groups.weight[index], overall, _OVERALL) if alone else local
+        own_weight = groups.weight[index]
+        certainty = local * _share(own_weight, tf.maximum(own_weight, groups.centre), _OVERALL) if alone else local
         full = tf.math.divide_no_nan(tf.reduce_sum(strokes**2), tf.reduce_sum(strokes))
         strokes = tf.clip_by_value(tf.math.divide_no_nan(strokes, full), 0.0, 1.0)
         inner, outer = box[:2] - first, box[2:] + 1 - first

@@ -34,7 +34,7 @@ _BLACK = 0.05  # brightness; paper is not darker, in whatever light
 _DESK = 0.35  # of the brightest paper; what is darker all around is no paper
 FAINTEST = 0.06  # darker than paper by this part; less is noise
 _LEVELS = (0.25, 0.4, 0.55, 0.7)  # thresholds, as parts of the darkest place
-_CENTRE = 0.1  # of each side; ink nearer to the border may be the desk
+_CENTRE = 0.12  # of each side; ink nearer to the border may be the desk
 _ENOUGH = 0.6  # of the centre's ink
 _CORNER = 0.1  # of the sides of a region's box
 
@@ -132,7 +132,9 @@ def darkness(page: tf.Tensor) -> tf.Tensor:
     # Parts of shadows are narrower than the squares.
     shade = _closed(page, _SHADE)
     lightest = 1 - _SHADOW * _darkest(_darker(page, paper)[..., 0])
-    paper = tf.where(shade > lightest * paper, tf.minimum(shade, paper), paper)
+    # One decision for neighbouring pixels, so that a grained desk stays in one piece.
+    is_shadow = _mean(tf.cast(shade > lightest * paper, tf.float32), _SHADE) > 0.5
+    paper = tf.where(is_shadow, tf.minimum(shade, paper), paper)
     return tf.where(is_paper, _darker(page, paper), 0.0)[..., 0]
 
 
