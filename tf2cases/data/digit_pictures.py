@@ -33,8 +33,9 @@ _SLANT = 0.15  # pixels to the side per pixel down; strokes that lean more are s
 _LEAST_INK = 70.0  # sum of a digit's pixels; MNIST's have 100 on average
 _POWERS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4)
 _SURROUNDINGS = 0.06  # of the digit's longer side
-# A digit is certain if it has the second share of the ink in its box or of all ink, and no digit if it has the first.
-_LOCAL, _OVERALL = (0.65, 0.8), (0.7, 0.95)
+# A digit is certain if it has the second share of the ink in its box or of all ink, and doubtful if it has the first.
+_LOCAL, _OVERALL = (0.65, 0.8), (0.8, 0.97)
+_LEAST_CERTAINTY = 0.05  # of any ink, so that the most likely digit is still named
 
 
 class Digits(NamedTuple):
@@ -190,7 +191,10 @@ def _cut(found: ink.Ink, groups: _Groups, chosen: tf.Tensor, alone: bool) -> Dig
         strokes = dark * ink.widened(own)
         local = _share(tf.reduce_sum(strokes), tf.reduce_sum(tf.where(dark > ink.FAINTEST, dark, 0.0)), _LOCAL)
         own_weight = groups.weight[index]
-        certainty = local * _share(own_weight, tf.maximum(own_weight, groups.centre), _OVERALL) if alone else local
+        certainty = local
+        if alone:
+            overall = _share(own_weight, tf.maximum(own_weight, groups.centre), _OVERALL)
+            certainty = tf.maximum(local * overall, _LEAST_CERTAINTY)
         full = tf.math.divide_no_nan(tf.reduce_sum(strokes**2), tf.reduce_sum(strokes))
         strokes = tf.clip_by_value(tf.math.divide_no_nan(strokes, full), 0.0, 1.0)
         inner, outer = box[:2] - first, box[2:] + 1 - first

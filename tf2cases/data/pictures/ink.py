@@ -179,7 +179,7 @@ def _regions(dark, threshold):
     labels, count = connected.label(mask)
     places = tf.where(mask)
     regions = tf.gather_nd(labels, places) - 1
-    inks = _strength(tf.gather_nd(dark, places))
+    inks = tf.gather_nd(dark, places) ** 2
     weight = tf.math.unsorted_segment_sum(inks, regions, count)
     places = tf.cast(places, tf.int32)
     first = tf.math.unsorted_segment_min(places, regions, count)
@@ -202,11 +202,7 @@ def _cornered(places, inks, regions, first, last, count):
 def _centre_weight(dark, threshold):
     """The weight of what is far from the border, and so ink."""
     inner = _inner(dark)
-    return tf.reduce_sum(tf.where(inner > threshold, _strength(inner), 0.0))
-
-
-def _strength(dark):
-    return tf.square(tf.square(dark))
+    return tf.reduce_sum(tf.where(inner > threshold, inner**2, 0.0))
 
 
 def _inner(dark):
