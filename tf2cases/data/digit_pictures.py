@@ -18,6 +18,7 @@ _NEAR = 0.12  # distance, in longer sides of the digit
 _NEAR_ALONE = 0.2  # the same if there is only one digit
 _PART = 0.7  # height, in heights of the digit
 _SLIGHT = 0.02  # weight, in weights of the digit
+_PALE = 0.25  # weight per pixel, in those of the digit
 _OVERLAP = 0.3  # overlap, in areas of the smaller box
 # A ruled line is longer than the digit, and thin; longer sides, in those of the digit and in own shorter ones.
 _LONGER, _THIN = 1.3, 6.0
@@ -131,8 +132,10 @@ def _groups(found: ink.Ink, near: float) -> _Groups:
     is_part = tf.logical_or(is_part, shared > _OVERLAP * tf.reduce_prod(sizes, 1))
     is_thin = long > _THIN * tf.reduce_min(sizes, 1)
     is_line = tf.logical_and(is_thin[tf.newaxis], long[tf.newaxis] > _LONGER * long[:, tf.newaxis])
-    no_part = tf.reduce_any([is_line, tf.transpose(is_line), is_box[tf.newaxis] | is_box[:, tf.newaxis]], 0)
-    is_part = tf.logical_and(is_part, tf.logical_not(no_part))
+    depth = weight / tf.gather(found.pixels, candidates)
+    is_pale = depth[tf.newaxis] < _PALE * depth[:, tf.newaxis]
+    no_part = tf.reduce_any([is_line, is_pale, tf.transpose(is_line), tf.broadcast_to(is_box, tf.shape(is_line))], 0)
+    is_part = tf.logical_and(is_part, tf.logical_not(tf.logical_or(no_part, tf.transpose(no_part))))
     group, total = connected.components(tf.cast(tf.where(is_part), tf.int32), count)
     of_region = tf.tensor_scatter_nd_update(tf.fill(tf.shape(found.weight), -1), candidates[:, tf.newaxis], group)
     top = tf.math.unsorted_segment_min(first, group, total)

@@ -49,6 +49,7 @@ class Ink(NamedTuple):
       boxes: int32 [R, 4], first row and column, last row and column of each region.
       weight: float32 [R], the sum of the inks of its pixels' darkness, so that ink weighs more than a shadow.
       inside: bool [R], whether it keeps off the picture's border.
+      pixels: float32 [R], their number.
       cornered: float32 [R] in [0, 1], the smallest part of its weight that lies in a corner of its box.
       centre: float32, the weight of all ink far from the border, whether or not it is connected with it.
     """
@@ -58,6 +59,7 @@ class Ink(NamedTuple):
     boxes: tf.Tensor
     weight: tf.Tensor
     inside: tf.Tensor
+    pixels: tf.Tensor
     cornered: tf.Tensor
     centre: tf.Tensor
 
@@ -84,8 +86,8 @@ def find(rgba: tf.Tensor) -> Ink:
         return tf.logical_and(number < len(_LEVELS), tf.logical_not(enough))
 
     no_labels, no_boxes = tf.zeros_like(dark, tf.int32), tf.zeros([0, 4], tf.int32)
-    start = (0, False, no_labels, no_boxes, tf.zeros([0]), tf.zeros([0], tf.bool), tf.zeros([0]), 0.0)
-    shapes = [[], [], [None, None], [None, 4], [None], [None], [None], []]
+    start = (0, False, no_labels, no_boxes, tf.zeros([0]), tf.zeros([0], tf.bool), tf.zeros([0]), tf.zeros([0]), 0.0)
+    shapes = [[], [], [None, None], [None, 4], [None], [None], [None], [None], []]
     found = tf.while_loop(again, at, start, shape_invariants=tuple(map(tf.TensorShape, shapes)))
     return Ink(dark, *found[2:])
 
@@ -130,10 +132,10 @@ def darkness(page: tf.Tensor) -> tf.Tensor:
     paper = tf.image.resize(_mean(closed, _SMOOTHING), tf.shape(page)[:2])
     is_paper = paper > _DESK * tf.reduce_max(paper)
     # Parts of shadows are narrower than the squares.
-    shade = _closed(page, _SHADE)
+    shade, without_noise = _closed(page, _SHADE), _closed(_mean(page, 3), _SHADE)
     lightest = 1 - _SHADOW * _darkest(_darker(page, paper)[..., 0])
     # One decision for neighbouring pixels, so that a grained desk stays in one piece.
-    is_shadow = _mean(tf.cast(shade > lightest * paper, tf.float32), _SHADE) > 0.5
+    is_shadow = _mean(tf.cast(without_noise > lightest * paper, tf.float32), _SHADE) > 0.5
     paper = tf.where(is_shadow, tf.minimum(shade, paper), paper)
     return tf.where(is_paper, _darker(page, paper), 0.0)[..., 0]
 
@@ -185,7 +187,9 @@ def _regions(dark, threshold):
     first = tf.math.unsorted_segment_min(places, regions, count)
     last = tf.math.unsorted_segment_max(places, regions, count)
     inside = tf.reduce_all(tf.logical_and(first > 1, last < tf.shape(dark) - 2), axis=1)
-    return labels, tf.concat([first, last], 1), weight, inside, _cornered(places, inks, regions, first, last, count)
+    pixels = tf.math.unsorted_segment_sum(tf.ones_like(inks), regions, count)
+    cornered = _cornered(places, inks, regions, first, last, count)
+    return labels, tf.concat([first, last], 1), weight, inside, pixels, cornered
 
 
 def _cornered(places, inks, regions, first, last, count):
