@@ -60,7 +60,7 @@ def captchas() -> tuple[Image.Image, dict[str, Any]]:
 
 
 def digits() -> tuple[Image.Image, dict[str, Any]]:
-    """The sheet of digits, 28 x 28 each, and {"tile": [width, height], "columns": int, "labels": one character each}."""
+    """The sheet of digits, 28 x 28 each, and {"tile": [width, height], "columns": int, "labels": str of digits}."""
     test = mnist.load_sample().test
     labels = test["labels"]
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == digit)[:_PER_DIGIT] for digit in range(10)]))

@@ -400,7 +400,7 @@ function showModel(root, model, { t, predict }) {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintTiles, { signal });
     // A walk from the middle of the 1s to that of the 0s passes most of the others.
     ends = { A: middle(points, labels, "1"), B: middle(points, labels, "0") };
-    moveTo(middle(points, labels, "8"));
+    moveTo(middle(points, labels, "7"));
     drawStrip();
   }
 
