@@ -4,7 +4,7 @@ const sheets = new Map();
 
 /**
  * The pictures of assets/NAME.png, and what assets/NAME.json says about them.
- * @returns {Promise<{facts: object, count: number, draw(context, index, x, y, width, height)}>}
+ * @returns {Promise<{facts: object, count: number, tile(index): HTMLCanvasElement}>}
  */
 export function sheet(name) {
   if (!sheets.has(name)) sheets.set(name, load(name));
@@ -17,12 +17,14 @@ async function load(name) {
   const facts = await answer.json();
   const [width, height] = facts.tile;
   const count = facts.columns * Math.round(image.naturalHeight / height);
-  const draw = (context, index, x = 0, y = 0, w = width, h = height) => {
+  const tile = (index) => {
+    const [canvas, context] = blank(width, height);
     const left = (index % facts.columns) * width;
     const top = Math.floor(index / facts.columns) * height;
-    context.drawImage(image, left, top, width, height, x, y, w, h);
+    context.drawImage(image, left, top, width, height, 0, 0, width, height);
+    return canvas;
   };
-  return { facts, count, draw };
+  return { facts, count, tile };
 }
 
 /** The image element of an address, once it is decoded. */

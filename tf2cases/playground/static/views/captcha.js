@@ -1,8 +1,8 @@
-import { createPad } from "../pad.js";
-import { h } from "../parts.js";
-import { blank, file, sheet } from "../pictures.js";
+import { Pad } from "../pad.js";
+import { button, h, percent } from "../parts.js";
+import { file, sheet } from "../pictures.js";
 import { ofFiles } from "../signatures.js";
-import { choice, statusLine, tabs } from "./shared.js";
+import { copy, eachModel, press, tabs, tiles } from "./shared.js";
 
 const DIGITS = "0123456789";
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";
@@ -15,7 +15,7 @@ export const view = {
   train: "python -m bin.train_captcha",
   texts: {
     en: {
-      title: "Captcha reader",
+      title: "Captchas",
       summary:
         "One network reads all characters of a distorted picture at once, each with its own part of the last layer. " +
         "The bars show how sure it is of each.",
@@ -38,11 +38,13 @@ export const view = {
       thumbRight: "Captcha {index}, read right",
       thumbWrong: "Captcha {index}, read as {text}",
       none: "None of the page's captchas suits this model ({length} characters, {classes} kinds), so write your own.",
+      sources: "What is read",
       pad: "Pad for a captcha",
+      padHint: "Write here",
       padHelp: "Write {length} characters side by side. The network was trained on printed ones, so write large and clearly.",
     },
     zh: {
-      title: "验证码识别",
+      title: "验证码",
       summary: "一个网络同时读出变形图片里的所有字符，每个字符由最后一层的一部分负责。条形表示它对每个字符有多大把握。",
       shipped: "验证码",
       own: "自己写",
@@ -63,14 +65,16 @@ export const view = {
       thumbRight: "第 {index} 张，读对了",
       thumbWrong: "第 {index} 张，读成了 {text}",
       none: "页面自带的验证码都不适合这个模型（{length} 个字符，{classes} 种），请自己写一张。",
+      sources: "读什么",
       pad: "验证码手写区",
+      padHint: "写在这里",
       padHelp: "并排写 {length} 个字符。网络是用印刷体训练的，请写得大而清楚。",
     },
   },
 
   models: (models) => models.filter((model) => ofFiles(model, "text", "characters")),
 
-  show: (root, context) => choice(root, context, (place, model) => showModel(place, model, context)),
+  show: (root, context) => eachModel(root, context, (place, model) => showModel(place, model, context)),
 };
 
 /** {characters, length, classes}: what the model reads; `characters` is null if that cannot be known. */
@@ -90,52 +94,148 @@ function suitable(texts, { characters, length }) {
   return found.sort((a, b) => hasLetters(b) - hasLetters(a) || a - b);
 }
 
-const percent = (value) => `${(100 * value).toFixed(value < 0.9995 && value > 0.99 ? 1 : 0)} %`;
-
 function showModel(root, model, { t, predict }) {
   const { signature, input } = ofFiles(model, "text", "characters");
   const known = charset(model);
-  const status = statusLine();
-  const stopped = new AbortController();
+  const answer = h("div.reading", { "aria-live": "polite" });
+  let isGone = false;
+  let asked = 0; // captchas so far
 
-  const answer = h("div", { class: "reading", "aria-live": "polite" });
-  const read = async (files, replaces) => predict(model, { signature, inputs: { [input]: files }, replaces });
+  const read = (files, replaces) => predict(model, { signature, inputs: { [input]: files }, replaces });
+
+  async function ask(picture, truth) {
+    const mine = ++asked;
+    const found = await read([picture], "one");
+    if (found && mine === asked && !isGone) {
+      showAnswer(found.text[0], found.characters[0], found.confidence?.[0], truth);
+    }
+  }
 
   function showAnswer(text, sure, together, truth) {
-    const columns = [...text].map((character, i) => {
-      const isWrong = truth && truth[i] !== character;
+    const cells = [...text].map((character, i) => {
       const label = t("sure", { character, percent: percent(sure[i]) });
-      const bar = h("div", { class: "meter" }, h("div", { class: "meter-fill" }));
-      bar.firstChild.style.width = `${100 * sure[i]}%`;
-      return h(
-        "div",
-        { class: isWrong ? "character wrong" : "character", role: "img", "aria-label": label },
-        h("span", { class: "glyph" }, character),
-        bar,
-        h("span", { class: "percent" }, percent(sure[i])),
+      const fill = h("span.meter-fill");
+      fill.style.transform = `scaleX(${sure[i]})`;
+      const cell = h(
+        "li.character",
+        { "aria-label": label },
+        h("span.glyph", {}, character),
+        h("span.meter", { "aria-hidden": "true" }, fill),
+        h("span.certainty", {}, percent(sure[i])),
       );
+      cell.classList.toggle("wrong", Boolean(truth) && truth[i] !== character);
+      return cell;
     });
-    let verdict = null;
-    if (truth === text) verdict = h("p", { class: "verdict good" }, t("right"));
-    else if (truth) {
-      const key = truth.toLowerCase() === text.toLowerCase() ? "nearly" : "wrong";
-      verdict = h("p", { class: "verdict bad" }, t(key, { text: truth }));
-    }
     answer.replaceChildren(
-      h("div", { class: "characters" }, ...columns),
-      ...[verdict].filter(Boolean),
-      ...(together === undefined ? [] : [h("p", { class: "hint" }, t("together", { percent: percent(together) }))]),
+      h("ol.characters", {}, cells),
+      ...[
+        truth && verdict(text, truth),
+        together !== undefined && h("p.hint", {}, t("together", { percent: percent(together) })),
+      ].filter(Boolean),
     );
   }
 
-  let asked = 0;
+  function verdict(text, truth) {
+    if (text === truth) {
+      return h("p.verdict.right", {}, t("right"));
+    }
+    const key = text.toLowerCase() === truth.toLowerCase() ? "nearly" : "wrong";
+    return h("p.verdict.wrong", {}, t(key, { text: truth }));
+  }
 
-  async function ask(file, truth) {
-    const mine = ++asked;
-    await status.watch(async () => {
-      const found = await read([file], "captcha");
-      if (found && mine === asked && !stopped.signal.aborted) showAnswer(found.text[0], found.characters[0], found.confidence?.[0], truth);
+  function shipped(place) {
+    const start = async () => {
+      const captchas = await sheet("captchas");
+      if (isGone || !place.isConnected) {
+        return;
+      }
+      const order = suitable(captchas.facts.texts, known);
+      if (order.length === 0) {
+        place.append(h("p", {}, t("none", { length: known.length ?? "?", classes: known.classes ?? "?" })));
+      } else {
+        place.append(picker(captchas, order));
+      }
+    };
+    start();
+  }
+
+  function picker(captchas, order) {
+    const texts = order.map((index) => captchas.facts.texts[index]);
+    const pictures = order.map(captchas.tile);
+    const count = order.length;
+    const shown = h("canvas.captcha", { role: "img" });
+    const caption = h("span.count");
+    const tally = h("span.count", { role: "status" });
+    const labels = texts.map((_, i) => t("thumb", { index: i + 1 }));
+    const grid = tiles({ label: t("shipped"), pictures, labels, onPick: (i) => show(i) });
+    let at = 0;
+
+    function show(wanted) {
+      at = (wanted + count) % count;
+      copy(pictures[at], shown);
+      caption.textContent = t("captcha", { index: at + 1, count });
+      shown.setAttribute("aria-label", caption.textContent);
+      press(grid.buttons, [at]);
+      ask(file(pictures[at]), texts[at]);
+    }
+
+    async function readAll() {
+      const found = await read(pictures.map((picture) => file(picture)));
+      if (!found || isGone) {
+        return;
+      }
+      found.text.forEach((text, i) => {
+        const isRight = text === texts[i];
+        const tile = grid.buttons[i];
+        tile.classList.toggle("right", isRight);
+        tile.classList.toggle("wrong", !isRight);
+        tile.setAttribute("aria-label", t(isRight ? "thumbRight" : "thumbWrong", { index: i + 1, text }));
+      });
+      const right = texts.filter((text, i) => text === found.text[i]).length;
+      tally.textContent = t("tally", { right, count });
+    }
+
+    const any = () => show(at + 1 + Math.floor(Math.random() * (count - 1)));
+    const steps = h(
+      "div.row",
+      {},
+      button(t("previous"), () => show(at - 1)),
+      button(t("next"), () => show(at + 1)),
+      button(t("random"), any),
+      caption,
+    );
+    const element = h(
+      "div.stack.close",
+      {},
+      shown,
+      steps,
+      h("p.hint", {}, t("keys")),
+      grid.element,
+      h("div.row", {}, button(t("readAll", { count }), readAll), tally),
+    );
+    element.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (step) {
+        show(at + step);
+      }
     });
+    show(0);
+    return element;
+  }
+
+  function own(place) {
+    const draw = () => {
+      clear();
+      if (!pad.isEmpty) {
+        ask({ b64: pad.png() }, null);
+      }
+    };
+    const pad = new Pad({ width: 480, height: 180, pen: 12, label: t("pad"), hint: t("padHint"), t, onChange: draw });
+    place.append(h("p.hint", {}, t("padHelp", { length: known.length ?? 4 })), pad.element);
+    return () => {
+      pad.close();
+      clear();
+    };
   }
 
   function clear() {
@@ -143,120 +243,14 @@ function showModel(root, model, { t, predict }) {
     answer.replaceChildren();
   }
 
-  function shipped(place) {
-    const picture = h("canvas", { class: "captcha", role: "img" });
-    const caption = h("span", { class: "count" });
-    const thumbs = h("div", { class: "thumbs" });
-    const tally = h("span", { class: "tally", role: "status" });
-    let captchas = null;
-    let order = [];
-    let at = 0;
-
-    function tile(index) {
-      const [width, height] = captchas.facts.tile;
-      const [canvas, draw] = blank(width, height);
-      captchas.draw(draw, index);
-      return canvas;
-    }
-
-    function show(place) {
-      at = (place + order.length) % order.length;
-      const canvas = tile(order[at]);
-      Object.assign(picture, { width: canvas.width, height: canvas.height });
-      picture.getContext("2d").drawImage(canvas, 0, 0);
-      const label = t("captcha", { index: at + 1, count: order.length });
-      picture.setAttribute("aria-label", label);
-      caption.textContent = label;
-      for (const [i, thumb] of [...thumbs.children].entries()) thumb.setAttribute("aria-pressed", i === at);
-      ask(file(canvas), captchas.facts.texts[order[at]]);
-    }
-
-    function any() {
-      show(at + 1 + Math.floor(Math.random() * (order.length - 1)));
-    }
-
-    async function readAll() {
-      await status.watch(async () => {
-        const found = await read(order.map((i) => file(tile(i))));
-        if (!found || stopped.signal.aborted) return;
-        let right = 0;
-        found.text.forEach((text, i) => {
-          const isRight = text === captchas.facts.texts[order[i]];
-          right += isRight;
-          thumbs.children[i].classList.add(isRight ? "right" : "wrong");
-          thumbs.children[i].setAttribute("aria-label", t(isRight ? "thumbRight" : "thumbWrong", { index: i + 1, text }));
-        });
-        tally.textContent = t("tally", { right, count: order.length });
-      });
-    }
-
-    const group = h(
-      "div",
-      { class: "captcha-picker" },
-      picture,
-      h(
-        "div",
-        { class: "row" },
-        h("button", { type: "button", onclick: () => show(at - 1) }, t("previous")),
-        h("button", { type: "button", onclick: () => show(at + 1) }, t("next")),
-        h("button", { type: "button", onclick: any }, t("random")),
-        caption,
-      ),
-      h("p", { class: "hint" }, t("keys")),
-    );
-    group.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (step) show(at + step);
-    });
-    const all = h("button", { type: "button", onclick: readAll });
-
-    status.watch(async () => {
-      captchas = await sheet("captchas");
-      if (stopped.signal.aborted) return;
-      order = suitable(captchas.facts.texts, known);
-      if (!order.length) {
-        place.replaceChildren(h("p", {}, t("none", { length: known.length ?? "?", classes: known.classes ?? "?" })));
-        return;
-      }
-      all.textContent = t("readAll", { count: order.length });
-      thumbs.append(
-        ...order.map((index, i) =>
-          h(
-            "button",
-            { type: "button", "aria-label": t("thumb", { index: i + 1 }), "aria-pressed": "false", onclick: () => show(i) },
-            tile(index),
-          ),
-        ),
-      );
-      place.append(group, h("div", { class: "row" }, all, tally), thumbs);
-      show(0);
-    });
-  }
-
-  function own(place) {
-    const pad = createPad({
-      width: 480,
-      height: 180,
-      pen: 12,
-      label: t("pad"),
-      onchange: () => {
-        clear();
-        if (!pad.isEmpty) ask(file(pad.canvas), null);
-      },
-    });
-    place.append(h("p", { class: "hint" }, t("padHelp", { length: known.length ?? 4 })), pad.element);
-  }
-
-  root.append(
-    h(
-      "div",
-      { class: "columns" },
-      tabs([
-        [t("shipped"), shipped],
-        [t("own"), own],
-      ], clear),
-      h("section", {}, h("h2", {}, t("reading")), answer, status.element),
-    ),
-  );
-  return () => stopped.abort();
+  const sources = [
+    { title: t("shipped"), fill: shipped },
+    { title: t("own"), fill: own },
+  ];
+  const source = tabs(sources, { label: t("sources") });
+  root.append(h("div.split", {}, source.element, h("section.panel", {}, h("h2", {}, t("reading")), answer)));
+  return () => {
+    isGone = true;
+    source.close();
+  };
 }

@@ -1,7 +1,7 @@
-import { h } from "../parts.js";
+import { bars, dropZone, h, newId } from "../parts.js";
 import { blank, file, opened } from "../pictures.js";
 import { ofFiles } from "../signatures.js";
-import { choice, statusLine } from "./shared.js";
+import { copy, eachModel } from "./shared.js";
 
 const LONGEST = 1024; // pixels of a side; larger pictures are scaled down before they are sent
 const TOP = 5;
@@ -13,7 +13,7 @@ export const view = {
   train: "python -m bin.export_inception --weights=keras",
   texts: {
     en: {
-      title: "Photo classifier",
+      title: "Photos",
       summary:
         "Inception-v3 names what is in a photo, or which of your own classes it belongs to if its last layer was retrained. " +
         "The photo goes to your own server only.",
@@ -29,10 +29,9 @@ export const view = {
       yours: "Your photo",
       notPicture: "{name} is not a picture that this browser can show; choose a JPEG, PNG or WebP.",
       random: "This model was exported with random weights, so its answers mean nothing.",
-      score: "{name}: {percent}",
     },
     zh: {
-      title: "照片分类",
+      title: "照片",
       summary: "Inception-v3 说出照片里有什么；如果重新训练过最后一层，就说出它属于你自己的哪一类。照片只会发送到你自己的服务器。",
       choose: "选择照片",
       photograph: "拍一张",
@@ -46,118 +45,97 @@ export const view = {
       yours: "你的照片",
       notPicture: "浏览器无法显示 {name}；请选择 JPEG、PNG 或 WebP 图片。",
       random: "这个模型是用随机权重导出的，答案没有意义。",
-      score: "{name}：{percent}",
     },
   },
 
   models: (models) => models.filter((model) => ofFiles(model, "classes", "scores")),
 
-  show: (root, context) => choice(root, context, (place, model) => showModel(place, model, context)),
+  show: (root, context) => eachModel(root, context, (place, model) => showModel(place, model, context)),
 };
 
-function showModel(root, model, { t, predict }) {
+function showModel(root, model, { t, predict, showError }) {
   const { signature, input } = ofFiles(model, "classes", "scores");
-  const status = statusLine();
-  const stopped = new AbortController();
-  const picture = h("canvas", { class: "photo", role: "img", "aria-label": t("yours"), hidden: true });
-  const answers = h("ol", { class: "answers", "aria-live": "polite" }, h("li", { class: "hint" }, t("waiting")));
+  let isGone = false;
+  let taken = 0; // photos so far
+  const picture = h("canvas.photo", { role: "img", "aria-label": t("yours"), hidden: true });
+  const answers = bars({ label: t("answers") });
+  const state = h("p.hint", { role: "status" }, t("waiting"));
 
   async function classify(address, name) {
-    await status.watch(async () => {
-      let image;
-      try {
-        image = await opened(address);
-      } catch {
-        throw new Error(t("notPicture", { name }));
-      }
-      const scale = Math.min(1, LONGEST / Math.max(image.naturalWidth, image.naturalHeight));
-      const [canvas, draw] = blank(
-        Math.max(1, Math.round(image.naturalWidth * scale)),
-        Math.max(1, Math.round(image.naturalHeight * scale)),
-      );
-      draw.fillStyle = "#fff"; // under transparent pictures, as the models have it
-      draw.fillRect(0, 0, canvas.width, canvas.height);
-      draw.imageSmoothingQuality = "high";
-      draw.drawImage(image, 0, 0, canvas.width, canvas.height);
-      Object.assign(picture, { width: canvas.width, height: canvas.height, hidden: false });
-      picture.getContext("2d").drawImage(canvas, 0, 0);
-      answers.replaceChildren(h("li", { class: "hint" }, t("working")));
-      const inputs = { [input]: [file(canvas, "image/jpeg", 0.9)] };
-      const found = await predict(model, { signature, inputs, replaces: "classify" });
-      if (!found || stopped.signal.aborted) return;
+    const mine = ++taken;
+    let image;
+    try {
+      image = await opened(address);
+    } catch {
+      showError(new Error(t("notPicture", { name })));
+      return;
+    }
+    const canvas = scaled(image);
+    copy(canvas, picture);
+    picture.hidden = false;
+    answers.update([]);
+    state.textContent = t("working");
+    const inputs = { [input]: [file(canvas, "image/jpeg", 0.9)] };
+    const found = await predict(model, { signature, inputs, replaces: "photo" });
+    if (isGone || mine !== taken) {
+      return;
+    }
+    state.textContent = "";
+    if (found) {
       const [classes, scores] = [found.classes[0], found.scores[0]];
-      answers.replaceChildren(...classes.slice(0, TOP).map((label, i) => answer(label, scores[i])));
-    });
+      answers.update(classes.slice(0, TOP).map((label, i) => ({ label, value: scores[i] })));
+    }
   }
 
-  function answer(label, score) {
-    const percent = `${(100 * score).toFixed(1)} %`;
-    const bar = h("div", { class: "meter", "aria-hidden": "true" }, h("div", { class: "meter-fill" }));
-    bar.firstChild.style.width = `${100 * score}%`;
-    return h("li", {}, h("span", { class: "name" }, label), h("span", { class: "percent" }, percent), bar);
-  }
-
-  async function take(files) {
-    const photo = [...files].find(({ type }) => type.startsWith("image/")) ?? files[0];
-    if (!photo) return;
+  async function take(photo) {
     const address = URL.createObjectURL(photo);
     await classify(address, photo.name);
     URL.revokeObjectURL(address);
   }
 
-  const chooser = (key, more) => {
-    const given = h("input", { type: "file", accept: "image/*", class: "visually-hidden", ...more });
-    given.addEventListener("change", () => {
-      take(given.files);
-      given.value = "";
-    });
-    return h("label", { class: "button" }, given, t(key));
-  };
-  const zone = h(
-    "div",
-    { class: "drop" },
-    picture,
-    h("p", { class: "drop-hint" }, t("drop")),
-    h("div", { class: "row" }, chooser("choose", {}), chooser("photograph", { capture: "environment" })),
-  );
-  zone.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    zone.classList.add("over");
+  const zone = dropZone({ label: t("choose"), hint: t("drop"), onFile: take });
+  const camera = h("input", { type: "file", accept: "image/*", capture: "environment", id: newId("camera") });
+  camera.addEventListener("change", () => {
+    [...camera.files].forEach(take);
+    camera.value = "";
   });
-  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    take(event.dataTransfer.files);
-  });
-  const { signal } = stopped;
-  document.addEventListener("paste", (event) => take(event.clipboardData.files), { signal });
-
+  zone.element.prepend(picture);
+  zone.element.append(h("label.camera", { htmlFor: camera.id }, t("photograph")), camera);
   const samples = SAMPLES.map((name) => {
     const address = new URL(`../assets/${name}.jpg`, import.meta.url).href;
     const image = h("img", { src: address, alt: t(name), width: 72, height: 72 });
-    return h("button", { type: "button", class: "sample", onclick: () => classify(address, name) }, image);
+    return h("button.tile", { type: "button", onclick: () => classify(address, name) }, image);
   });
-  const weights = model.card?.data?.weights ?? model.card?.config?.weights ?? "";
+  const isRandom = String(model.card?.config?.weights ?? "").startsWith("random");
   root.append(
     h(
-      "div",
-      { class: "columns" },
+      "div.split",
+      {},
+      h("div.stack.close", {}, zone.element, h("div.row", {}, h("span.hint", {}, t("sample")), samples)),
       h(
-        "div",
-        { class: "stack close" },
-        zone,
-        h("div", { class: "row" }, h("span", { class: "hint" }, t("sample")), ...samples),
-      ),
-      h(
-        "section",
+        "section.panel.stack.close",
         {},
         h("h2", {}, t("answers")),
-        answers,
-        `${weights}`.startsWith("random") ? h("p", { class: "hint" }, t("random")) : null,
-        status.element,
+        state,
+        answers.element,
+        isRandom && h("p.hint", {}, t("random")),
       ),
     ),
   );
-  return () => stopped.abort();
+  return () => {
+    isGone = true;
+    zone.close();
+  };
+}
+
+/** A canvas with an image on white, at most LONGEST pixels wide and high. */
+function scaled(image) {
+  const scale = Math.min(1, LONGEST / Math.max(image.naturalWidth, image.naturalHeight));
+  const size = [image.naturalWidth, image.naturalHeight].map((side) => Math.max(1, Math.round(side * scale)));
+  const [canvas, draw] = blank(...size);
+  draw.fillStyle = "#fff"; // under transparent pictures, as the models have it
+  draw.fillRect(0, 0, ...size);
+  draw.imageSmoothingQuality = "high";
+  draw.drawImage(image, 0, 0, ...size);
+  return canvas;
 }

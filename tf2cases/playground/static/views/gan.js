@@ -1,7 +1,7 @@
-import { h, slider } from "../parts.js";
+import { button, h, slider } from "../parts.js";
 import { between, pictureOf, uniform } from "../pictures.js";
 import { ofLatents, toLatents } from "../signatures.js";
-import { choice, statusLine } from "./shared.js";
+import { copy, eachModel, player, press, tiles } from "./shared.js";
 
 const COUNT = 24; // pictures of a roll
 const STEPS = 24; // from one picture to the other
@@ -53,7 +53,7 @@ export const view = {
   // A model that turns pictures into latents is a VAE, which has a view of its own.
   models: (models) => models.filter((model) => ofLatents(model, true) && !toLatents(model)),
 
-  show: (root, context) => choice(root, context, (place, model) => showModel(place, model, context)),
+  show: (root, context) => eachModel(root, context, (place, model) => showModel(place, model, context)),
 };
 
 /** `count` latents of a seed, uniform in [-1, 1). */
@@ -64,25 +64,22 @@ function latents(seed, count, width) {
 
 function showModel(root, model, { t, predict }) {
   const { signature, input, output, width } = ofLatents(model, true);
-  const status = statusLine();
   let isGone = false;
-  let seed = 1;
   let z = [];
-  let picked = []; // indices, the one picked first first
-  let frames = null;
-  let playing = 0;
+  let grid = null;
+  let picked = []; // two indices, the one that was picked first first
+  let frames = null; // the pictures between these two
+  let playing = 0; // the frame request
 
   async function generate(rows, replaces) {
     const found = await predict(model, { signature, inputs: { [input]: rows }, replaces });
     return found && !isGone ? Promise.all(found[output].map(pictureOf)) : null;
   }
 
-  const montage = h("div", { class: "montage", role: "group", "aria-label": t("pictures") });
-  const label = h("span", { class: "count", role: "status" });
-  const canvas = h("canvas", { class: "picture large", role: "img", "aria-label": t("between") });
-  const ends = [0, 1].map((i) =>
-    h("canvas", { class: "picture end", role: "img", "aria-label": t(i ? "second" : "first") }),
-  );
+  const montage = h("div.montage");
+  const label = h("span.count", { role: "status" });
+  const shown = h("canvas.model-picture", { role: "img", "aria-label": t("between") });
+  const ends = ["first", "second"].map((key) => h("canvas.model-picture", { role: "img", "aria-label": t(key) }));
   const position = slider({
     label: t("position"),
     min: 0,
@@ -90,85 +87,77 @@ function showModel(root, model, { t, predict }) {
     step: 1,
     value: 0,
     format: (value) => `${Math.round((100 * value) / STEPS)} %`,
-    oninput: (value) => {
+    onInput: (value) => {
       stop();
       show(value);
     },
   });
-  const play = h("button", { type: "button", class: "primary", onclick: () => (playing ? stop() : start()) }, t("play"));
+  const play = player({ play: t("play"), stop: t("stop") }, () => (playing ? stop() : start()));
   const way = h(
-    "section",
+    "section.panel.way",
     {},
     h("h2", {}, t("way")),
-    h("div", { class: "ends" }, ends[0], canvas, ends[1]),
+    h("div.ends", {}, ends[0], shown, ends[1]),
     position.element,
-    h("div", { class: "row" }, play),
-    h("p", { class: "hint" }, t("wayHelp", { width })),
+    h("div.row", {}, play.element),
+    h("p.hint", {}, t("wayHelp", { width })),
   );
 
-  function copy(from, to) {
-    Object.assign(to, { width: from.width, height: from.height });
-    to.getContext("2d").drawImage(from, 0, 0);
-  }
-
-  async function roll(next) {
-    seed = next;
-    label.textContent = t("seed", { seed });
+  async function roll(seed) {
     stop();
-    await status.watch(async () => {
-      const rows = latents(seed, COUNT, width);
-      const made = await generate(rows, "gan-roll");
-      if (!made) return;
-      z = rows;
-      montage.replaceChildren(
-        ...made.map((picture, i) => {
-          const attributes = { type: "button", "aria-label": t("picture", { index: i + 1 }), "aria-pressed": "false" };
-          const button = h("button", attributes, picture);
-          button.addEventListener("click", () => pick(i));
-          return button;
-        }),
-      );
-      picked = [0];
-      await pick(1);
-    });
+    label.textContent = t("seed", { seed });
+    const rows = latents(seed, COUNT, width);
+    const pictures = await generate(rows, "roll");
+    if (!pictures) {
+      return;
+    }
+    z = rows;
+    const labels = pictures.map((_, i) => t("picture", { index: i + 1 }));
+    grid = tiles({ label: t("pictures"), pictures, labels, onPick: pick });
+    montage.replaceChildren(grid.element);
+    picked = [0];
+    await pick(1);
   }
 
   async function pick(index) {
     stop();
     picked = picked.includes(index) ? picked.filter((other) => other !== index) : [...picked, index].slice(-2);
-    for (const [i, button] of [...montage.children].entries()) {
-      button.setAttribute("aria-pressed", picked.includes(i));
-      button.dataset.place = picked.indexOf(i) + 1 || "";
-    }
+    press(grid.buttons, picked);
+    grid.buttons.forEach((tile, i) => (tile.dataset.place = picked.indexOf(i) + 1 || ""));
     way.classList.toggle("waiting", picked.length < 2);
+    play.element.disabled = position.input.disabled = picked.length < 2;
     frames = null;
-    if (picked.length < 2) return;
+    if (picked.length < 2) {
+      return;
+    }
     const chosen = picked;
+    chosen.forEach((i, k) => copy(grid.buttons[i].firstChild, ends[k]));
+    copy(ends[0], shown);
+    position.value = 0;
     const [from, to] = chosen.map((i) => z[i]);
-    for (const [i, end] of ends.entries()) copy(montage.children[chosen[i]].firstChild, end);
-    copy(ends[0], canvas);
-    position.set(0);
-    await status.watch(async () => {
-      const rows = Array.from({ length: STEPS + 1 }, (_, i) => between(from, to, i / STEPS));
-      const made = await generate(rows, "gan-way");
-      if (made && picked === chosen) {
-        frames = made;
-        show(Number(position.input.value));
-      }
-    });
+    const rows = Array.from({ length: STEPS + 1 }, (_, i) => between(from, to, i / STEPS));
+    const made = await generate(rows, "way");
+    if (made && picked === chosen) {
+      frames = made;
+      show(position.value);
+    }
   }
 
   function show(step) {
-    position.set(step);
-    if (frames) copy(frames[step], canvas);
+    position.value = step;
+    if (frames) {
+      copy(frames[step], shown);
+    }
   }
 
   function start() {
-    if (!frames) return;
+    if (!frames) {
+      return;
+    }
+    play.show(true);
     const began = performance.now();
-    play.textContent = t("stop");
     const next = (now) => {
-      const turn = ((now - began) / 2500) % 2; // there and back
+      const turn = (Math.max(0, now - began) / 2500) % 2; // there and back
       show(Math.round(STEPS * (turn < 1 ? turn : 2 - turn)));
       playing = requestAnimationFrame(next);
     };
@@ -178,31 +167,20 @@ function showModel(root, model, { t, predict }) {
   function stop() {
     cancelAnimationFrame(playing);
     playing = 0;
-    play.textContent = t("play");
+    play.show(false);
   }
 
   const any = () => roll(1 + Math.floor(Math.random() * LARGEST_SEED));
+  const roller = button(t("roll"), any, { kind: "primary" });
   root.append(
     h(
-      "div",
-      { class: "columns" },
-      h(
-        "div",
-        {},
-        h(
-          "div",
-          { class: "row" },
-          h("button", { type: "button", class: "primary", onclick: any }, t("roll")),
-          label,
-          h("span", { class: "hint" }, t("pick")),
-        ),
-        montage,
-      ),
+      "div.split",
+      {},
+      h("div", {}, h("div.row", {}, roller, label, h("span.hint", {}, t("pick"))), montage),
       way,
     ),
-    status.element,
   );
-  roll(seed);
+  roll(1);
   return () => {
     isGone = true;
     stop();

@@ -1,8 +1,8 @@
-import { createPad } from "../pad.js";
-import { h, slider } from "../parts.js";
+import { Pad } from "../pad.js";
+import { button, css, h, onTheme, slider } from "../parts.js";
 import { between, blank, digit, nested, numbers, pictureOf, sheet } from "../pictures.js";
 import { ofLatents, toLatents } from "../signatures.js";
-import { choice, statusLine } from "./shared.js";
+import { copy, eachModel, player } from "./shared.js";
 
 const STEPS = 40; // of a walk
 const STRIP = 9; // pictures of it that are shown at once
@@ -14,9 +14,9 @@ export const view = {
   train: "python -m bin.train_vae --dataset=mnist_sample",
   texts: {
     en: {
-      title: "Variational autoencoder",
+      title: "Digit map",
       summary:
-        "The network squeezes each digit into a point, and draws a digit from any point. " +
+        "A variational autoencoder (VAE) squeezes each digit into a point, and draws a digit from any point. " +
         "Drag the ring: between two places where real digits lie, it draws digits that nobody wrote.",
       plane: "The plane of digits",
       planeHelp: "Drag the ring, or use the arrow keys; with Shift, it takes larger steps.",
@@ -35,15 +35,15 @@ export const view = {
       play: "Walk",
       stop: "Stop",
       way: "On the way",
-      start: "Start (A)",
-      end: "End (B)",
       draw: "Where does yours land?",
       drawHelp: "Draw a digit. The ring moves to its point, and the picture above shows what the network made of it.",
+      strip: "The pictures from A to B",
       pad: "Pad for a digit",
+      padHint: "Draw a digit",
     },
     zh: {
-      title: "变分自编码器",
-      summary: "网络把每个数字压缩成平面上的一个点，也能从任意一点画出数字。拖动圆环：在真实数字之间，它会画出没有人写过的数字。",
+      title: "数字地图",
+      summary: "变分自编码器（VAE）把每个数字压缩成一个点，也能从任意一点画出数字。拖动圆环：在真实数字之间，它会画出没有人写过的数字。",
       plane: "数字平面",
       planeHelp: "拖动圆环，或使用方向键；按住 Shift 步子更大。",
       planeRole: "平面",
@@ -61,18 +61,18 @@ export const view = {
       play: "出发",
       stop: "停止",
       way: "路程",
-      start: "起点（A）",
-      end: "终点（B）",
       draw: "你写的数字会落在哪里？",
       drawHelp: "写一个数字，圆环会移到它的位置，上面的图片就是网络对它的理解。",
+      strip: "从 A 到 B 的图片",
       pad: "手写区",
+      padHint: "写一个数字",
     },
   },
 
   models: (models) => models.filter((model) => toLatents(model) && ofLatents(model, false)),
 
   show(root, context) {
-    return choice(root, context, (place, model) => showModel(place, model, context));
+    return eachModel(root, context, (place, model) => showModel(place, model, context));
   },
 };
 
@@ -81,25 +81,23 @@ function showModel(root, model, { t, predict }) {
   const decoder = ofLatents(model, false);
   const { width } = decoder;
   const shape = encoder.shape;
-  const status = statusLine();
-  const stopped = new AbortController();
-  const { signal } = stopped;
+  let isGone = false;
 
   let point = new Array(width).fill(0);
-  let ends = { A: null, B: null };
+  let ends = { A: null, B: null }; // of the walk
   let spread = null; // of the drawn digit
   let reach = 3.5; // the plane shows -reach .. reach
   let points = [];
-  let tiles = null;
+  let tiles = []; // the test digits in their colours
   let background = null;
   let walking = 0; // the frame request of a walk
   let frames = null; // the pictures of the walk from A to B
+  let paintTiles = () => {};
 
-  const canvas = h("canvas", { class: "plane-canvas", "aria-hidden": "true" });
+  const canvas = h("canvas.plane-canvas", { "aria-hidden": "true" });
   const plane = h(
-    "div",
+    "div.latent-plane",
     {
-      class: "plane",
       tabIndex: 0,
       role: "application",
       "aria-roledescription": t("planeRole"),
@@ -107,15 +105,14 @@ function showModel(root, model, { t, predict }) {
     },
     canvas,
   );
-  const picture = h("canvas", { class: "picture large", role: "img", "aria-label": t("decoded") });
-  const coordinates = h("p", { class: "coordinates", "aria-live": "polite" });
+  const picture = h("canvas.model-picture", { role: "img", "aria-label": t("decoded") });
+  const coordinates = h("p.coordinates", { role: "status" });
 
   // Drawing the plane.
 
   const across = (value) => ((value / reach + 1) / 2) * canvas.width;
   const down = (value) => ((1 - value / reach) / 2) * canvas.height;
   const on = (z) => [across(z[0]), down(z[1] ?? 0)];
-  const color = (name) => getComputedStyle(plane).getPropertyValue(name).trim();
 
   function drawBackground() {
     const side = Math.round(plane.clientWidth * devicePixelRatio);
@@ -124,7 +121,7 @@ function showModel(root, model, { t, predict }) {
     background = document.createElement("canvas");
     Object.assign(background, { width: side, height: side });
     const draw = background.getContext("2d");
-    draw.strokeStyle = color("--line");
+    draw.strokeStyle = css("--line");
     draw.lineWidth = devicePixelRatio;
     draw.beginPath();
     draw.moveTo(0, side / 2);
@@ -145,7 +142,7 @@ function showModel(root, model, { t, predict }) {
     const unit = devicePixelRatio;
     draw.clearRect(0, 0, canvas.width, canvas.height);
     draw.drawImage(background, 0, 0);
-    const accent = color("--accent");
+    const accent = css("--accent");
     draw.strokeStyle = draw.fillStyle = accent;
     if (ends.A && ends.B) {
       draw.lineWidth = 2 * unit;
@@ -161,7 +158,7 @@ function showModel(root, model, { t, predict }) {
         draw.beginPath();
         draw.arc(x, y, 12 * unit, 0, 2 * Math.PI);
         draw.fill();
-        draw.fillStyle = color("--accent-ink");
+        draw.fillStyle = css("--on-accent");
         draw.font = `600 ${13 * unit}px system-ui, sans-serif`;
         draw.textAlign = "center";
         draw.textBaseline = "middle";
@@ -179,7 +176,7 @@ function showModel(root, model, { t, predict }) {
       draw.globalAlpha = 1;
     }
     for (const [radius, line, ink] of [
-      [15, 7, color("--card")],
+      [15, 7, css("--surface")],
       [15, 3.5, accent],
     ]) {
       draw.strokeStyle = ink;
@@ -201,25 +198,25 @@ function showModel(root, model, { t, predict }) {
     return answer && Promise.all(answer[decoder.output].map((value) => pictureOf(value)));
   }
 
-  function show(made) {
-    Object.assign(picture, { width: made.width, height: made.height });
-    picture.getContext("2d").drawImage(made, 0, 0);
+  function say() {
+    const [x, y] = [point[0], point[1] ?? 0];
+    coordinates.textContent = t("position", { x: x.toFixed(2), y: y.toFixed(2) });
+    rests.forEach((rest, i) => (rest.value = point[i + 2]));
   }
 
-  async function drawDigit() {
-    const [x, y] = point;
-    coordinates.textContent = t("position", { x: x.toFixed(2), y: (y ?? 0).toFixed(2) });
+  async function update() {
+    say();
     drawPlane();
-    await status.watch(async () => {
-      const made = await decode([point], "vae-point");
-      if (made && !signal.aborted) show(made[0]);
-    });
+    const made = await decode([point], "point");
+    if (made && !isGone) {
+      copy(made[0], picture);
+    }
   }
 
   function moveTo(z, around = null) {
     point = z;
     spread = around;
-    drawDigit();
+    update();
   }
 
   // The plane's pointer and keys.
@@ -267,9 +264,8 @@ function showModel(root, model, { t, predict }) {
 
   // The walk.
 
-  const strip = h("div", { class: "strip", role: "img", "aria-label": t("walk") });
-  const playButton = h("button", { type: "button", class: "primary", onclick: () => (walking ? stopWalk() : walk()) });
-  playButton.textContent = t("play");
+  const strip = h("div.walk-strip", { role: "img", "aria-label": t("strip") });
+  const play = player({ play: t("play"), stop: t("stop") }, () => (walking ? stopWalk() : walk()));
   const way = slider({
     label: t("way"),
     min: 0,
@@ -277,7 +273,7 @@ function showModel(root, model, { t, predict }) {
     step: 1,
     value: 0,
     format: (value) => `${Math.round((100 * value) / STEPS)} %`,
-    oninput: (value) => {
+    onInput: (value) => {
       stopWalk();
       goTo(value);
     },
@@ -290,41 +286,40 @@ function showModel(root, model, { t, predict }) {
   }
 
   async function drawStrip() {
-    frames = null;
-    if (!ends.A || !ends.B) return;
     const { A, B } = ends;
-    const parts = Array.from({ length: STEPS + 1 }, (_, i) => between(A, B, i / STEPS));
-    await status.watch(async () => {
-      const made = await decode(parts, "vae-walk");
-      if (!made || signal.aborted || ends.A !== A || ends.B !== B) return;
+    frames = null;
+    const rows = Array.from({ length: STEPS + 1 }, (_, i) => between(A, B, i / STEPS));
+    const made = await decode(rows, "walk");
+    if (made && !isGone && ends.A === A && ends.B === B) {
       frames = made;
-      const shown = Array.from({ length: STRIP }, (_, i) => made[Math.round((i * STEPS) / (STRIP - 1))]);
-      strip.replaceChildren(...shown);
-    });
+      strip.replaceChildren(...Array.from({ length: STRIP }, (_, i) => made[Math.round((i * STEPS) / (STRIP - 1))]));
+    }
   }
 
   function goTo(step) {
-    if (!ends.A || !ends.B) return;
+    way.value = step;
     point = between(ends.A, ends.B, step / STEPS);
     spread = null;
-    const [x, y] = point;
-    coordinates.textContent = t("position", { x: x.toFixed(2), y: (y ?? 0).toFixed(2) });
-    if (frames) show(frames[step]);
-    else drawDigit();
-    drawPlane();
-    for (const [i, rest] of rests.entries()) rest.set(point[i + 2]);
+    if (frames) {
+      copy(frames[step], picture);
+      say();
+      drawPlane();
+    } else {
+      update();
+    }
   }
 
   function walk() {
+    play.show(true);
     const began = performance.now();
-    playButton.textContent = t("stop");
     const next = (now) => {
-      const part = Math.min(1, (now - began) / 3000);
-      const step = Math.round(STEPS * (part < 0.5 ? 2 * part * part : 1 - 2 * (1 - part) ** 2));
-      way.set(step);
-      goTo(step);
-      if (part < 1) walking = requestAnimationFrame(next);
-      else stopWalk();
+      const part = Math.min(1, Math.max(0, now - began) / 3000);
+      goTo(Math.round(STEPS * (part < 0.5 ? 2 * part ** 2 : 1 - 2 * (1 - part) ** 2)));
+      if (part < 1) {
+        walking = requestAnimationFrame(next);
+      } else {
+        stopWalk();
+      }
     };
     walking = requestAnimationFrame(next);
   }
@@ -332,7 +327,7 @@ function showModel(root, model, { t, predict }) {
   function stopWalk() {
     cancelAnimationFrame(walking);
     walking = 0;
-    playButton.textContent = t("play");
+    play.show(false);
   }
 
   // The other latent numbers.
@@ -345,26 +340,34 @@ function showModel(root, model, { t, predict }) {
       step: 0.05,
       value: 0,
       format: (value) => value.toFixed(2),
-      oninput: (value) => moveTo(point.with(i + 2, value)),
+      onInput: (value) => {
+        stopWalk();
+        moveTo(point.with(i + 2, value));
+      },
     }),
   );
 
   // A drawing of one's own.
 
-  const pad = createPad({
+  const pad = new Pad({
     width: 280,
     height: 280,
+    pen: 20,
     label: t("pad"),
-    onchange: async () => {
-      if (pad.isEmpty) return;
+    hint: t("padHint"),
+    t,
+    onChange: async () => {
       stopWalk();
-      await status.watch(async () => {
-        const found = await encode([digit(pad.canvas)], "vae-drawing");
-        if (!found || signal.aborted) return;
-        const [mean] = found.mean;
-        moveTo(mean, found.log_variance?.[0].slice(0, 2).map((value) => Math.exp(value / 2)));
-        for (const [i, rest] of rests.entries()) rest.set(mean[i + 2]);
-      });
+      if (pad.isEmpty) {
+        return;
+      }
+      const found = await encode([digit(pad.context().canvas)], "drawing");
+      if (found && !isGone) {
+        moveTo(
+          found.mean[0],
+          found.log_variance?.[0].slice(0, 2).map((value) => Math.exp(value / 2)),
+        );
+      }
     },
   });
 
@@ -381,76 +384,77 @@ function showModel(root, model, { t, predict }) {
   async function placeDigits() {
     const digits = await sheet("digits");
     const { labels } = digits.facts;
-    const canvases = Array.from({ length: digits.count }, (_, i) => {
-      const [tile, draw] = blank(28, 28);
-      digits.draw(draw, i);
-      return tile;
-    });
+    const canvases = Array.from({ length: digits.count }, (_, i) => digits.tile(i));
     const found = await encode(canvases);
-    if (!found || signal.aborted) return;
+    if (!found || isGone) {
+      return;
+    }
     points = found.mean;
     const far = points.flatMap((z) => z.slice(0, 2).map(Math.abs)).sort((a, b) => a - b);
     reach = Math.max(1.5, far[Math.floor(far.length * 0.99)] * 1.15);
-    const paintTiles = () => {
-      tiles = canvases.map((tile, i) => inked(tile, color(`--digit-${labels[i]}`) || color("--ink")));
+    paintTiles = () => {
+      tiles = canvases.map((tile, i) => inked(tile, css(`--digit-${labels[i]}`)));
       drawBackground();
       drawPlane();
     };
     paintTiles();
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintTiles, { signal });
-    // A walk from the middle of the 1s to that of the 0s passes most of the others.
-    ends = { A: middle(points, labels, "1"), B: middle(points, labels, "0") };
     moveTo(middle(points, labels, "7"));
-    drawStrip();
+    ends = { A: middle(points, labels, "1"), B: middle(points, labels, "0") };
+    setEnd("A", ends.A);
   }
 
   const notes = [];
-  if (width > 2 + MOST_SLIDERS) notes.push(t("cut", { count: width, shown: MOST_SLIDERS }));
-  else if (width > 2) notes.push(t("more", { count: width }));
-  else if (width === 1) notes.push(t("one"));
-  const setter = (key, name) =>
-    h("button", { type: "button", onclick: () => setEnd(name, point) }, t(key));
+  if (width > 2 + MOST_SLIDERS) {
+    notes.push(t("cut", { count: width, shown: MOST_SLIDERS }));
+  } else if (width > 2) {
+    notes.push(t("more", { count: width }));
+  } else if (width === 1) {
+    notes.push(t("one"));
+  }
+  const setter = (key, name) => button(t(key), () => setEnd(name, point));
   root.append(
     h(
-      "div",
-      { class: "columns vae" },
+      "div.split.plane-split",
+      {},
       h(
         "div",
         {},
         plane,
-        h("p", { class: "hint" }, t("planeHelp"), " ", t("tiles")),
-        ...notes.map((note) => h("p", { class: "hint" }, note)),
+        h("p.hint", {}, `${t("planeHelp")} ${t("tiles")}`),
+        notes.map((note) => h("p.hint", {}, note)),
       ),
       h(
-        "div",
-        { class: "stack" },
-        h("section", { class: "decoded" }, h("h2", {}, t("decoded")), picture, coordinates),
-        rests.length ? h("section", {}, h("div", { class: "many-sliders" }, ...rests.map(({ element }) => element))) : null,
+        "div.panel.stack",
+        {},
+        h("section.decoded", {}, h("h2", {}, t("decoded")), picture, coordinates),
+        rests.length > 0 && h("section.many-sliders", {}, ...rests.map(({ element }) => element)),
         h(
           "section",
           {},
           h("h2", {}, t("walk")),
-          h("p", { class: "hint" }, t("walkHelp")),
+          h("p.hint", {}, t("walkHelp")),
           strip,
           way.element,
-          h("div", { class: "row" }, playButton, setter("setStart", "A"), setter("setEnd", "B")),
+          h("div.row", {}, play.element, setter("setStart", "A"), setter("setEnd", "B")),
         ),
-        h("section", {}, h("h2", {}, t("draw")), h("p", { class: "hint" }, t("drawHelp")), pad.element),
+        h("section", {}, h("h2", {}, t("draw")), h("p.hint", {}, t("drawHelp")), h("div.small-pad", {}, pad.element)),
       ),
     ),
-    status.element,
   );
   const resized = new ResizeObserver(() => {
     drawBackground();
     drawPlane();
   });
   resized.observe(plane);
-  status.watch(placeDigits);
-  drawDigit();
+  const endTheme = onTheme(() => paintTiles());
+  update();
+  placeDigits();
   return () => {
-    stopped.abort();
+    isGone = true;
     resized.disconnect();
+    endTheme();
     stopWalk();
+    pad.close();
   };
 }
 
