@@ -281,7 +281,7 @@ class MNIST(training.Case):
             "serving_default": {"images": images.astype(np.float32) / 255},
             "classify_bytes": {"image_bytes": files},
             "classify": {"inputs": encoded.examples(files)},
-            **(dict.fromkeys(several, {"image_bytes": files}) if self._has_characters else {}),
+            **({name: {"image_bytes": files} for name in several} if self._has_characters else {}),
         }
 
 
