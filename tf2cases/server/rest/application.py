@@ -73,14 +73,14 @@ class HttpError(Exception):
         self.status, self.message = status, message
 
 
-class _Request(requests.Request):
+class Request(requests.Request):
     """A request that records whether its body has been read."""
 
     is_read = False
 
 
 @dataclasses.dataclass
-class _Call:
+class Call:
     """What the metrics need to know about a request, and the size of its body."""
 
     model: str = ""
@@ -108,7 +108,7 @@ class Application:
         if connection is not None:
             connection.task = asyncio.current_task()
         self._requests += 1
-        request, started = _Request(scope, receive), False
+        request, started = Request(scope, receive), False
         try:
             response = await self._respond(request)
             if self._options.cors:
@@ -126,8 +126,8 @@ class Application:
             if connection is not None:
                 connection.task = None
 
-    async def _respond(self, request: _Request) -> Response:
-        start, call, code = time.perf_counter(), _Call(), Code.OK
+    async def _respond(self, request: Request) -> Response:
+        start, call, code = time.perf_counter(), Call(), Code.OK
         try:
             return await self._answer(request, call)
         except ServingError as error:
@@ -155,20 +155,14 @@ class Application:
             if call.api:
                 self._core.metrics.request(call.model, call.api, "REST", code.name, time.perf_counter() - start)
 
-    async def _answer(self, request: _Request, call: _Call) -> Response:
-        limits = self._options.limits
-        if self._requests > limits.concurrent_requests:
-            raise HttpError(503, f"The server already has {limits.concurrent_requests} requests; try again later.")
+    async def _answer(self, request: Request, call: Call) -> Response:
+        target = self._target(request)
         path: bytes = request.scope["raw_path"]
-        target = path + b"?" + request.scope["query_string"] if request.scope["query_string"] else path
-        size = len(target) + sum(len(name) + len(value) for name, value in request.scope["headers"])
-        if size > limits.header_bytes:
-            raise HttpError(431, f"The headers have {size} bytes; at most {limits.header_bytes} are accepted.")
         metrics_path = self._core.metrics_path
         if metrics_path is not None and path == metrics_path.encode():
             return self._metrics(target, metrics_path)
         if not path[:4].lower() == b"/v1/":
-            raise HttpError(404, f"Not found: {_shown(path)}; the models are at /v1/models/NAME.")
+            raise HttpError(404, f"Not found: {shown(path)}; the models are at /v1/models/NAME.")
         if request.method == "OPTIONS":
             # As in a page's question whether it may send the real request.
             if not re.search("https?://", request.headers.get("origin", "")):
@@ -188,9 +182,21 @@ class Application:
                 call.model, call.api = spec.name, "GetModelMetadata"
                 return self._metadata(spec)
             return self._status(spec)
-        raise ServingError(Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {_shown(target)}")
+        raise ServingError(Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {shown(target)}")
 
-    async def _prediction(self, request: _Request, spec: ModelSpec, method: str, call: _Call) -> Response:
+    def _target(self, request: Request) -> bytes:
+        """Returns the path with the query; raises HttpError if there are too many requests or bytes of headers."""
+        limits = self._options.limits
+        if self._requests > limits.concurrent_requests:
+            raise HttpError(503, f"The server already has {limits.concurrent_requests} requests; try again later.")
+        path: bytes = request.scope["raw_path"]
+        target = path + b"?" + request.scope["query_string"] if request.scope["query_string"] else path
+        size = len(target) + sum(len(name) + len(value) for name, value in request.scope["headers"])
+        if size > limits.header_bytes:
+            raise HttpError(431, f"The headers have {size} bytes; at most {limits.header_bytes} are accepted.")
+        return target
+
+    async def _prediction(self, request: Request, spec: ModelSpec, method: str, call: Call) -> Response:
         body = await self._body(request, call)
         timeout = self._options.timeout_ms
         deadline = asyncio.get_running_loop().time() + timeout / 1000 if timeout > 0 else None
@@ -235,8 +241,8 @@ class Application:
             async with self._large:
                 yield _in_thread
 
-    async def _body(self, request: _Request, call: _Call) -> bytes | bytearray:
-        """Returns the decompressed body; raises HttpError if it, or the total of all bodies, is too large."""
+    async def _received(self, request: Request, call: Call) -> bytes | bytearray:
+        """Returns the body as it was sent; raises HttpError if it, or the total of all bodies, is too large."""
         limit = self._options.limits.rest_body_bytes
         length = request.headers.get("content-length")
         if length is not None and int(length) > limit:
@@ -255,6 +261,11 @@ class Application:
             if len(body) > limit:
                 raise HttpError(413, f"The body has more than {limit} bytes, which is the limit.")
         request.is_read = True
+        return body
+
+    async def _body(self, request: Request, call: Call) -> bytes | bytearray:
+        """Returns the decompressed body; raises HttpError if it, or the total of all bodies, is too large."""
+        body, limit = await self._received(request, call), self._options.limits.rest_body_bytes
         encoding = request.headers.get("content-encoding", "").strip().lower()
         if "gzip" in encoding:
             packed = body
@@ -268,7 +279,7 @@ class Application:
             )
         return body
 
-    def _count(self, call: _Call, size: int) -> None:
+    def _count(self, call: Call, size: int) -> None:
         """Adds to the size of a request's body; raises HttpError if the total of all bodies is too large."""
         call.body_bytes += size
         self._buffered += size
@@ -299,9 +310,7 @@ class Application:
 
     def _metrics(self, target: bytes, metrics_path: str) -> Response:
         if target != metrics_path.encode():
-            return Response(
-                f"Unexpected path: {_shown(target)}. Should be {metrics_path}", 400, media_type="text/plain"
-            )
+            return Response(f"Unexpected path: {shown(target)}. Should be {metrics_path}", 400, media_type="text/plain")
         return Response(self._core.metrics.render(), media_type="text/plain")
 
 
@@ -342,7 +351,7 @@ def _signature_name(document: Mapping[str, Any]) -> str:
 def _spec(match: re.Match[bytes]) -> ModelSpec:
     name, version, label = match[1], match[2], match[3]
     if version is not None and int(version[:25]) >= 2**63:
-        raise ServingError(Code.INVALID_ARGUMENT, f"Failed to convert version: {_shown(version)} to numeric.")
+        raise ServingError(Code.INVALID_ARGUMENT, f"Failed to convert version: {shown(version)} to numeric.")
     return ModelSpec(
         unquote_to_bytes(name).decode(errors="replace"),
         None if version is None else int(version),
@@ -371,7 +380,7 @@ def _unpacked(body: bytes | bytearray, limit: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _shown(text: bytes) -> str:
+def shown(text: bytes) -> str:
     """Returns a part of a path for an error message, truncated if it is long."""
     return text.decode(errors="replace") if len(text) <= 200 else text[:200].decode(errors="replace") + "..."
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import h11
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tf2cases.server.core import Core
@@ -33,15 +34,15 @@ _OTHER_FILES: Final = 256
 class RestServer:
     """The REST front end: an HTTP server.
 
-    server = RestServer(core, RestOptions(port=0))
+    options = RestOptions(port=0)
+    server = RestServer(options, Application(core, options))
     await server.start()
     ...  # requests to http://127.0.0.1:{server.port}/v1/models/NAME:predict are answered
     await server.stop()
     """
 
-    def __init__(self, core: Core, options: RestOptions):
-        self._options = options
-        self.application = Application(core, options)
+    def __init__(self, options: RestOptions, application: ASGIApp):
+        self._options, self.application = options, application
         self.port = options.port
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -109,7 +110,7 @@ async def serve(
     Raises:
       OSError: the address cannot be used.
     """
-    server = RestServer(core, options)
+    server = RestServer(options, Application(core, options))
     await server.start()
     if started is not None:
         started(server.port)
