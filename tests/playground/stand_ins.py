@@ -7,29 +7,13 @@ import json
 
 import tensorflow as tf
 
+from tf2cases import playground
+
 SIZE = 28  # of the digits
 FACE = 32  # the side of the generator's pictures
 LATENTS = 8  # of the generator
 MISREAD = "8024"  # the captcha that the reader takes for 8O24
 COLORS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "white": (1, 1, 1), "black": (0, 0, 0)}
-
-
-def save_all(folder, assets):
-    """Saves each model as FOLDER/NAME/1.
-
-    Args:
-      folder: a pathlib.Path.
-      assets: the pathlib.Path of the page's pictures.
-    """
-    models = {
-        "captcha": Reader(assets),
-        "denoiser": Denoiser(),
-        "vae": PlaneOfBlobs(),
-        "generator": Generator(),
-        "photos": Colors(),
-    }
-    for name, model in models.items():
-        tf.saved_model.save(model, str(folder / name / "1"), signatures=model.signatures())
 
 
 def signature(**specs):
@@ -57,8 +41,9 @@ def encoded(images):
 class Reader(tf.Module):
     """Reads a captcha of the page as that which looks most like it, and takes the 0 of `MISREAD` for an O."""
 
-    def __init__(self, assets):
+    def __init__(self):
         super().__init__()
+        assets = playground.STATIC / "assets"
         self.texts = json.loads((assets / "captchas.json").read_text())["texts"]
         sheet = tf.io.decode_png((assets / "captchas.png").read_bytes(), 1)
         tiles = tf.reshape(tf.cast(sheet, tf.float32) / 255, [10, 60, 5, 160])
@@ -174,3 +159,12 @@ class Colors(tf.Module):
             return {"probabilities": tf.nn.softmax(tf.reduce_mean(images, axis=[1, 2]))}
 
         return {"serving_default": serving_default, "classify_bytes": classify_bytes}
+
+
+MODELS = {"captcha": Reader, "denoiser": Denoiser, "generator": Generator, "photos": Colors, "vae": PlaneOfBlobs}
+
+
+def save(name, folder):
+    """Saves one of `MODELS`."""
+    model = MODELS[name]()
+    tf.saved_model.save(model, str(folder), signatures=model.signatures())

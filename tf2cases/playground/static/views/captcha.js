@@ -98,6 +98,7 @@ function showModel(root, model, { t, predict }) {
   const { signature, input } = ofFiles(model, "text", "characters");
   const known = charset(model);
   const answer = h("div.reading", { "aria-live": "polite" });
+  const gallery = h("section.gallery.stack.close");
   let isGone = false;
   let asked = 0; // captchas so far
 
@@ -153,13 +154,14 @@ function showModel(root, model, { t, predict }) {
       if (order.length === 0) {
         place.append(h("p", {}, t("none", { length: known.length ?? "?", classes: known.classes ?? "?" })));
       } else {
-        place.append(picker(captchas, order));
+        showCaptchas(place, captchas, order);
       }
     };
     start();
+    return () => gallery.replaceChildren();
   }
 
-  function picker(captchas, order) {
+  function showCaptchas(place, captchas, order) {
     const texts = order.map((index) => captchas.facts.texts[index]);
     const pictures = order.map(captchas.tile);
     const count = order.length;
@@ -204,23 +206,20 @@ function showModel(root, model, { t, predict }) {
       button(t("random"), any),
       caption,
     );
-    const element = h(
-      "div.stack.close",
-      {},
-      shown,
-      steps,
-      h("p.hint", {}, t("keys")),
-      grid.element,
-      h("div.row", {}, button(t("readAll", { count }), readAll), tally),
-    );
-    element.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (step) {
-        show(at + step);
-      }
-    });
+    place.append(shown, steps, h("p.hint", {}, t("keys")));
+    gallery.replaceChildren(grid.element, h("div.row", {}, button(t("readAll", { count }), readAll), tally));
+    for (const element of [steps, grid.element]) {
+      element.addEventListener("keydown", (event) => {
+        const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+        if (step) {
+          show(at + step);
+          if (element === grid.element) {
+            grid.buttons[at].focus();
+          }
+        }
+      });
+    }
     show(0);
-    return element;
   }
 
   function own(place) {
@@ -248,7 +247,8 @@ function showModel(root, model, { t, predict }) {
     { title: t("own"), fill: own },
   ];
   const source = tabs(sources, { label: t("sources") });
-  root.append(h("div.split", {}, source.element, h("section.panel", {}, h("h2", {}, t("reading")), answer)));
+  const reading = h("section.panel", {}, h("h2", {}, t("reading")), answer);
+  root.append(h("div.split", {}, source.element, reading), gallery);
   return () => {
     isGone = true;
     source.close();

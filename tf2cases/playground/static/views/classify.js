@@ -111,7 +111,7 @@ function showModel(root, model, { t, predict, showError }) {
     h(
       "div.split",
       {},
-      h("div.stack.close", {}, zone.element, h("div.row", {}, h("span.hint", {}, t("sample")), samples)),
+      h("div.stack.close", {}, zone.element, h("div.row.samples", {}, h("span.hint", {}, t("sample")), samples)),
       h(
         "section.panel.stack.close",
         {},

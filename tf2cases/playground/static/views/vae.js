@@ -384,6 +384,9 @@ function showModel(root, model, { t, predict }) {
   async function placeDigits() {
     const digits = await sheet("digits");
     const { labels } = digits.facts;
+    if (isGone) {
+      return;
+    }
     const canvases = Array.from({ length: digits.count }, (_, i) => digits.tile(i));
     const found = await encode(canvases);
     if (!found || isGone) {
