@@ -70,11 +70,7 @@ function makePanel(view) {
   panel.by = h("p.by");
   panel.code = h("code");
   panel.request = panel.model = null;
-  panel.copy = parts.button(t("copy_request"), async () => {
-    await navigator.clipboard.writeText(api.curl(panel.request));
-    panel.copy.textContent = t("copied");
-    setTimeout(() => (panel.copy.textContent = t("copy_request")), 1500);
-  });
+  panel.copy = parts.copyButton(t("copy_request"), t("copied"), () => api.curl(panel.request));
   panel.copy.hidden = true;
   panel.pre = h("pre", { tabIndex: 0, role: "region", "aria-label": t("request"), hidden: true }, panel.code);
   panel.none = h("p.hint", {}, t("request_none"));

@@ -270,13 +270,32 @@ export function choice({ label, options, value, onChange }) {
   return h("div.choice", {}, h("label", { htmlFor: id }, label), select);
 }
 
+/** Copies a text. Browsers offer the clipboard only to pages from this computer or over https; elsewhere it is the old way. */
+export async function copyText(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = h("textarea", { value: text, className: "copying" });
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+/** A button that copies what `text()` returns, and says so. */
+export function copyButton(label, copied, text) {
+  const element = button(label, async () => {
+    await copyText(text());
+    element.textContent = copied;
+    setTimeout(() => (element.textContent = label), 1500);
+  });
+  return element;
+}
+
 /** A piece of code with a button that copies it; `full` is what is copied, by default what is shown. */
 export function code(shown, { full = shown, copy, copied }) {
-  const copier = button(copy, async () => {
-    await navigator.clipboard.writeText(full);
-    copier.textContent = copied;
-    setTimeout(() => (copier.textContent = copy), 1500);
-  });
+  const copier = copyButton(copy, copied, () => full);
   return h("div.code", {}, h("pre", { tabIndex: 0 }, h("code", {}, shown)), copier);
 }
 
