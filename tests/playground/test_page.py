@@ -1,7 +1,5 @@
 """The page in a browser: its views, languages and colours."""
 
-import pytest
-
 
 def test_digits_are_read_while_they_are_drawn(page):
     page.open("digits")

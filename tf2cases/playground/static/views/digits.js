@@ -3,8 +3,10 @@
 import { Pad } from "../pad.js";
 import { dense, digitStrokes } from "../strokes.js";
 
-const width = 480;
-const height = 320;
+// The sheet's size in pixels, as the server gets it; a larger one takes longer and is read no better.
+const width = 360;
+const height = 240;
+const margin = 5; // between a digit and its box
 const digits = [..."0123456789"];
 const find = "find_digits_bytes";
 const readOne = "classify_bytes";
@@ -67,7 +69,7 @@ export const view = {
     let picked = null; // what was clicked; until the next stroke, it is shown, and not the digit under the hand
     let left = false;
 
-    const pad = new Pad({ width, height, pen: 16, pens: [6, 30], label: t("pad"), hint: t("hint"), t, onChange: () => look() });
+    const pad = new Pad({ width, height, pen: 12, pens: [5, 24], label: t("pad"), hint: t("hint"), t, onChange: () => look() });
     const example = button(t("example"), () => drawExample());
     pad.tools.prepend(example);
 
@@ -97,9 +99,10 @@ export const view = {
 
     async function look() {
       picked = null;
+      root.dataset.drawn = pad.version;
       if (pad.isEmpty) {
         found = [];
-        showFound();
+        showFound(pad.version);
         return;
       }
       const update = finder ? lookFor : readAsOne;
@@ -108,7 +111,11 @@ export const view = {
 
     /** Finds the digits once, and asks every model about the same pictures. */
     async function lookFor() {
-      const inputs = () => ({ image_bytes: [{ b64: pad.png() }] });
+      let version;
+      const inputs = () => {
+        version = pad.version;
+        return { image_bytes: [{ b64: pad.png() }] };
+      };
       const page = await predict(finder, { signature: find, inputs, replaces: "find" });
       if (!page || left || pad.isEmpty) {
         return;
@@ -122,13 +129,13 @@ export const view = {
             const read = await predict(model, { inputs: { images }, replaces: `read ${model.name}` });
             if (read) {
               read.probabilities.forEach((scores, i) => (next[i].scores[model.name] = scores));
-              showNow(next);
+              showNow(next, version);
             }
           }
         }),
       );
       if (!count) {
-        showNow(next);
+        showNow(next, version);
       }
     }
 
@@ -137,20 +144,24 @@ export const view = {
       const next = [{ image: null, box: null, certainty: 1, scores: {} }];
       await Promise.all(
         models.map(async (model) => {
-          const inputs = () => ({ image_bytes: [{ b64: pad.png() }] });
+          let version;
+          const inputs = () => {
+            version = pad.version;
+            return { image_bytes: [{ b64: pad.png() }] };
+          };
           const read = await predict(model, { signature: readOne, inputs, replaces: `read ${model.name}` });
           if (read) {
             next[0].scores[model.name] = read.probabilities[0];
-            showNow(next);
+            showNow(next, version);
           }
         }),
       );
     }
 
-    function showNow(next) {
+    function showNow(next, version) {
       if (!left && !pad.isEmpty) {
         found = next;
-        showFound();
+        showFound(version);
       }
     }
 
@@ -171,7 +182,8 @@ export const view = {
       return first ? digits[first.indexOf(Math.max(...first))] : "";
     }
 
-    function showFound() {
+    /** Shows what was found; `version` is that of the drawing, and the page has it in data-read, beside data-drawn. */
+    function showFound(version) {
       chosen = picked === null ? nearHand() : Math.min(picked, Math.max(found.length - 1, 0));
       const labels = found.map(label);
       answer.textContent = labels.join(" ") || t("nothing");
@@ -188,14 +200,15 @@ export const view = {
           .map(({ box }, i) => ({ box, label: found.length > 1 ? labels[i] : "", chosen: found.length > 1 && i === chosen }))
           .filter(({ box }) => box)
           .map(({ box: [top, start, bottom, end], ...rest }) => ({
-            x: start * width - 6,
-            y: top * height - 6,
-            width: (end - start) * width + 12,
-            height: (bottom - top) * height + 12,
+            x: start * width - margin,
+            y: top * height - margin,
+            width: (end - start) * width + 2 * margin,
+            height: (bottom - top) * height + 2 * margin,
             ...rest,
           })),
       );
       showStrip(labels);
+      root.dataset.read = version ?? root.dataset.read;
     }
 
     function showStrip(labels) {
