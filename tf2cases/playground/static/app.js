@@ -102,7 +102,7 @@ function showRequest(request, model) {
     panel.none.hidden = true;
     panel.pre.hidden = panel.copy.hidden = false;
     panel.time.textContent = t("milliseconds", { count: Math.max(1, Math.round(last.milliseconds)) });
-    panel.by.textContent = t("answered_by", { model: `${by.name}, ${by.version}` });
+    panel.by.textContent = t("answered_by", { model: by.name, version: by.version });
     panel.code.textContent = api.shortCurl(last);
   });
 }
@@ -110,7 +110,7 @@ function showRequest(request, model) {
 function missing(view) {
   const words = { copy: t("copy"), copied: t("copied") };
   return h(
-    "section.missing",
+    "section.card.missing",
     {},
     h("h2", {}, t("missing_title")),
     h("p", {}, t("missing")),

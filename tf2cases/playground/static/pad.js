@@ -30,7 +30,14 @@ export class Pad {
     this.tools = h("div.tools", {}, this.undoButton, this.clearButton);
     if (pens) {
       const [min, max] = pens;
-      const widthSlider = slider({ label: t("pen"), min, max, step: 1, value: pen, onInput: (value) => (this.pen = value) });
+      const widthSlider = slider({
+        label: t("pen"),
+        min,
+        max,
+        step: 1,
+        value: pen,
+        onInput: (value) => (this.pen = value),
+      });
       this.tools.append(widthSlider.element);
     }
     this.element = h("div.pad", {}, this.sheet, this.tools);
@@ -149,7 +156,10 @@ export class Pad {
 
   #point(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * this.width, ((event.clientY - box.top) / box.height) * this.height];
+    return [
+      ((event.clientX - box.left) / box.width) * this.width,
+      ((event.clientY - box.top) / box.height) * this.height,
+    ];
   }
 
   #soon() {

@@ -19,6 +19,11 @@ function readsDigits({ signatures }) {
   return Boolean(several && signatures[readOne] && shape?.[1] === 28 && shape[2] === 28 && classes === digits.length);
 }
 
+/** What the card says about the test digits; 0 without a card. */
+function accuracy({ card }) {
+  return card?.metrics?.accuracy ?? 0;
+}
+
 /** What the model is called beside its bars: the network, if the card says so, and the name. */
 function caption({ name, card }) {
   const networks = { mlp: "MLP", cnn: "CNN", small_cnn: "CNN" };
@@ -40,7 +45,7 @@ export const view = {
       example: "Draw one for me",
       seen: "What the network sees",
       seen_digit: "Digit {place} as the network sees it, read as {digit}",
-      reading: "Reads",
+      reading: "Read by {model}",
       nothing: "nothing yet",
       probabilities: "Probabilities of the digits, by {model}",
       found: "Digits found",
@@ -53,14 +58,15 @@ export const view = {
       example: "替我写一个",
       seen: "网络看到的图像",
       seen_digit: "第 {place} 个数字在网络眼中的样子，识别为 {digit}",
-      reading: "识别结果",
+      reading: "{model} 的识别结果",
       nothing: "还没有",
       probabilities: "{model} 给出的各数字概率",
       found: "找到的数字",
     },
   },
 
-  models: (models) => models.filter(readsDigits),
+  /** The best one first. */
+  models: (models) => models.filter(readsDigits).sort((a, b) => accuracy(b) - accuracy(a)),
 
   show(root, { h, t, models, predict, button, columns, picture, percent, calm }) {
     const finder = models.find((model) => find in model.signatures);
@@ -69,7 +75,16 @@ export const view = {
     let picked = null; // what was clicked; until the next stroke, it is shown, and not the digit under the hand
     let left = false;
 
-    const pad = new Pad({ width, height, pen: 12, pens: [5, 24], label: t("pad"), hint: t("hint"), t, onChange: () => look() });
+    const pad = new Pad({
+      width,
+      height,
+      pen: 12,
+      pens: [5, 24],
+      label: t("pad"),
+      hint: t("hint"),
+      t,
+      onChange: () => look(),
+    });
     const example = button(t("example"), () => drawExample());
     pad.tools.prepend(example);
 
@@ -84,18 +99,18 @@ export const view = {
       return { model, sure, chart, element: h("section.reader", {}, head, chart.element) };
     });
     const result = h(
-      "div.result",
+      "div.card.result",
       {},
       h(
         "div.seen",
         {},
-        h("div.answer-box", {}, h("h2.small", {}, t("reading")), answer),
+        h("div.answer-box", {}, h("h2.small", {}, t("reading", { model: caption(models[0])[0] })), answer),
         h("figure.sees", {}, seen.element, h("figcaption", {}, t("seen"))),
       ),
       strip,
       readers.map((reader) => reader.element),
     );
-    root.append(h("div.board", {}, pad.element), result);
+    root.append(h("div.card", {}, pad.element), result);
 
     async function look() {
       picked = null;
@@ -122,7 +137,12 @@ export const view = {
       }
       const count = page.count[0];
       const images = page.images[0].slice(0, count);
-      const next = images.map((image, i) => ({ image, box: page.boxes[0][i], certainty: page.certainty[0][i], scores: {} }));
+      const next = images.map((image, i) => ({
+        image,
+        box: page.boxes[0][i],
+        certainty: page.certainty[0][i],
+        scores: {},
+      }));
       await Promise.all(
         models.map(async (model) => {
           if (count) {
@@ -170,7 +190,10 @@ export const view = {
       const [x, y] = pad.strokes.at(-1)?.points.at(-1) ?? [0, 0];
       const away = found.map(({ box }) => {
         const [top, start, bottom, end] = box ?? [0, 0, 1, 1];
-        const [dx, dy] = [Math.max(start * width - x, x - end * width, 0), Math.max(top * height - y, y - bottom * height, 0)];
+        const [dx, dy] = [
+          Math.max(start * width - x, x - end * width, 0),
+          Math.max(top * height - y, y - bottom * height, 0),
+        ];
         return Math.hypot(dx, dy);
       });
       return Math.max(away.indexOf(Math.min(...away)), 0);
@@ -197,7 +220,11 @@ export const view = {
       }
       pad.mark(
         found
-          .map(({ box }, i) => ({ box, label: found.length > 1 ? labels[i] : "", chosen: found.length > 1 && i === chosen }))
+          .map(({ box }, i) => ({
+            box,
+            label: found.length > 1 ? labels[i] : "",
+            chosen: found.length > 1 && i === chosen,
+          }))
           .filter(({ box }) => box)
           .map(({ box: [top, start, bottom, end], ...rest }) => ({
             x: start * width - margin,
