@@ -1,6 +1,5 @@
 """Digits: a classifier of 28x28 grey pictures; a multi-layer perceptron or a convolutional network."""
 
-import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -80,9 +79,11 @@ class MNIST(training.Case):
         self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.uint8)])
 
     def _make_network(self) -> nn.Sequential:
-        classes, dropout = len(self.info["class_names"]), self.config.dropout
-        makers = {"mlp": mlp, "cnn": functools.partial(cnn, dropout=dropout), "small_cnn": small_cnn}
-        network = makers[self.config.model](classes)
+        classes, config = len(self.info["class_names"]), self.config
+        if config.model == "cnn":
+            network = cnn(classes, config.dropout)
+        else:
+            network = mlp(classes) if config.model == "mlp" else small_cnn(classes)
         network.create(self._input_shape, nn.random.fold(self.config.seed, "weights"))
         return network
 

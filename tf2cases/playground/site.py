@@ -37,7 +37,7 @@ _TYPES: Final = {
 }
 
 Models = Callable[[], Awaitable[list[dict[str, Any]]]]
-"""Returns the models, as in `models.described`."""
+"""Returns the models, as in `listing.described`."""
 
 
 class Site:

@@ -373,7 +373,7 @@ async def _serve(values: flags.FlagValues) -> None:
 
 async def _serve_page(values: flags.FlagValues) -> None:
     """Shows the page in front of another server, until a signal."""
-    from tf2cases.playground.models import Backend
+    from tf2cases.playground.listing import Backend
     from tf2cases.playground.site import Site
     from tf2cases.server.rest.forward import Forwarder
     from tf2cases.server.rest.server import RestServer
@@ -394,13 +394,13 @@ async def _serve_page(values: flags.FlagValues) -> None:
 
 async def _models(core: "Core") -> list[dict[str, Any]]:
     """The newest available version of each model, for the page."""
-    from tf2cases.playground import models
+    from tf2cases.playground import listing
     from tf2cases.server.specs import ModelSpec
 
     found = []
     for name in sorted(name for name, versions in core.served().items() if versions):
         with core.lease(ModelSpec(name)) as servable:
-            found.append(models.described(name, servable.version, models.of(servable.signatures), servable.path))
+            found.append(listing.described(name, servable.version, listing.of(servable.signatures), servable.path))
     return found
 
 

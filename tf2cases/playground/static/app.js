@@ -70,11 +70,7 @@ function makePanel(view) {
   panel.by = h("p.by");
   panel.code = h("code");
   panel.request = panel.model = null;
-  panel.copy = parts.button(t("copy_request"), async () => {
-    await navigator.clipboard.writeText(api.curl(panel.request));
-    panel.copy.textContent = t("copied");
-    setTimeout(() => (panel.copy.textContent = t("copy_request")), 1500);
-  });
+  panel.copy = parts.copyButton(t("copy_request"), t("copied"), () => api.curl(panel.request));
   panel.copy.hidden = true;
   panel.pre = h("pre", { tabIndex: 0, role: "region", "aria-label": t("request"), hidden: true }, panel.code);
   panel.none = h("p.hint", {}, t("request_none"));
@@ -106,7 +102,7 @@ function showRequest(request, model) {
     panel.none.hidden = true;
     panel.pre.hidden = panel.copy.hidden = false;
     panel.time.textContent = t("milliseconds", { count: Math.max(1, Math.round(last.milliseconds)) });
-    panel.by.textContent = t("answered_by", { model: `${by.name}, ${by.version}` });
+    panel.by.textContent = t("answered_by", { model: by.name, version: by.version });
     panel.code.textContent = api.shortCurl(last);
   });
 }
@@ -114,7 +110,7 @@ function showRequest(request, model) {
 function missing(view) {
   const words = { copy: t("copy"), copied: t("copied") };
   return h(
-    "section.missing",
+    "section.card.missing",
     {},
     h("h2", {}, t("missing_title")),
     h("p", {}, t("missing")),

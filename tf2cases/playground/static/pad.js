@@ -19,6 +19,7 @@ export class Pad {
   constructor({ width, height, pen, pens = null, label, hint = "", t, onChange = () => {} }) {
     Object.assign(this, { width, height, pen, onChange });
     this.strokes = [];
+    this.version = 0; // how often the drawing has changed
     this.boxes = []; // [{x, y, width, height, label, chosen}], in the pad's units, see `mark`
     this.canvas = h("canvas.pad-canvas", { role: "img", "aria-label": label });
     this.hint = h("p.pad-hint", { "aria-hidden": "true" }, hint);
@@ -29,7 +30,14 @@ export class Pad {
     this.tools = h("div.tools", {}, this.undoButton, this.clearButton);
     if (pens) {
       const [min, max] = pens;
-      const widthSlider = slider({ label: t("pen"), min, max, step: 1, value: pen, onInput: (value) => (this.pen = value) });
+      const widthSlider = slider({
+        label: t("pen"),
+        min,
+        max,
+        step: 1,
+        value: pen,
+        onInput: (value) => (this.pen = value),
+      });
       this.tools.append(widthSlider.element);
     }
     this.element = h("div.pad", {}, this.sheet, this.tools);
@@ -101,6 +109,7 @@ export class Pad {
   }
 
   #changed(tell = true) {
+    this.version++;
     this.undoButton.disabled = this.clearButton.disabled = this.isEmpty;
     this.hint.hidden = !this.isEmpty;
     if (this.isEmpty) {
@@ -147,7 +156,10 @@ export class Pad {
 
   #point(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * this.width, ((event.clientY - box.top) / box.height) * this.height];
+    return [
+      ((event.clientX - box.left) / box.width) * this.width,
+      ((event.clientY - box.top) / box.height) * this.height,
+    ];
   }
 
   #soon() {
@@ -166,23 +178,26 @@ export class Pad {
     context.scale(scale, scale);
     paint(context, this.strokes, css("--ink"));
     const accent = css("--accent");
+    const pixel = this.width / sheet.clientWidth; // of the screen, in the pad's units
     for (const box of this.boxes) {
       context.strokeStyle = accent;
-      context.lineWidth = box.chosen ? 2 : 1;
+      context.lineWidth = (box.chosen ? 2.5 : 1) * pixel;
       context.beginPath();
-      context.roundRect(box.x, box.y, box.width, box.height, 6);
+      context.roundRect(box.x, box.y, box.width, box.height, 8 * pixel);
       context.stroke();
       if (box.label) {
-        context.font = "600 13px system-ui, sans-serif";
-        const wide = context.measureText(box.label).width + 10;
+        context.font = `600 ${14 * pixel}px system-ui, sans-serif`;
+        const wide = context.measureText(box.label).width + 12 * pixel;
+        const high = 22 * pixel;
         const x = Math.min(box.x, this.width - wide);
-        const y = box.y >= 20 ? box.y - 20 : box.y + box.height + 2;
+        const above = box.y >= high + 3 * pixel;
+        const y = above ? box.y - high - 3 * pixel : box.y + box.height + 3 * pixel;
         context.fillStyle = accent;
         context.beginPath();
-        context.roundRect(x, y, wide, 18, 5);
+        context.roundRect(x, y, wide, high, 6 * pixel);
         context.fill();
         context.fillStyle = css("--on-accent");
-        context.fillText(box.label, x + 5, y + 13.5);
+        context.fillText(box.label, x + 6 * pixel, y + 16 * pixel);
       }
     }
   }

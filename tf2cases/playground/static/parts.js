@@ -87,9 +87,9 @@ export function slider({ label, min, max, step = "any", value, format = String, 
  * @returns {element, update(values or null)}: values in [0, 1]; the largest one is marked. null: none.
  */
 export function columns(labels, { label }) {
-  const bars = labels.map(() => h("span.column-fill"));
+  const fills = labels.map(() => h("span.column-fill"));
   const cells = labels.map((text, i) =>
-    h("li.column", {}, h("span.column-track", { "aria-hidden": "true" }, bars[i]), h("span.column-label", {}, text)),
+    h("li.column", {}, h("span.column-track", { "aria-hidden": "true" }, fills[i]), h("span.column-label", {}, text)),
   );
   const element = h("ol.columns", { "aria-label": label }, cells);
   return {
@@ -98,7 +98,7 @@ export function columns(labels, { label }) {
       const best = values ? values.indexOf(Math.max(...values)) : -1;
       cells.forEach((cell, i) => {
         const value = values ? values[i] : 0;
-        bars[i].style.transform = `scaleY(${value})`;
+        fills[i].style.transform = `scaleY(${value})`;
         cell.classList.toggle("best", i === best);
         cell.title = values ? `${labels[i]}: ${percent(value)}` : "";
       });
@@ -139,12 +139,12 @@ export function percent(value) {
 }
 
 /** ImageData of a picture, nested lists [height][width][1 or 3] or [height][width] with values in [0, 1]. */
-export function imageData(picture, { invert = false } = {}) {
-  const height = picture.length;
-  const width = picture[0].length;
+export function imageData(nested, { invert = false } = {}) {
+  const height = nested.length;
+  const width = nested[0].length;
   const data = new ImageData(width, height);
   let at = 0;
-  for (const row of picture) {
+  for (const row of nested) {
     for (const pixel of row) {
       const channels = Array.isArray(pixel) ? pixel : [pixel];
       for (let k = 0; k < 3; k++) {
@@ -201,7 +201,11 @@ export function pictureGrid({ label, onPick = null, invert = false, smooth = fal
             return h("li", {}, shown.element);
           }
           const chosenNow = String(chosen.includes(i));
-          return h("li", {}, h("button.tile", { type: "button", "aria-pressed": chosenNow, onclick: () => onPick(i) }, shown.element));
+          return h(
+            "li",
+            {},
+            h("button.tile", { type: "button", "aria-pressed": chosenNow, onclick: () => onPick(i) }, shown.element),
+          );
         }),
       );
     },
@@ -219,13 +223,7 @@ export function dropZone({ label, hint = "", onFile, capture = "" }) {
   if (capture) {
     input.setAttribute("capture", capture);
   }
-  const element = h(
-    "div.drop",
-    {},
-    h("label", { htmlFor: input.id }, label),
-    input,
-    hint && h("p.hint", {}, hint),
-  );
+  const element = h("div.drop", {}, h("label", { htmlFor: input.id }, label), input, hint && h("p.hint", {}, hint));
   const take = (files) => {
     const file = [...(files ?? [])].find((one) => one.type.startsWith("image/"));
     if (file) {
@@ -270,13 +268,32 @@ export function choice({ label, options, value, onChange }) {
   return h("div.choice", {}, h("label", { htmlFor: id }, label), select);
 }
 
+/** Copies a text. Browsers offer the clipboard only to pages from this computer or over https; elsewhere it is the old way. */
+export async function copyText(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = h("textarea", { value: text, className: "copying" });
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+/** A button that copies what `text()` returns, and says so. */
+export function copyButton(label, copied, text) {
+  const element = button(label, async () => {
+    await copyText(text());
+    element.textContent = copied;
+    setTimeout(() => (element.textContent = label), 1500);
+  });
+  return element;
+}
+
 /** A piece of code with a button that copies it; `full` is what is copied, by default what is shown. */
 export function code(shown, { full = shown, copy, copied }) {
-  const copier = button(copy, async () => {
-    await navigator.clipboard.writeText(full);
-    copier.textContent = copied;
-    setTimeout(() => (copier.textContent = copy), 1500);
-  });
+  const copier = copyButton(copy, copied, () => full);
   return h("div.code", {}, h("pre", { tabIndex: 0 }, h("code", {}, shown)), copier);
 }
 

@@ -1,5 +1,6 @@
 // One handwriting of the ten digits, as polylines in a box from (0, 0) to (1, 1.4), for those who do not want to draw.
 
+// prettier-ignore
 export const digitStrokes = [
   [[[0.62, 0.06], [0.36, 0.1], [0.14, 0.36], [0.08, 0.74], [0.2, 1.14], [0.46, 1.34], [0.74, 1.26], [0.92, 0.94], [0.94, 0.54], [0.82, 0.2], [0.58, 0.06]]],
   [[[0.34, 0.3], [0.5, 0.18], [0.62, 0.04], [0.6, 0.5], [0.58, 0.94], [0.56, 1.36]]],

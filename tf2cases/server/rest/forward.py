@@ -58,7 +58,7 @@ class Forwarder(Application):
         path = f"/v1/models/{urllib.parse.quote(name, safe='')}/metadata"
         try:
             answer = await self._exchange("GET", path.encode(), [], b"")
-            found = json.loads(answer.body)
+            found = json.loads(bytes(answer.body))
         except (HttpError, ValueError):
             return None
         return found if answer.status_code == 200 and isinstance(found, dict) else None

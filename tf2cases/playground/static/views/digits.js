@@ -3,8 +3,10 @@
 import { Pad } from "../pad.js";
 import { dense, digitStrokes } from "../strokes.js";
 
-const width = 480;
-const height = 320;
+// The sheet's size in pixels, as the server gets it; a larger one takes longer and is read no better.
+const width = 360;
+const height = 240;
+const margin = 5; // between a digit and its box
 const digits = [..."0123456789"];
 const find = "find_digits_bytes";
 const readOne = "classify_bytes";
@@ -15,6 +17,11 @@ function readsDigits({ signatures }) {
   const shape = plain?.inputs.images?.shape;
   const classes = plain?.outputs.probabilities?.shape?.[1];
   return Boolean(several && signatures[readOne] && shape?.[1] === 28 && shape[2] === 28 && classes === digits.length);
+}
+
+/** What the card says about the test digits; 0 without a card. */
+function accuracy({ card }) {
+  return card?.metrics?.accuracy ?? 0;
 }
 
 /** What the model is called beside its bars: the network, if the card says so, and the name. */
@@ -38,7 +45,7 @@ export const view = {
       example: "Draw one for me",
       seen: "What the network sees",
       seen_digit: "Digit {place} as the network sees it, read as {digit}",
-      reading: "Reads",
+      reading: "Read by {model}",
       nothing: "nothing yet",
       probabilities: "Probabilities of the digits, by {model}",
       found: "Digits found",
@@ -51,14 +58,15 @@ export const view = {
       example: "替我写一个",
       seen: "网络看到的图像",
       seen_digit: "第 {place} 个数字在网络眼中的样子，识别为 {digit}",
-      reading: "识别结果",
+      reading: "{model} 的识别结果",
       nothing: "还没有",
       probabilities: "{model} 给出的各数字概率",
       found: "找到的数字",
     },
   },
 
-  models: (models) => models.filter(readsDigits),
+  /** The best one first. */
+  models: (models) => models.filter(readsDigits).sort((a, b) => accuracy(b) - accuracy(a)),
 
   show(root, { h, t, models, predict, button, columns, picture, percent, calm }) {
     const finder = models.find((model) => find in model.signatures);
@@ -67,7 +75,16 @@ export const view = {
     let picked = null; // what was clicked; until the next stroke, it is shown, and not the digit under the hand
     let left = false;
 
-    const pad = new Pad({ width, height, pen: 16, pens: [6, 30], label: t("pad"), hint: t("hint"), t, onChange: () => look() });
+    const pad = new Pad({
+      width,
+      height,
+      pen: 12,
+      pens: [5, 24],
+      label: t("pad"),
+      hint: t("hint"),
+      t,
+      onChange: () => look(),
+    });
     const example = button(t("example"), () => drawExample());
     pad.tools.prepend(example);
 
@@ -82,24 +99,25 @@ export const view = {
       return { model, sure, chart, element: h("section.reader", {}, head, chart.element) };
     });
     const result = h(
-      "div.result",
+      "div.card.result",
       {},
       h(
         "div.seen",
         {},
-        h("div.answer-box", {}, h("h2.small", {}, t("reading")), answer),
+        h("div.answer-box", {}, h("h2.small", {}, t("reading", { model: caption(models[0])[0] })), answer),
         h("figure.sees", {}, seen.element, h("figcaption", {}, t("seen"))),
       ),
       strip,
       readers.map((reader) => reader.element),
     );
-    root.append(h("div.board", {}, pad.element), result);
+    root.append(h("div.card", {}, pad.element), result);
 
     async function look() {
       picked = null;
+      root.dataset.drawn = pad.version;
       if (pad.isEmpty) {
         found = [];
-        showFound();
+        showFound(pad.version);
         return;
       }
       const update = finder ? lookFor : readAsOne;
@@ -108,27 +126,36 @@ export const view = {
 
     /** Finds the digits once, and asks every model about the same pictures. */
     async function lookFor() {
-      const inputs = () => ({ image_bytes: [{ b64: pad.png() }] });
+      let version;
+      const inputs = () => {
+        version = pad.version;
+        return { image_bytes: [{ b64: pad.png() }] };
+      };
       const page = await predict(finder, { signature: find, inputs, replaces: "find" });
       if (!page || left || pad.isEmpty) {
         return;
       }
       const count = page.count[0];
       const images = page.images[0].slice(0, count);
-      const next = images.map((image, i) => ({ image, box: page.boxes[0][i], certainty: page.certainty[0][i], scores: {} }));
+      const next = images.map((image, i) => ({
+        image,
+        box: page.boxes[0][i],
+        certainty: page.certainty[0][i],
+        scores: {},
+      }));
       await Promise.all(
         models.map(async (model) => {
           if (count) {
             const read = await predict(model, { inputs: { images }, replaces: `read ${model.name}` });
             if (read) {
               read.probabilities.forEach((scores, i) => (next[i].scores[model.name] = scores));
-              showNow(next);
+              showNow(next, version);
             }
           }
         }),
       );
       if (!count) {
-        showNow(next);
+        showNow(next, version);
       }
     }
 
@@ -137,20 +164,24 @@ export const view = {
       const next = [{ image: null, box: null, certainty: 1, scores: {} }];
       await Promise.all(
         models.map(async (model) => {
-          const inputs = () => ({ image_bytes: [{ b64: pad.png() }] });
+          let version;
+          const inputs = () => {
+            version = pad.version;
+            return { image_bytes: [{ b64: pad.png() }] };
+          };
           const read = await predict(model, { signature: readOne, inputs, replaces: `read ${model.name}` });
           if (read) {
             next[0].scores[model.name] = read.probabilities[0];
-            showNow(next);
+            showNow(next, version);
           }
         }),
       );
     }
 
-    function showNow(next) {
+    function showNow(next, version) {
       if (!left && !pad.isEmpty) {
         found = next;
-        showFound();
+        showFound(version);
       }
     }
 
@@ -159,7 +190,10 @@ export const view = {
       const [x, y] = pad.strokes.at(-1)?.points.at(-1) ?? [0, 0];
       const away = found.map(({ box }) => {
         const [top, start, bottom, end] = box ?? [0, 0, 1, 1];
-        const [dx, dy] = [Math.max(start * width - x, x - end * width, 0), Math.max(top * height - y, y - bottom * height, 0)];
+        const [dx, dy] = [
+          Math.max(start * width - x, x - end * width, 0),
+          Math.max(top * height - y, y - bottom * height, 0),
+        ];
         return Math.hypot(dx, dy);
       });
       return Math.max(away.indexOf(Math.min(...away)), 0);
@@ -171,7 +205,8 @@ export const view = {
       return first ? digits[first.indexOf(Math.max(...first))] : "";
     }
 
-    function showFound() {
+    /** Shows what was found; `version` is that of the drawing, and the page has it in data-read, beside data-drawn. */
+    function showFound(version) {
       chosen = picked === null ? nearHand() : Math.min(picked, Math.max(found.length - 1, 0));
       const labels = found.map(label);
       answer.textContent = labels.join(" ") || t("nothing");
@@ -185,17 +220,22 @@ export const view = {
       }
       pad.mark(
         found
-          .map(({ box }, i) => ({ box, label: found.length > 1 ? labels[i] : "", chosen: found.length > 1 && i === chosen }))
+          .map(({ box }, i) => ({
+            box,
+            label: found.length > 1 ? labels[i] : "",
+            chosen: found.length > 1 && i === chosen,
+          }))
           .filter(({ box }) => box)
           .map(({ box: [top, start, bottom, end], ...rest }) => ({
-            x: start * width - 6,
-            y: top * height - 6,
-            width: (end - start) * width + 12,
-            height: (bottom - top) * height + 12,
+            x: start * width - margin,
+            y: top * height - margin,
+            width: (end - start) * width + 2 * margin,
+            height: (bottom - top) * height + 2 * margin,
             ...rest,
           })),
       );
       showStrip(labels);
+      root.dataset.read = version ?? root.dataset.read;
     }
 
     function showStrip(labels) {

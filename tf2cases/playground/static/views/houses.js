@@ -83,8 +83,8 @@ export const view = {
     const canvas = h("canvas.plane", { role: "img" });
     const note = h("p.hint", {}, t("dots"));
     root.append(
-      h("div.panel", {}, picker, h("h2.small", {}, t("price")), shownPrice, sliders),
-      h("figure.plane-box", {}, canvas, note),
+      h("div.card", {}, picker, h("h2.small", {}, t("price")), shownPrice, sliders),
+      h("figure.card", {}, canvas, note),
     );
 
     const money = new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en-US", {
@@ -108,7 +108,8 @@ export const view = {
         slider({
           label: t(name),
           ...spec,
-          format: (value) => (name === "square_feet" ? t("square_feet_value", { count: plain.format(value) }) : plain.format(value)),
+          format: (value) =>
+            name === "square_feet" ? t("square_feet_value", { count: plain.format(value) }) : plain.format(value),
           onInput: () => ask(),
         }),
       );
@@ -157,7 +158,7 @@ export const view = {
         const level = (z - least) / (most - least || 1);
         return flat
           ? [wide * (0.08 + 0.84 * x), high * (0.92 - 0.8 * level)]
-          : [wide * (0.05 + 0.58 * x + 0.32 * y), high * (0.9 - 0.26 * y + 0.08 * x - 0.56 * level)];
+          : [wide * (0.36 + 0.58 * x - 0.3 * y), high * (0.9 - 0.05 * x - 0.24 * y - 0.5 * level)];
       };
       const line = (points, colour, width = 1) => {
         context.strokeStyle = colour;
@@ -183,11 +184,25 @@ export const view = {
         line([at(0, 0, least), at(1, 0, least)], rule);
         line([at(0, 0, plane[0]), at(1, 0, plane[1])], accent, 2);
       } else {
-        line([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]].map(([x, y]) => at(x, y, least)), rule);
+        line(
+          [
+            [0, 0],
+            [1, 0],
+            [1, 1],
+            [0, 1],
+            [0, 0],
+          ].map(([x, y]) => at(x, y, least)),
+          rule,
+        );
         context.fillStyle = css("--accent-soft");
         context.globalAlpha = 0.75;
         context.beginPath();
-        [[0, 0], [1, 0], [1, 1], [0, 1]].forEach(([x, y], i) => (i ? context.lineTo : context.moveTo).apply(context, at(x, y, level(x, y))));
+        [
+          [0, 0],
+          [1, 0],
+          [1, 1],
+          [0, 1],
+        ].forEach(([x, y], i) => (i ? context.lineTo : context.moveTo).apply(context, at(x, y, level(x, y))));
         context.fill();
         context.globalAlpha = 1;
         for (const s of steps) {
@@ -211,13 +226,15 @@ export const view = {
       dot(here, 7, accent);
       context.fillStyle = soft;
       context.font = "13px system-ui, sans-serif";
-      const [middleX, middleY] = at(0.5, 0, least);
-      context.textAlign = "center";
-      context.fillText(`${t(a.name)} →`, middleX, Math.min(middleY + 22, high - 4));
+      const label = (text, [from, top], align) => {
+        context.textAlign = align;
+        context.fillText(text, from, Math.min(top, high - 4));
+      };
+      const [middleX, middleY] = at(0.6, 0, least);
+      label(`${t(a.name)} →`, [middleX, middleY + 24], "center");
       if (!flat) {
-        const [endX, endY] = at(1, 0.5, least);
-        context.textAlign = "right";
-        context.fillText(`${t(b.name)} →`, Math.min(endX + 60, wide - 4), Math.min(endY + 24, high - 4));
+        const [sideX, sideY] = at(0, 0.45, least);
+        label(`↖ ${t(b.name)}`, [sideX - 12, sideY + 16], "right");
       }
     }
 
