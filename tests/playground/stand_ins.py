@@ -161,10 +161,19 @@ class Colors(tf.Module):
         return {"serving_default": serving_default, "classify_bytes": classify_bytes}
 
 
-MODELS = {"captcha": Reader, "denoiser": Denoiser, "generator": Generator, "photos": Colors, "vae": PlaneOfBlobs}
+def _saver(kind):
+    def save(folder):
+        model = kind()
+        tf.saved_model.save(model, str(folder), signatures=model.signatures())
+
+    return save
 
 
-def save(name, folder):
-    """Saves one of `MODELS`."""
-    model = MODELS[name]()
-    tf.saved_model.save(model, str(folder), signatures=model.signatures())
+# {name: what writes a version into a folder}
+MODELS = {
+    "captcha": _saver(Reader),
+    "denoiser": _saver(Denoiser),
+    "generator": _saver(Generator),
+    "photos": _saver(Colors),
+    "vae": _saver(PlaneOfBlobs),
+}

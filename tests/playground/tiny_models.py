@@ -4,6 +4,7 @@ import pathlib
 import shutil
 
 import numpy as np
+import stand_ins
 from case_exports import DIGITS, HOUSES
 
 from tf2cases import playground
@@ -46,7 +47,7 @@ def save_houses(folder):
     save_case(case, folder)
 
 
-MODELS = {"digits": save_digits, "mlp": save_mlp, "houses": save_houses}
+MODELS = {"digits": save_digits, "mlp": save_mlp, "houses": save_houses, **stand_ins.MODELS}
 
 
 def save_all(place: pathlib.Path) -> None:

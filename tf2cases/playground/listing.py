@@ -15,7 +15,7 @@ Metadata = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 # What the page needs of a card. Among the rest are checksums, long examples, and paths on the server's computer.
 _FACTS: Final = ("case", "data", "metrics", "step", "units", "answers")
 _LONGEST_EXAMPLE: Final = 500  # characters as JSON
-_SETTINGS: Final = ("dataset", "model", "recipe", "charset")
+_SETTINGS: Final = ("dataset", "model", "recipe", "charset", "noise", "weights")
 # The dtypes of the metadata in words, as cards have them; others are shown as they are.
 _DTYPES: Final = {
     "DT_FLOAT": "float32",

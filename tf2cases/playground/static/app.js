@@ -39,6 +39,9 @@ function asker(view) {
   const newest = new api.Newest();
   return async (model, { replaces = null, ...what }) => {
     const ask = async () => {
+      if (shown !== view) {
+        return null; // left while the request waited for its turn
+      }
       try {
         const inputs = typeof what.inputs === "function" ? what.inputs() : what.inputs;
         const { answer, request } = await api.predict(model, { ...what, inputs });

@@ -7,7 +7,9 @@ const sheets = new Map();
  * @returns {Promise<{facts: object, count: number, tile(index): HTMLCanvasElement}>}
  */
 export function sheet(name) {
-  if (!sheets.has(name)) sheets.set(name, load(name));
+  if (!sheets.has(name)) {
+    sheets.set(name, load(name));
+  }
   return sheets.get(name);
 }
 
@@ -52,7 +54,9 @@ export function numbers(canvas, channels) {
     if (channels === 1) {
       values[to++] = (0.299 * data[from] + 0.587 * data[from + 1] + 0.114 * data[from + 2]) / 255;
     } else {
-      for (let channel = 0; channel < 3; channel++) values[to++] = data[from + channel] / 255;
+      for (let channel = 0; channel < 3; channel++) {
+        values[to++] = data[from + channel] / 255;
+      }
     }
   }
   return values;
@@ -60,7 +64,9 @@ export function numbers(canvas, channels) {
 
 /** Numbers as the nested arrays of a request, rounded to 3 places. */
 export function nested(values, shape) {
-  if (!shape.length) return Math.round(values[0] * 1000) / 1000;
+  if (!shape.length) {
+    return Math.round(values[0] * 1000) / 1000;
+  }
   const [count, ...rest] = shape;
   const size = values.length / count;
   return Array.from({ length: count }, (_, i) => nested(values.subarray(i * size, (i + 1) * size), rest));
@@ -91,7 +97,9 @@ export const file = (canvas, type = "image/png", quality) => ({ b64: canvas.toDa
 export function digit(drawing) {
   const [canvas, context] = blank(28, 28);
   const box = inkBox(drawing);
-  if (!box) return canvas;
+  if (!box) {
+    return canvas;
+  }
   const scale = 20 / Math.max(box.width, box.height);
   const [width, height] = [box.width * scale, box.height * scale];
   const [ink, paper] = blank(28, 28);
@@ -121,7 +129,9 @@ function inkBox(canvas) {
   const values = numbers(canvas, 1);
   let [left, top, right, bottom] = [width, height, -1, -1];
   for (let i = 0; i < values.length; i++) {
-    if (values[i] > 0.7) continue;
+    if (values[i] > 0.7) {
+      continue;
+    }
     const [x, y] = [i % width, Math.floor(i / width)];
     left = Math.min(left, x);
     right = Math.max(right, x);

@@ -14,7 +14,9 @@ export function single(model) {
 /** {signature, input} of the first signature that takes picture files and returns outputs of these names; or null. */
 export function ofFiles(model, ...outputs) {
   for (const [signature, { outputs: found }, input, spec] of single(model)) {
-    if (input === "image_bytes" && isText(spec, 1) && outputs.every((name) => found[name])) return { signature, input };
+    if (input === "image_bytes" && isText(spec, 1) && outputs.every((name) => found[name])) {
+      return { signature, input };
+    }
   }
   return null;
 }
@@ -26,7 +28,9 @@ export function ofFiles(model, ...outputs) {
 export function ofLatents(model, prefersFiles) {
   const found = [];
   for (const [signature, { outputs }, input, spec] of single(model)) {
-    if (input !== "z" || !isNumbers(spec, 2)) continue;
+    if (input !== "z" || !isNumbers(spec, 2)) {
+      continue;
+    }
     for (const [output, made] of Object.entries(outputs)) {
       const isFiles = isText(made, 1) && output.endsWith("_bytes");
       if (isFiles || isNumbers(made, 4)) {
@@ -40,7 +44,9 @@ export function ofLatents(model, prefersFiles) {
 /** {signature, input, shape} of the signature that turns pictures into latents; or null. */
 export function toLatents(model) {
   for (const [signature, { outputs }, input, spec] of single(model)) {
-    if (isNumbers(spec, 4) && isNumbers(outputs.mean, 2)) return { signature, input, shape: spec.shape.slice(1) };
+    if (isNumbers(spec, 4) && isNumbers(outputs.mean, 2)) {
+      return { signature, input, shape: spec.shape.slice(1) };
+    }
   }
   return null;
 }
@@ -48,9 +54,13 @@ export function toLatents(model) {
 /** {signature, input, output, shape} of the signature that turns pictures into pictures of the same size; or null. */
 export function ofPictures(model) {
   for (const [signature, { outputs }, input, spec] of single(model)) {
-    if (!isNumbers(spec, 4) || spec.shape.slice(1).includes(null)) continue;
+    if (!isNumbers(spec, 4) || spec.shape.slice(1).includes(null)) {
+      continue;
+    }
     const output = Object.keys(outputs).find((name) => `${outputs[name].shape}` === `${spec.shape}`);
-    if (output) return { signature, input, output, shape: spec.shape.slice(1) };
+    if (output) {
+      return { signature, input, output, shape: spec.shape.slice(1) };
+    }
   }
   return null;
 }

@@ -41,7 +41,8 @@ export const view = {
       sources: "What is read",
       pad: "Pad for a captcha",
       padHint: "Write here",
-      padHelp: "Write {length} characters side by side. The network was trained on printed ones, so write large and clearly.",
+      padHelp:
+        "Write {length} characters side by side. The network was trained on printed ones, so write large and clearly.",
     },
     zh: {
       title: "验证码",
@@ -88,7 +89,8 @@ function charset(model) {
 
 /** The captchas that a model can read, by index; those with the most kinds of characters first. */
 function suitable(texts, { characters, length }) {
-  const isReadable = (text) => text.length === (length ?? text.length) && [...text].every((c) => characters.includes(c));
+  const isReadable = (text) =>
+    text.length === (length ?? text.length) && [...text].every((c) => characters.includes(c));
   const found = [...texts.keys()].filter((i) => characters && isReadable(texts[i]));
   const hasLetters = (i) => /[^0-9]/.test(texts[i]);
   return found.sort((a, b) => hasLetters(b) - hasLetters(a) || a - b);

@@ -32,7 +32,8 @@ export const view = {
     },
     zh: {
       title: "照片",
-      summary: "Inception-v3 说出照片里有什么；如果重新训练过最后一层，就说出它属于你自己的哪一类。照片只会发送到你自己的服务器。",
+      summary:
+        "Inception-v3 说出照片里有什么；如果重新训练过最后一层，就说出它属于你自己的哪一类。照片只会发送到你自己的服务器。",
       choose: "选择照片",
       photograph: "拍一张",
       drop: "把照片拖到这里，或者粘贴",

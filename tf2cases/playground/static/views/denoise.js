@@ -78,9 +78,9 @@ function showModel(root, model, { t, predict, showError }) {
   const frames = Object.fromEntries(
     ["clean", "noisy", "denoised"].map((name) => {
       const canvas = h("canvas.model-picture", { role: "img", "aria-label": t(name), width, height });
-      const ratio = h("span.ratio");
-      const caption = h("figcaption", {}, h("span", {}, t(name)), ratio);
-      return [name, { canvas, ratio, element: h(`figure.frame.${name}`, {}, canvas, caption) }];
+      const shownRatio = h("span.ratio");
+      const caption = h("figcaption", {}, h("span", {}, t(name)), shownRatio);
+      return [name, { canvas, ratio: shownRatio, element: h(`figure.frame.${name}`, {}, canvas, caption) }];
     }),
   );
 

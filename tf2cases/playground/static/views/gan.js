@@ -23,7 +23,8 @@ export const view = {
       picture: "Picture {index}",
       pick: "Pick two pictures.",
       way: "From one to the other",
-      wayHelp: "{width} random numbers make a picture; here, they move in a straight line from those of the first to those of the second.",
+      wayHelp:
+        "{width} random numbers make a picture; here, they move in a straight line from those of the first to those of the second.",
       position: "Position",
       play: "Play",
       stop: "Stop",
@@ -33,7 +34,8 @@ export const view = {
     },
     zh: {
       title: "生成器",
-      summary: "DCGAN 的生成器把随机数变成图片；它是跟另一个分辨真假的网络较量着学会的。掷一次就得到一批新图片，挑两张，看一张怎样变成另一张。",
+      summary:
+        "DCGAN 的生成器把随机数变成图片；它是跟另一个分辨真假的网络较量着学会的。掷一次就得到一批新图片，挑两张，看一张怎样变成另一张。",
       roll: "掷一次",
       seed: "随机种子 {seed}",
       pictures: "图片",
@@ -173,12 +175,7 @@ function showModel(root, model, { t, predict }) {
   const any = () => roll(1 + Math.floor(Math.random() * LARGEST_SEED));
   const roller = button(t("roll"), any, { kind: "primary" });
   root.append(
-    h(
-      "div.split",
-      {},
-      h("div", {}, h("div.row", {}, roller, label, h("span.hint", {}, t("pick"))), montage),
-      way,
-    ),
+    h("div.split", {}, h("div", {}, h("div.row", {}, roller, label, h("span.hint", {}, t("pick"))), montage), way),
   );
   roll(1);
   return () => {

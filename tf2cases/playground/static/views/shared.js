@@ -35,7 +35,9 @@ export function eachModel(root, { models, t }, show) {
  */
 export function tabs(parts, { label }) {
   const panel = h("div.tab-panel", { role: "tabpanel" });
-  const heads = parts.map(({ title }, i) => h("button", { type: "button", role: "tab", onclick: () => choose(i) }, title));
+  const heads = parts.map(({ title }, i) =>
+    h("button", { type: "button", role: "tab", onclick: () => choose(i) }, title),
+  );
   const list = h("div.tabs", { role: "tablist", "aria-label": label }, heads);
   let chosen = -1;
   let close = () => {};

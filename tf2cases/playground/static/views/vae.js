@@ -43,7 +43,8 @@ export const view = {
     },
     zh: {
       title: "数字地图",
-      summary: "变分自编码器（VAE）把每个数字压缩成一个点，也能从任意一点画出数字。拖动圆环：在真实数字之间，它会画出没有人写过的数字。",
+      summary:
+        "变分自编码器（VAE）把每个数字压缩成一个点，也能从任意一点画出数字。拖动圆环：在真实数字之间，它会画出没有人写过的数字。",
       plane: "数字平面",
       planeHelp: "拖动圆环，或使用方向键；按住 Shift 步子更大。",
       planeRole: "平面",
@@ -116,7 +117,9 @@ function showModel(root, model, { t, predict }) {
 
   function drawBackground() {
     const side = Math.round(plane.clientWidth * devicePixelRatio);
-    if (!side) return;
+    if (!side) {
+      return;
+    }
     Object.assign(canvas, { width: side, height: side });
     background = document.createElement("canvas");
     Object.assign(background, { width: side, height: side });
@@ -137,7 +140,9 @@ function showModel(root, model, { t, predict }) {
   }
 
   function drawPlane() {
-    if (!background) return;
+    if (!background) {
+      return;
+    }
     const draw = canvas.getContext("2d");
     const unit = devicePixelRatio;
     draw.clearRect(0, 0, canvas.width, canvas.height);
@@ -239,8 +244,11 @@ function showModel(root, model, { t, predict }) {
 
   function drag(event) {
     const [x, y] = placeOf(event);
-    if (held === "point") moveTo(moved(point, x, y));
-    else setEnd(held, moved(ends[held], x, y));
+    if (held === "point") {
+      moveTo(moved(point, x, y));
+    } else {
+      setEnd(held, moved(ends[held], x, y));
+    }
   }
 
   plane.addEventListener("pointerdown", (event) => {
@@ -251,11 +259,15 @@ function showModel(root, model, { t, predict }) {
     drag(event);
   });
   plane.addEventListener("pointermove", (event) => held && drag(event));
-  for (const name of ["pointerup", "pointercancel"]) plane.addEventListener(name, () => (held = null));
+  for (const name of ["pointerup", "pointercancel"]) {
+    plane.addEventListener(name, () => (held = null));
+  }
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   plane.addEventListener("keydown", (event) => {
     const way = ARROWS[event.key];
-    if (!way) return;
+    if (!way) {
+      return;
+    }
     event.preventDefault();
     stopWalk();
     const step = (event.shiftKey ? 0.1 : 0.02) * reach;
