@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tf2cases.errors import UsageError
 from tf2cases.server.options import RestOptions
-from tf2cases.server.rest.application import Application, Call, HttpError, Request, shown
+from tf2cases.server.rest.front import Call, Front, HttpError, Request, shown
 
 # They are about one connection, and not about the request or answer (RFC 9110, section 7.6.1).
 _HOP: Final = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
@@ -19,7 +19,7 @@ _OWN: Final = (b"host", b"content-length", b"expect")  # those of requests that 
 _CONNECT_SECONDS: Final = 5.0
 
 
-class Forwarder(Application):
+class Forwarder(Front):
     """Hands requests to /v1/... on: method, path, headers and body, and the answer's status, headers and body.
 
     async with Forwarder("http://host:8501", RestOptions()) as application:
@@ -36,7 +36,7 @@ class Forwarder(Application):
         Raises:
           UsageError: the backend is no such address.
         """
-        super().__init__(None, options)  # type: ignore[arg-type]
+        super().__init__(options)
         self._backend = _checked(backend)
         seconds = options.timeout_ms / 1000 if options.timeout_ms > 0 else None
         self._client = httpx.AsyncClient(

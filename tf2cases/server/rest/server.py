@@ -14,16 +14,18 @@ import resource
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tf2cases.server.core import Core
 from tf2cases.server.options import Limits, RestOptions
-from tf2cases.server.rest.application import Application, error_response
+from tf2cases.server.rest.front import error_response
+
+if TYPE_CHECKING:
+    from tf2cases.server.core import Core
 
 # How long a client whose request is refused may go on sending, before the connection is reset.
 _LINGER_SECONDS: Final = 2.0
@@ -97,7 +99,7 @@ class RestServer:
 
 
 async def serve(
-    core: Core, options: RestOptions, stop: asyncio.Event, started: Callable[[int], None] | None = None
+    core: "Core", options: RestOptions, stop: asyncio.Event, started: Callable[[int], None] | None = None
 ) -> None:
     """Answers REST requests until `stop` is set.
 
@@ -110,6 +112,8 @@ async def serve(
     Raises:
       OSError: the address cannot be used.
     """
+    from tf2cases.server.rest.application import Application  # loads TensorFlow, which the server itself does not need
+
     server = RestServer(options, Application(core, options))
     await server.start()
     if started is not None:
