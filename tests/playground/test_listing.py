@@ -1,5 +1,6 @@
 """What /playground/models.json says about models, of this server and of a backend."""
 
+import ast
 import asyncio
 import json
 
@@ -114,3 +115,10 @@ def test_the_digit_model_of_the_package_is_complete_and_small():
     )
     assert sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file()) < 1.1e6
     assert "/tmp" not in json.dumps(found)
+
+
+@pytest.mark.parametrize("facts", [{"weights": "random"}, {"config": {"weights": "random"}}])
+def test_the_page_is_told_of_random_weights_but_not_of_the_path_of_others(facts):
+    assert listing.facts(facts)["random_weights"] is True
+    text = str(facts).replace("random", "/home/ann/model.keras")
+    assert listing.facts(ast.literal_eval(text)) == {"examples": {}, "config": {}}

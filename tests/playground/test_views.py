@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from test_page import AXE
 
 VIEWS = {"captcha": "captcha", "denoise": "denoiser", "vae": "vae", "gan": "generator", "classify": "photos"}
 PRESS = """
@@ -329,6 +330,97 @@ def test_a_file_that_is_no_picture_gives_a_sentence(page):
     page.wait("return document.querySelector('#message').innerText.startsWith('notes.png is not a picture')")
 
 
+# Models of other forms than the stand-ins, which answer inside the page.
+
+SHOW_OTHER = """
+const [id, signatures] = args;
+const { view } = await import(`/playground/views/${id}.js`);
+const parts = await import("/playground/parts.js");
+const { translator } = await import("/playground/text.js");
+const model = { name: "other", version: "1", signatures, card: null };
+if (!view.models([model]).length) return "not shown";
+window.asked = [];
+const filled = ([size, ...rest]) => Array.from({ length: size }, () => (rest.length ? filled(rest) : 0.5));
+const predict = async (_, { signature, inputs }) => {
+  const [rows] = Object.values(inputs);
+  asked.push({ signature, row: rows[0] });
+  const outputs = Object.entries(signatures[signature].outputs);
+  return Object.fromEntries(outputs.map(([name, { shape }]) => [name, filled([rows.length, ...shape.slice(1)])]));
+};
+const root = document.querySelector("#view");
+root.replaceChildren();
+const context = { ...parts, models: [model], t: translator(view.texts), language: "en", predict, showError: alert };
+window.closeOther = view.show(root, context);
+await new Promise((resolve) => setTimeout(resolve, 400));
+return "shown";
+"""
+
+
+def floats(*shape):
+    return {"dtype": "float32", "shape": [None, *shape]}
+
+
+def latent_model(width):
+    return {
+        "encode": {"inputs": {"images": floats(28, 28, 1)}, "outputs": {"mean": floats(width)}},
+        "decode": {"inputs": {"z": floats(width)}, "outputs": {"images": floats(28, 28, 1)}},
+    }
+
+
+def test_latent_numbers_after_the_second_have_sliders(page):
+    page.open("houses")
+    assert page.run(SHOW_OTHER, "vae", latent_model(4)) == "shown"
+    assert page.texts(".many-sliders label") == ["Number 3", "Number 4"]
+    assert "The model has 4 latent numbers." in page.text("#view")
+    page.script(SET, ".many-sliders input", 1.25)
+    point = page.script("return asked.at(-1)")
+    assert (point["signature"], point["row"][2]) == ("decode", 1.25)
+
+
+def test_a_single_latent_number_is_shown_as_left_and_right(page):
+    page.open("houses")
+    assert page.run(SHOW_OTHER, "vae", latent_model(1)) == "shown"
+    page.script(DRAG, ".latent-plane", [0.5, 0.02], [0.25, 0.1])
+    (x,) = page.script("return asked.at(-1).row")
+    assert x < 0
+    assert "only left and right matter" in page.text("#view")
+
+
+def test_a_denoiser_of_colour_pictures_gets_their_size_and_channels(page):
+    page.open("houses")
+    signatures = {"serving_default": {"inputs": {"noisy": floats(40, 32, 3)}, "outputs": {"clean": floats(40, 32, 3)}}}
+    assert page.run(SHOW_OTHER, "denoise", signatures) == "shown"
+    row = np.array(page.script("return asked.at(-1).row"))
+    assert row.shape == (40, 32, 3)
+    assert (row[..., 0] != row[..., 1]).mean() > 0.5  # each channel has noise of its own
+    assert page.texts("[role=tab]") == ["Test digits", "Draw your own", "A picture"]
+
+
+def test_views_do_not_take_models_of_other_cases(page):
+    page.open("houses")
+    listed = page.run("return (await (await fetch('/playground/models.json')).json()).models")
+    others = {one["name"]: one["signatures"] for one in listed if one["name"] in ("digits", "mlp", "houses")}
+    assert len(others) == 3
+    for view in VIEWS:
+        for signatures in others.values():
+            assert page.run(SHOW_OTHER, view, signatures) == "not shown"
+
+
+def test_captchas_are_chosen_by_the_characters_that_a_model_knows(page):
+    page.open("captcha")
+    code = """
+        const { charset, suitable } = await import("/playground/views/captcha.js");
+        const texts = ["1234", "a1B2", "abcd", "12345"];
+        return args[0].map(([classes, length, given]) => suitable(texts, charset({
+          signatures: { serving_default: { outputs: { probabilities: { shape: [null, length, classes] } } } },
+          card: given && { config: { charset: given } },
+        })).map((i) => texts[i]));
+    """
+    models = [[10, 4, None], [62, 4, None], [26, 4, None], [26, 4, "lower"], [4, 4, "abcd"], [10, 5, None]]
+    found = page.run(code, models)
+    assert found == [["1234"], ["a1B2", "abcd", "1234"], [], ["abcd"], ["abcd"], ["12345"]]
+
+
 # All of them.
 
 
@@ -355,13 +447,34 @@ def test_both_languages_have_the_same_texts(page, view):
         assert braces[0] == braces[1], key
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_left_view_asks_no_more(page, view):
+@pytest.mark.parametrize(("view", "model"), VIEWS.items())
+def test_a_left_view_asks_no_more(page, view, model):
     page.open(view)
     page.wait("return document.querySelector('#view').children.length")
     page.script("location.hash = '#houses'")
     page.wait("return document.querySelector('#title').innerText === 'House prices'")
-    page.script("window.sent = 0; const ask = window.fetch; window.fetch = (...all) => { sent++; return ask(...all); }")
-    page.script("document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: new DataTransfer()}))")
+    page.script("""
+        window.sent = [];
+        const ask = window.fetch;
+        window.fetch = (...all) => { sent.push(all[0]); return ask(...all); };
+        document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: new DataTransfer()}));
+    """)
     page.run("await new Promise((resolve) => setTimeout(resolve, 150))")
-    assert page.script("return sent") == 0
+    assert not [url for url in page.script("return sent") if f"/{model}:" in url]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: npm install --prefix tests/playground")
+def test_axe_finds_nothing_serious_in_a_view(page, view, dark):
+    page.open(view, dark=dark)
+    if view == "classify":
+        page.run(GIVE, "drop", "photo.png", "image/png", photo("red", 60, 40))
+    if view == "captcha":
+        page.click("Read all 25")
+    page.wait("return document.querySelector('.time').innerText.endsWith(' ms')")
+    page.driver.execute_script(AXE.read_text())
+    found = page.run(
+        "return (await axe.run(document)).violations.map((v) => [v.id, v.impact, v.nodes.map((n) => n.html)])"
+    )
+    assert [violation for violation in found if violation[1] in ("serious", "critical")] == []

@@ -15,7 +15,7 @@ Metadata = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 # What the page needs of a card. Among the rest are checksums, long examples, and paths on the server's computer.
 _FACTS: Final = ("case", "data", "metrics", "step", "units", "answers")
 _LONGEST_EXAMPLE: Final = 500  # characters as JSON
-_SETTINGS: Final = ("dataset", "model", "recipe", "charset", "noise", "weights")
+_SETTINGS: Final = ("dataset", "model", "recipe", "charset", "noise")
 # The dtypes of the metadata in words, as cards have them; others are shown as they are.
 _DTYPES: Final = {
     "DT_FLOAT": "float32",
@@ -47,8 +47,11 @@ def facts(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     settings = settings if isinstance(settings, Mapping) else {}
     examples = found.get("examples")
     examples = examples if isinstance(examples, Mapping) else {}
+    # Other weights may be a path.
+    is_random = "random" in (found.get("weights"), settings.get("weights"))
     return {
         **{key: found[key] for key in _FACTS if key in found},
+        **({"random_weights": True} if is_random else {}),
         "examples": {key: one for key, one in examples.items() if len(json.dumps(one)) <= _LONGEST_EXAMPLE},
         "config": {key: settings[key] for key in _SETTINGS if key in settings},
     }

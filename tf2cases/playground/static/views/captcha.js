@@ -79,7 +79,7 @@ export const view = {
 };
 
 /** {characters, length, classes}: what the model reads; `characters` is null if that cannot be known. */
-function charset(model) {
+export function charset(model) {
   const outputs = Object.values(model.signatures).map((signature) => signature.outputs);
   const shape = outputs.find(({ probabilities }) => probabilities?.shape?.length === 3)?.probabilities.shape;
   const [, length, classes] = shape ?? [null, null, null];
@@ -88,7 +88,7 @@ function charset(model) {
 }
 
 /** The captchas that a model can read, by index; those with the most kinds of characters first. */
-function suitable(texts, { characters, length }) {
+export function suitable(texts, { characters, length }) {
   const isReadable = (text) =>
     text.length === (length ?? text.length) && [...text].every((c) => characters.includes(c));
   const found = [...texts.keys()].filter((i) => characters && isReadable(texts[i]));
@@ -249,7 +249,7 @@ function showModel(root, model, { t, predict }) {
     { title: t("own"), fill: own },
   ];
   const source = tabs(sources, { label: t("sources") });
-  const reading = h("section.panel", {}, h("h2", {}, t("reading")), answer);
+  const reading = h("section.card", {}, h("h2", {}, t("reading")), answer);
   root.append(h("div.split", {}, source.element, reading), gallery);
   return () => {
     isGone = true;

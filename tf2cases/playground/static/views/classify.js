@@ -23,7 +23,7 @@ export const view = {
       sample: "No photo at hand? Try a drawing:",
       teapot: "Teapot",
       tree: "Tree",
-      answers: "The five best answers",
+      answers: "Best answers",
       waiting: "Nothing to see yet.",
       working: "Looking …",
       yours: "Your photo",
@@ -40,7 +40,7 @@ export const view = {
       sample: "手边没有照片？试试这两幅画：",
       teapot: "茶壶",
       tree: "树",
-      answers: "最可能的五个答案",
+      answers: "最可能的答案",
       waiting: "还没有照片。",
       working: "正在看……",
       yours: "你的照片",
@@ -51,10 +51,13 @@ export const view = {
 
   models: (models) => models.filter((model) => ofFiles(model, "classes", "scores")),
 
-  show: (root, context) => eachModel(root, context, (place, model) => showModel(place, model, context)),
+  show(root, context) {
+    const last = { photo: null }; // another model is asked for the same photo
+    return eachModel(root, context, (place, model) => showModel(place, model, context, last));
+  },
 };
 
-function showModel(root, model, { t, predict, showError }) {
+function showModel(root, model, { t, predict, showError }, last) {
   const { signature, input } = ofFiles(model, "classes", "scores");
   let isGone = false;
   let taken = 0; // photos so far
@@ -63,7 +66,6 @@ function showModel(root, model, { t, predict, showError }) {
   const state = h("p.hint", { role: "status" }, t("waiting"));
 
   async function classify(address, name) {
-    const mine = ++taken;
     let image;
     try {
       image = await opened(address);
@@ -71,7 +73,12 @@ function showModel(root, model, { t, predict, showError }) {
       showError(new Error(t("notPicture", { name })));
       return;
     }
-    const canvas = scaled(image);
+    await ask(scaled(image));
+  }
+
+  async function ask(canvas) {
+    const mine = ++taken;
+    last.photo = canvas;
     copy(canvas, picture);
     picture.hidden = false;
     answers.update([]);
@@ -107,22 +114,24 @@ function showModel(root, model, { t, predict, showError }) {
     const image = h("img", { src: address, alt: t(name), width: 72, height: 72 });
     return h("button.tile", { type: "button", onclick: () => classify(address, name) }, image);
   });
-  const isRandom = String(model.card?.config?.weights ?? "").startsWith("random");
   root.append(
     h(
       "div.split",
       {},
       h("div.stack.close", {}, zone.element, h("div.row.samples", {}, h("span.hint", {}, t("sample")), samples)),
       h(
-        "section.panel.stack.close",
+        "section.card.stack.close",
         {},
         h("h2", {}, t("answers")),
         state,
         answers.element,
-        isRandom && h("p.hint", {}, t("random")),
+        model.card?.random_weights && h("p.hint", {}, t("random")),
       ),
     ),
   );
+  if (last.photo) {
+    ask(last.photo);
+  }
   return () => {
     isGone = true;
     zone.close();

@@ -96,7 +96,7 @@ function showModel(root, model, { t, predict }) {
   });
   const play = player({ play: t("play"), stop: t("stop") }, () => (playing ? stop() : start()));
   const way = h(
-    "section.panel.way",
+    "section.card.way",
     {},
     h("h2", {}, t("way")),
     h("div.ends", {}, ends[0], shown, ends[1]),

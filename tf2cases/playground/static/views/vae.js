@@ -439,7 +439,7 @@ function showModel(root, model, { t, predict }) {
         notes.map((note) => h("p.hint", {}, note)),
       ),
       h(
-        "div.panel.stack",
+        "div.card.stack",
         {},
         h("section.decoded", {}, h("h2", {}, t("decoded")), picture, coordinates),
         rests.length > 0 && h("section.many-sliders", {}, ...rests.map(({ element }) => element)),
