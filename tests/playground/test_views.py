@@ -240,22 +240,32 @@ def test_a_drawn_digit_lands_at_its_place(page):
     assert abs(y) < 0.2
 
 
-def test_a_drawing_becomes_a_digit_as_those_of_mnist(page):
+@pytest.mark.parametrize(("width", "height", "seen"), [(40, 200, (4, 20)), (41, 201, (4, 20)), (199, 99, (20, 10))])
+def test_a_drawing_becomes_a_digit_as_those_of_mnist(page, width, height, seen):
     page.open("vae")
-    found = page.run("""
+    code = """
         const { blank, digit, numbers } = await import("/playground/pictures.js");
-        const [canvas, draw] = blank(280, 280);
-        draw.fillStyle = "#fff";
-        draw.fillRect(0, 0, 280, 280);
+        const [canvas, draw] = blank(280, 280, "#fff");
         draw.fillStyle = "#000";
-        draw.fillRect(10, 20, 40, 200);
-        return [Array.from(numbers(digit(canvas), 1)), Array.from(numbers(digit(blank(9, 9)[0]), 1))];
-    """)
-    image = np.array(found[0]).reshape(28, 28)
-    rows, columns = np.flatnonzero(image.max(axis=1) > 0.5), np.flatnonzero(image.max(axis=0) > 0.5)
-    assert (len(rows), len(columns)) == (20, 4)  # the longer side has 20 pixels
-    assert abs(rows.mean() - 13.5) <= 0.5
+        draw.fillRect(11, 21, ...args);
+        return Array.from(numbers(digit(canvas), 1));
+    """
+    image = np.array(page.run(code, width, height)).reshape(28, 28)
+    columns, rows = (np.flatnonzero(image.max(axis=axis) > 0.5) for axis in (0, 1))
+    assert (len(columns), len(rows)) == seen  # the longer side has 20 pixels
     assert abs(columns.mean() - 13.5) <= 0.5
+    assert abs(rows.mean() - 13.5) <= 0.5
+    assert image[rows[1] : rows[-1], columns[1] : columns[-1]].min() > 0.95
+    image[rows[0] - 1 : rows[-1] + 2, columns[0] - 1 : columns[-1] + 2] = 0
+    assert image.max() < 0.02  # nothing but ink is light
+
+
+def test_an_empty_drawing_is_black(page):
+    page.open("vae")
+    code = 'const { blank, digit, numbers } = await import("/playground/pictures.js");'
+    values = page.run(f'{code} return Array.from(numbers(digit(blank(50, 50, "#fff")[0]), 1))')
+    assert len(values) == 784
+    assert not any(values)
 
 
 # Generators.

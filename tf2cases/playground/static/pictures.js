@@ -37,11 +37,12 @@ export async function opened(address) {
   return image;
 }
 
-/** A canvas of this size that is on no page, and its context; its pixels are black. */
-export function blank(width, height) {
+/** A canvas of this size and colour that is on no page, and its context, which draws in this colour. */
+export function blank(width, height, color = "#000") {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.fillStyle = color;
   context.fillRect(0, 0, width, height);
   return [canvas, context];
 }
@@ -102,17 +103,18 @@ export function digit(drawing) {
   }
   const scale = 20 / Math.max(box.width, box.height);
   const [width, height] = [box.width * scale, box.height * scale];
-  const [ink, paper] = blank(28, 28);
-  paper.filter = "invert(1)";
+  const [ink, paper] = blank(28, 28, "#fff");
   paper.imageSmoothingQuality = "high";
   // In halves, since a browser that shrinks a picture at once skips pixels.
   let [source, left, top, w, h] = [drawing, box.left, box.top, box.width, box.height];
   while (Math.max(w, h) > 80) {
-    const [half, draw] = blank(Math.ceil(w / 2), Math.ceil(h / 2));
+    const [half, draw] = blank(Math.ceil(w / 2), Math.ceil(h / 2), "#fff");
     draw.drawImage(source, left, top, w, h, 0, 0, w / 2, h / 2);
     [source, left, top, w, h] = [half, 0, 0, w / 2, h / 2];
   }
   paper.drawImage(source, left, top, w, h, (28 - width) / 2, (28 - height) / 2, width, height);
+  paper.globalCompositeOperation = "difference"; // from white: light becomes dark
+  paper.fillRect(0, 0, 28, 28);
   const values = numbers(ink, 1);
   let [mass, x, y] = [0, 0, 0];
   values.forEach((value, i) => {

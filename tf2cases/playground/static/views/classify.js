@@ -142,9 +142,7 @@ function showModel(root, model, { t, predict, showError }, last) {
 function scaled(image) {
   const scale = Math.min(1, LONGEST / Math.max(image.naturalWidth, image.naturalHeight));
   const size = [image.naturalWidth, image.naturalHeight].map((side) => Math.max(1, Math.round(side * scale)));
-  const [canvas, draw] = blank(...size);
-  draw.fillStyle = "#fff"; // under transparent pictures, as the models have it
-  draw.fillRect(0, 0, ...size);
+  const [canvas, draw] = blank(...size, "#fff"); // white under transparent pictures, as the models have it
   draw.imageSmoothingQuality = "high";
   draw.drawImage(image, 0, 0, ...size);
   return canvas;

@@ -435,8 +435,7 @@ function showModel(root, model, { t, predict }) {
         "div",
         {},
         plane,
-        h("p.hint", {}, `${t("planeHelp")} ${t("tiles")}`),
-        notes.map((note) => h("p.hint", {}, note)),
+        [t("planeHelp"), t("tiles"), ...notes].map((note) => h("p.hint", {}, note)),
       ),
       h(
         "div.card.stack",
@@ -481,9 +480,7 @@ function middle(points, labels, label) {
 
 /** A tile's ink in a colour on transparent ground. */
 function inked(tile, color) {
-  const [canvas, draw] = blank(tile.width, tile.height);
-  draw.fillStyle = color;
-  draw.fillRect(0, 0, tile.width, tile.height);
+  const [canvas, draw] = blank(tile.width, tile.height, color);
   const image = draw.getImageData(0, 0, tile.width, tile.height);
   const light = numbers(tile, 1);
   light.forEach((value, i) => (image.data[4 * i + 3] = 255 * value));
