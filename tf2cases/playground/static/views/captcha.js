@@ -24,7 +24,7 @@ export const view = {
       captcha: "Captcha {index} of {count}",
       previous: "Previous",
       next: "Next",
-      random: "Any",
+      random: "Random",
       keys: "The left and right arrow keys change the captcha.",
       reading: "The network reads",
       sure: "{character}: {percent} sure",

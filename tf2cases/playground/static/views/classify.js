@@ -18,7 +18,7 @@ export const view = {
         "Inception-v3 names what is in a photo, or which of your own classes it belongs to if its last layer was retrained. " +
         "The photo goes to your own server only.",
       choose: "Choose a photo",
-      photograph: "Take one",
+      photograph: "Take a photo",
       drop: "Drop a photo here, or paste it",
       sample: "No photo at hand? Try a drawing:",
       teapot: "Teapot",
