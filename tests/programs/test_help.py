@@ -14,7 +14,7 @@ NOT_PROGRAMS = {
     *("__init__", "case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs"),
     *("program", "server_configs"),
 }
-MAKERS = {"make_masks", "make_mnist_sample"}  # of what is in testdata; they are no part of the package
+MAKERS = {"make_digit_model", "make_masks", "make_mnist_sample"}  # of data that comes with the package; they do not
 
 # Runs command lines as `python -m` does, one after the other, and says how each ended. TensorFlow is not there.
 _CODE = """
