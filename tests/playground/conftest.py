@@ -117,16 +117,17 @@ class Page:
 
     Attributes:
       driver: selenium's, for what has no method here.
-      address: of the server.
+      address, own: of the server, and HOST:PORT of all servers whose pages were opened.
     """
 
     def __init__(self, driver, address):
-        self.driver, self.address = driver, address
+        self.driver, self.address, self.own = driver, address, set()
         self.expected_errors = ()  # patterns of messages in the console that belong to the test
 
     def open(self, view="", *, address=None, language="en", width=1200, dark=False):
         """Shows a view, and waits until it is there."""
         self.address = address or self.address
+        self.own.add(urllib.parse.urlsplit(self.address).netloc)
         command = self.driver.execute_cdp_cmd
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         command("Emulation.setDeviceMetricsOverride", metrics)
@@ -184,12 +185,11 @@ class Page:
         """What went wrong since the last call: errors in the console, and requests to other hosts."""
         found = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
         found = [text for text in found if not any(re.search(pattern, text) for pattern in self.expected_errors)]
-        own = urllib.parse.urlsplit(self.address).netloc
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 url = urllib.parse.urlsplit(message["params"]["request"]["url"])
-                if url.scheme not in ("data", "blob", "about", "chrome") and url.netloc != own:
+                if url.scheme not in ("data", "blob", "about", "chrome") and url.netloc not in self.own:
                     found.append(f"a request to {url.geturl()}")
         return found
 

@@ -14,8 +14,8 @@ NOT_PROGRAMS = {
     *("__init__", "case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs"),
     *("program", "server_configs"),
 }
-# Of what the repository keeps; they are no part of the package.
-MAKERS = {"make_masks", "make_mnist_sample", "make_playground_pictures"}
+# Of data that comes with the package; they do not.
+MAKERS = {"make_digit_model", "make_masks", "make_mnist_sample", "make_playground_pictures"}
 
 # Runs command lines as `python -m` does, one after the other, and says how each ended. TensorFlow is not there.
 _CODE = """
