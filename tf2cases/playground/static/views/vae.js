@@ -85,7 +85,7 @@ function showModel(root, model, { t, predict }) {
   let isGone = false;
 
   let point = new Array(width).fill(0);
-  let ends = { A: null, B: null }; // of the walk
+  let ends = { A: point.with(0, -1.5), B: point.with(0, 1.5) }; // of the walk
   let spread = null; // of the drawn digit
   let reach = 3.5; // the plane shows -reach .. reach
   let points = [];
@@ -93,6 +93,7 @@ function showModel(root, model, { t, predict }) {
   let background = null;
   let walking = 0; // the frame request of a walk
   let frames = null; // the pictures of the walk from A to B
+  let framesShown = 0;
   let paintTiles = () => {};
 
   const canvas = h("canvas.plane-canvas", { "aria-hidden": "true" });
@@ -149,26 +150,24 @@ function showModel(root, model, { t, predict }) {
     draw.drawImage(background, 0, 0);
     const accent = css("--accent");
     draw.strokeStyle = draw.fillStyle = accent;
-    if (ends.A && ends.B) {
-      draw.lineWidth = 2 * unit;
-      draw.setLineDash([5 * unit, 5 * unit]);
+    draw.lineWidth = 2 * unit;
+    draw.setLineDash([5 * unit, 5 * unit]);
+    draw.beginPath();
+    draw.moveTo(...on(ends.A));
+    draw.lineTo(...on(ends.B));
+    draw.stroke();
+    draw.setLineDash([]);
+    for (const name of ["A", "B"]) {
+      const [x, y] = on(ends[name]);
+      draw.fillStyle = accent;
       draw.beginPath();
-      draw.moveTo(...on(ends.A));
-      draw.lineTo(...on(ends.B));
-      draw.stroke();
-      draw.setLineDash([]);
-      for (const name of ["A", "B"]) {
-        const [x, y] = on(ends[name]);
-        draw.fillStyle = accent;
-        draw.beginPath();
-        draw.arc(x, y, 12 * unit, 0, 2 * Math.PI);
-        draw.fill();
-        draw.fillStyle = css("--on-accent");
-        draw.font = `600 ${13 * unit}px system-ui, sans-serif`;
-        draw.textAlign = "center";
-        draw.textBaseline = "middle";
-        draw.fillText(name, x, y + unit);
-      }
+      draw.arc(x, y, 12 * unit, 0, 2 * Math.PI);
+      draw.fill();
+      draw.fillStyle = css("--on-accent");
+      draw.font = `600 ${13 * unit}px system-ui, sans-serif`;
+      draw.textAlign = "center";
+      draw.textBaseline = "middle";
+      draw.fillText(name, x, y + unit);
     }
     const [x, y] = on(point);
     if (spread) {
@@ -212,8 +211,9 @@ function showModel(root, model, { t, predict }) {
   async function update() {
     say();
     drawPlane();
+    const before = framesShown;
     const made = await decode([point], "point");
-    if (made && !isGone) {
+    if (made && !isGone && before === framesShown) {
       copy(made[0], picture);
     }
   }
@@ -239,7 +239,7 @@ function showModel(root, model, { t, predict }) {
 
   function near(name, [x, y]) {
     const z = name === "point" ? point : ends[name];
-    return z && Math.hypot(z[0] - x, (z[1] ?? 0) - y) < (18 / plane.clientWidth) * 2 * reach;
+    return Math.hypot(z[0] - x, (z[1] ?? 0) - y) < (18 / plane.clientWidth) * 2 * reach;
   }
 
   function drag(event) {
@@ -252,6 +252,9 @@ function showModel(root, model, { t, predict }) {
   }
 
   plane.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) {
+      return;
+    }
     const place = placeOf(event);
     held = ["point", "A", "B"].find((name) => near(name, place)) ?? "point";
     plane.setPointerCapture(event.pointerId);
@@ -313,6 +316,7 @@ function showModel(root, model, { t, predict }) {
     point = between(ends.A, ends.B, step / STEPS);
     spread = null;
     if (frames) {
+      framesShown++;
       copy(frames[step], picture);
       say();
       drawPlane();
@@ -401,7 +405,11 @@ function showModel(root, model, { t, predict }) {
     }
     const canvases = Array.from({ length: digits.count }, (_, i) => digits.tile(i));
     const found = await encode(canvases);
-    if (!found || isGone) {
+    if (isGone) {
+      return;
+    }
+    if (!found) {
+      drawStrip();
       return;
     }
     points = found.mean;
