@@ -46,6 +46,7 @@ def serving(repo, *arguments):
         for line in process.stdout:
             lines.append(line)
             if line.startswith("serving "):
+                guard.cancel()
                 break
         else:
             raise AssertionError("".join(lines))
