@@ -73,6 +73,7 @@ export const view = {
     let found = []; // [{image, box, certainty, scores: {model: [10]}}], in reading order
     let chosen = 0;
     let picked = null; // what was clicked; until the next stroke, it is shown, and not the digit under the hand
+    let cleared = 0; // the version of the drawing when it was cleared last
     let left = false;
 
     const pad = new Pad({
@@ -116,6 +117,7 @@ export const view = {
       picked = null;
       root.dataset.drawn = pad.version;
       if (pad.isEmpty) {
+        cleared = pad.version;
         found = [];
         showFound(pad.version);
         return;
@@ -179,7 +181,8 @@ export const view = {
     }
 
     function showNow(next, version) {
-      if (!left && !pad.isEmpty) {
+      // An answer may be of a drawing that has been cleared since.
+      if (!left && version >= cleared) {
         found = next;
         showFound(version);
       }
