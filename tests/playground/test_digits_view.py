@@ -38,8 +38,8 @@ def test_of_digits_in_three_handwritings_at_five_places_in_three_sizes_with_two_
     ways = list(itertools.product(PLACES, SIZES, PENS))
     drawings, wanted = [], []
     for digit, hand in itertools.product(range(10), range(3)):
-        # Every third way, from another one on for the next, so that each place, size and pen has its turn.
-        for (x, y), size, pen in ways[(digit + 3 * hand) % 3 :: 3]:
+        # Every fifth way, from another one on for the next, so that each place, size and pen has its turn.
+        for (x, y), size, pen in ways[(digit + 3 * hand) % 5 :: 5]:
             drawings.append({"strokes": written(digit, hand, x, y, size, ASPECT), "pen": pen})
             wanted.append(str(digit))
     page.open("digits")
