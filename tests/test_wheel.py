@@ -82,7 +82,9 @@ def test_the_wheel_has_every_module_and_the_test_data_and_no_launchers(wheel, re
     modules = {str(path.relative_to(repo)) for path in (repo / "tf2cases").rglob("*.py")}
     data = {f"tf2cases/{p.relative_to(repo)}" for p in (repo / "testdata").rglob("*") if p.is_file()}
     data = {name for name in data if "__pycache__" not in name}
-    assert names == modules | data | {"tf2cases/py.typed", "tf2cases/wordcloud/stopwords.txt"}
+    playground = {str(path.relative_to(repo)) for path in (repo / "tf2cases/playground").rglob("*") if path.is_file()}
+    playground = {name for name in playground if "__pycache__" not in name}
+    assert names == modules | data | playground | {"tf2cases/py.typed", "tf2cases/wordcloud/stopwords.txt"}
     assert sizes < 2e6
 
 

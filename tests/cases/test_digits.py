@@ -1,5 +1,6 @@
 """Case 2, MNIST: the networks against Keras, one step, evaluation, augmentation."""
 
+import io
 import os
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import tensorflow as tf
+from PIL import Image
 
 from tf2cases import cases, nn, training
 from tf2cases.cases import MNIST, mnist
@@ -34,6 +36,17 @@ def keras_twin(case):
     layers = keras.layers
     if case.config.model == "mlp":
         body = [layers.Flatten(), layers.Dense(512, "relu"), layers.Dense(512, "relu"), layers.Dense(10)]
+    elif case.config.model == "small_cnn":
+        body = [
+            layers.Conv2D(16, 5, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(32, "relu"),
+            layers.Dense(10),
+        ]
     else:
         body = [
             layers.Conv2D(32, 3, activation="relu"),
@@ -49,10 +62,16 @@ def keras_twin(case):
     return model
 
 
+def png(picture):
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 # The networks
 
 
-@pytest.mark.parametrize(("model", "parameters"), [("cnn", 1_199_882), ("mlp", 669_706)])
+@pytest.mark.parametrize(("model", "parameters"), [("cnn", 1_199_882), ("mlp", 669_706), ("small_cnn", 64_842)])
 def test_the_number_of_parameters(model, parameters, sample):
     case = make(model=model)
     assert sum(np.prod(v.shape) for v in case.network.trainable_variables) == parameters
@@ -60,7 +79,7 @@ def test_the_number_of_parameters(model, parameters, sample):
     assert keras_twin(case).count_params() == parameters
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "cnn", "small_cnn"])
 def test_with_the_same_weights_logits_equal_keras(model, sample):
     case = make(model=model, seed=3)
     images = sample.test["images"][:64]
@@ -283,3 +302,25 @@ def test_only_training_batches_are_augmented_and_only_when_asked(sample):
     prepared = make(model="mlp", augment=True).prepare(batch)
     assert not np.array_equal(prepared["images"], batch["images"])
     np.testing.assert_array_equal(prepared["labels"], batch["labels"])
+
+
+# Serving
+
+
+def test_digits_that_are_found_and_then_read_are_those_that_are_read_at_once(sample):
+    digits = sample.test["images"][:3, :, :, 0]
+    pages = np.full([2, 60, 150], 255, np.uint8)
+    for i, digit in enumerate(digits):
+        pages[0, 10:38, 10 + 45 * i : 38 + 45 * i] -= digit
+    signatures = make(model="mlp").signatures()
+    files = tf.constant([png(page) for page in pages])
+    found, read = signatures["find_digits_bytes"](files), signatures["read_digits_bytes"](files)
+    assert found["count"].numpy().tolist() == [3, 0]
+    assert found["images"].shape == (2, 32, 28, 28, 1)
+    assert not found["images"][1].numpy().any()
+    for name in ("boxes", "count"):
+        np.testing.assert_array_equal(found[name], read[name])
+    probabilities = signatures["serving_default"](found["images"][0, :3])["probabilities"].numpy()
+    confidences = probabilities.max(axis=1) * found["certainty"][0, :3]
+    np.testing.assert_allclose(read["confidences"][0, :3], confidences, rtol=1e-5)
+    assert b"".join(read["digits"][0, :3].numpy()).decode() == "".join(map(str, probabilities.argmax(axis=1)))

@@ -14,7 +14,8 @@ NOT_PROGRAMS = {
     *("__init__", "case_programs", "command", "config_flags", "exports", "given_pictures", "inception_programs"),
     *("program", "server_configs"),
 }
-MAKERS = {"make_masks", "make_mnist_sample"}  # of what is in testdata; they are no part of the package
+# Of data that comes with the package; they do not.
+MAKERS = {"make_digit_model", "make_masks", "make_mnist_sample", "make_playground_pictures"}
 
 # Runs command lines as `python -m` does, one after the other, and says how each ended. TensorFlow is not there.
 _CODE = """
@@ -133,7 +134,37 @@ MISTAKES = {
     ("sample_dcgan", "--model=none", "--out=a.png"): r"sample_dcgan: there is no directory none: a model must be",
     ("sample_vae", "--model=none", "--out=a.png"): r"sample_vae: there is no directory none: a model must be",
     ("sample_vae", "--model=m", "--out=a.png", "--grid=2", "--count=3"): r"sample_vae: --grid=2 and --count=3 were",
-    ("serve",): r"serve: neither --model_base_path nor --model_config_file is given, but one of them is required",
+    ("serve", "--models=digits"): r"serve: --models is 'digits', but needs --backend; --model_base_path serves models",
+    ("serve", "--backend=http://a:1"): r"serve: --backend needs --models: the folder with the exports, or the names of",
+    ("serve", "--backend=a:1", "--models=digits"): r"serve: --backend is 'a:1', but must be http://HOST:PORT or https",
+    (
+        "serve",
+        "--backend=http://a:1/v1",
+        "--models=digits",
+    ): r"serve: --backend is 'http://a:1/v1', but must be http://",
+    (
+        "serve",
+        "--backend=http://a:1",
+        "--models=none/exports",
+    ): r"serve: --models is 'none/exports', but must be the fo",
+    (
+        "serve",
+        "--backend=http://a:1",
+        "--models=a,,b",
+    ): r"serve: --models is 'a,,b', but must be the folder with the exp",
+    (
+        "serve",
+        "--backend=http://a:1",
+        "--models=a",
+        "--model_base_path=m",
+    ): r"serve: --model_base_path has no effect with"
+    r" --backend, since no model is served here",
+    (
+        "serve",
+        "--backend=http://a:1",
+        "--models=a",
+        "--rest_api_port=0",
+    ): r"serve: --rest_api_port is 0, but --backend n",
     (
         "serve",
         "--model_base_path=m",

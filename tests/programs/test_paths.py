@@ -43,7 +43,7 @@ TEXTS_IN = {
     "features": ("train_linear_regression", "evaluate_dcgan"),
     "weights": ("make_wordcloud",),
     **dict.fromkeys(
-        ("model_name", "host", "grpc_channel_arguments", "saved_model_tags", "mixed_precision"), ("serve",)
+        ("backend", "model_name", "host", "grpc_channel_arguments", "saved_model_tags", "mixed_precision"), ("serve",)
     ),
     **dict.fromkeys(("server", "rest", "name", "signature"), ("predict",)),
 }

@@ -40,12 +40,12 @@ def free_ports(count):
 
 
 @contextlib.contextmanager
-def started(repo, *arguments):
+def started(repo, *arguments, env=None):
     """The process of a server, when it has begun to serve, and what it printed until then."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bin.serve", *map(str, arguments)],
         cwd=repo,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        env={**(env or os.environ), "CUDA_VISIBLE_DEVICES": "-1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -118,6 +118,38 @@ def test_it_serves_until_it_is_told_to_stop_and_answers_what_it_has(repo, base, 
         assert time.monotonic() - begin < 10
         status, text = answers[0]
         assert (status, json.loads(text)) == (200, {"predictions": [300001.0]})
+
+
+def test_without_a_model_it_serves_the_digits_of_the_package_and_shows_the_page(repo):
+    grpc_port, rest_port = free_ports(2)
+    with started(repo, f"--port={grpc_port}", f"--rest_api_port={rest_port}") as (process, said):
+        assert (
+            f"serving digits version 1; gRPC at 127.0.0.1:{grpc_port}, REST at http://127.0.0.1:{rest_port}\n" in said
+        )
+        assert process.stdout.readline() == f"The playground is at http://127.0.0.1:{rest_port}/\n"
+        status, page = ask(rest_port, "/playground/")
+        assert (status, page.startswith("<!doctype html>")) == (200, True)
+        status, listed = ask(rest_port, "/playground/models.json")
+        (model,) = json.loads(listed)["models"]
+        assert (status, model["name"], model["card"]["case"]) == (200, "digits", "mnist")
+        body = {"inputs": {"images": [[[[0.0]] * 28] * 28]}}
+        status, text = ask(rest_port, "/v1/models/digits:predict", body)
+        assert (status, round(sum(json.loads(text)["outputs"][0]), 5)) == (200, 1.0)
+
+
+def test_in_front_of_a_backend_it_serves_no_model_and_starts_without_tensorflow(repo, tmp_path):
+    # A module of this name before the real one fails when it is imported.
+    (tmp_path / "tensorflow.py").write_text("raise AssertionError('TensorFlow is imported')")
+    (rest_port,) = free_ports(1)
+    place = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    exports = f"--models={repo}/tf2cases/playground/models"
+    with started(repo, "--backend=http://127.0.0.1:1", exports, f"--rest_api_port={rest_port}", env=place) as (_, said):
+        page = f"http://127.0.0.1:{rest_port}/"
+        assert said.endswith(f"serving the playground at {page}, whose requests go to http://127.0.0.1:1\n")
+        (model,) = json.loads(ask(rest_port, "/playground/models.json")[1])["models"]
+        assert (model["name"], "find_digits_bytes" in model["signatures"]) == ("digits", True)
+        status, text = ask(rest_port, "/v1/models/digits")
+        assert (status, "The backend at http://127.0.0.1:1 does not answer: " in text) == (502, True)
 
 
 def test_a_malformed_config_ends_the_start(repo, tmp_path):

@@ -14,6 +14,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, predict
 from tf2cases.server.core import Core
 from tf2cases.server.grpc_front import GrpcFront
 from tf2cases.server.options import CoreOptions, GrpcOptions, RestOptions
+from tf2cases.server.rest.application import Application
 from tf2cases.server.rest.server import RestServer
 from tf2cases.server.specs import ModelSpec
 
@@ -36,7 +37,10 @@ class Running:
         try:
             self.core = self.run(self._core(core_options))
             self.run(self.core.start())
-            for front in (GrpcFront(self.core, grpc_options), RestServer(self.core, rest_options)):
+            for front in (
+                GrpcFront(self.core, grpc_options),
+                RestServer(rest_options, Application(self.core, rest_options)),
+            ):
                 self.run(front.start())
                 self._fronts.append(front)
         except BaseException:

@@ -42,6 +42,21 @@ def cnn(classes: int, dropout: bool = True) -> nn.Sequential:
     return nn.Sequential(layers, name="cnn")
 
 
+def small_cnn(classes: int) -> nn.Sequential:
+    """Pictures [N, 28, 28, 1] -> logits [N, classes]; 64,842 parameters for 10 classes, for a small export."""
+    layers = [
+        nn.Conv2D(16, kernel_size=5, activation=tf.nn.relu, name="conv_1"),
+        nn.MaxPool2D(2),
+        nn.Conv2D(32, kernel_size=3, activation=tf.nn.relu, name="conv_2"),
+        nn.Conv2D(32, kernel_size=3, activation=tf.nn.relu, name="conv_3"),
+        nn.MaxPool2D(2),
+        nn.Flatten(),
+        nn.Dense(32, activation=tf.nn.relu, name="dense_1"),
+        nn.Dense(classes, name="logits"),
+    ]
+    return nn.Sequential(layers, name="small_cnn")
+
+
 class MNIST(training.Case):
     """The digit classifier.
 
@@ -64,8 +79,11 @@ class MNIST(training.Case):
         self._infer = tf.function(self._logits, input_signature=[tf.TensorSpec(self._input_shape, tf.uint8)])
 
     def _make_network(self) -> nn.Sequential:
-        classes = len(self.info["class_names"])
-        network = mlp(classes) if self.config.model == "mlp" else cnn(classes, self.config.dropout)
+        classes, config = len(self.info["class_names"]), self.config
+        if config.model == "cnn":
+            network = cnn(classes, config.dropout)
+        else:
+            network = mlp(classes) if config.model == "mlp" else small_cnn(classes)
         network.create(self._input_shape, nn.random.fold(self.config.seed, "weights"))
         return network
 
@@ -191,6 +209,10 @@ class MNIST(training.Case):
             scores = opened(encoded.parse_examples(inputs))
             return {"classes": tf.broadcast_to(names, tf.shape(scores)), "scores": scores}
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # likewise
+        def opened_pages(files):
+            return self._opened_pages(files)
+
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def read_digits_bytes(image_bytes):
             """Picture files with up to 32 digits each, in reading order.
@@ -198,7 +220,7 @@ class MNIST(training.Case):
             `digits`, `confidences` and `boxes` (top, left, bottom, right, as parts of the picture) have 32 places, of
             which `count` are used. `confidence` is the product of those of the digits.
             """
-            pages = self._opened_pages(image_bytes)
+            pages = opened_pages(image_bytes)
             used = tf.sequence_mask(pages["count"], digit_pictures.MOST)
             # [digits of all pages, classes]; a blank one is added since convolutions refuse empty batches.
             images = tf.boolean_mask(pages["images"], used)
@@ -218,8 +240,17 @@ class MNIST(training.Case):
                 "count": pages["count"],
             }
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def find_digits_bytes(image_bytes):
+            """Picture files with up to 32 digits each -> these digits as `serving_default` takes them, not yet read.
+
+            `images`, `boxes` and `certainty` have 32 places, of which `count` are used, as in `read_digits_bytes`.
+            """
+            return opened_pages(image_bytes)
+
         found = {"serving_default": serving_default, "classify_bytes": classify_bytes, "classify": classify}
-        return found | {"read_digits_bytes": read_digits_bytes} if self._has_characters else found
+        several = {"read_digits_bytes": read_digits_bytes, "find_digits_bytes": find_digits_bytes}
+        return found | several if self._has_characters else found
 
     def _opened(self, files: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Picture files, string [N] -> digits, float32 [N, 28, 28, 1] in [0, 1], and their certainty, float32 [N]."""
@@ -246,12 +277,12 @@ class MNIST(training.Case):
     def requests(self) -> dict[str, dict[str, np.ndarray]]:
         images = np.zeros([3, *self.info["image_shape"]], np.uint8)
         images[1, 6:22, 12:16], images[2, 8:12, 6:22] = 255, 200  # a vertical and a horizontal stroke
-        files = encoded.png_files(images)
+        files, several = encoded.png_files(images), ("read_digits_bytes", "find_digits_bytes")
         return {
             "serving_default": {"images": images.astype(np.float32) / 255},
             "classify_bytes": {"image_bytes": files},
             "classify": {"inputs": encoded.examples(files)},
-            **({"read_digits_bytes": {"image_bytes": files}} if self._has_characters else {}),
+            **({name: {"image_bytes": files} for name in several} if self._has_characters else {}),
         }
 
 

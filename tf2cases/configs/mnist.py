@@ -10,6 +10,7 @@ from tf2cases.configs.run import OptimizerConfig, ema_field, field, free_field, 
 _BEST = {
     "mlp": dict(epochs=40, schedule="cosine", augment=True, learning_rate=0.001),
     "cnn": dict(epochs=16, schedule="cosine", augment=True, learning_rate=0.001),
+    "small_cnn": dict(epochs=16, schedule="cosine", augment=True, learning_rate=0.003),
 }
 
 
@@ -22,7 +23,7 @@ class Config(OptimizerConfig):
 
     dataset: str = field("mnist", "Data set to train on.", choices=("mnist", "fashion_mnist", "mnist_sample"))
     epochs: float | None = free_field(5, "Length of the run in epochs.", above=0, maximum=10**6)
-    model: str = field("cnn", "Network.", choices=("mlp", "cnn"))
+    model: str = field("cnn", "Network; small_cnn has 64,842 parameters.", choices=("mlp", "cnn", "small_cnn"))
     recipe: str = recipe_field(("original", "best"), "best: more epochs, a cosine schedule and augmentation.")
     augment: bool = field(False, "Shift, rotate, scale and shear the training digits at random.")
     dropout: bool = field(True, "Use the CNN's dropout layers.")
@@ -30,8 +31,8 @@ class Config(OptimizerConfig):
 
     def unused(self) -> dict[str, str]:
         found = super().unused()
-        if self.model == "mlp":
-            found["dropout"] = "--model=mlp, which has no dropout layers"
+        if self.model != "cnn":
+            found["dropout"] = f"--model={self.model}, which has no dropout layers"
         return found
 
     @classmethod

@@ -4,6 +4,12 @@
     python -m bin.serve --model_base_path=exports
     python -m bin.serve --model_config_file=models.config --enable_batching --batching_parameters_file=batching.txt
 
+    python -m bin.serve
+    python -m bin.serve --backend=http://localhost:8501 --models=exports --rest_api_port=8601
+
+At / on the REST port is a page on which the models can be tried, the playground. Without a model, a small classifier of
+digits is served. With --backend, no model is served, and the page is in front of another server.
+
 It has the flags and config files of tensorflow_model_server and answers the same requests, so clients and
 configurations that work with one also work with the other. It serves any SavedModel. In addition, if --model_base_path
 has no versions but its sub-folders have, each sub-folder is a model.
@@ -13,6 +19,7 @@ On SIGTERM or Ctrl-C it stops listening, answers the requests in progress, and e
 
 import asyncio
 import contextlib
+import functools
 import gc
 import importlib.util
 import logging
@@ -25,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tf2cases import files, quiet
+from tf2cases import files, playground, quiet
 from tf2cases.configs import path_flags
 from tf2cases.errors import RunError, UsageError
 
@@ -41,6 +48,7 @@ _LIBRARIES = {
     "uvicorn": "uvicorn",
     "h11": "h11",
     "orjson": "orjson",
+    "httpx": "httpx",
 }
 _METRICS_PATH = "/monitoring/prometheus/metrics"
 _GRACE_SECONDS = 8  # for the requests that are in progress when the server is stopped
@@ -65,6 +73,17 @@ _IGNORED_TEXTS = ("mixed_precision",)
 _IGNORED = (*_IGNORED_BOOLS, *_IGNORED_NUMBERS, *_IGNORED_PATHS, *_IGNORED_TEXTS)
 
 
+# Flags that --backend leaves a meaning, besides those of the limits.
+_WITH_BACKEND = (
+    "backend",
+    "models",
+    "host",
+    "rest_api_port",
+    "rest_api_timeout_in_ms",
+    "rest_api_enable_cors_support",
+    "debug",
+)
+
 _MOST = 2**31 - 1  # of the integer flags; the real server's have 32 bits
 
 
@@ -74,6 +93,17 @@ def define(values: flags.FlagValues) -> None:
         "model_base_path", None, "Folder with the versions of a model.", path_flags.OTHER, may_be_empty=True, **text
     )
     flags.DEFINE_string("model_name", "default", "Name of the model.", **text)
+    flags.DEFINE_string(
+        "backend", None, "http://HOST:PORT of another server's REST port; the playground asks it.", **text
+    )
+    path_flags.define(
+        "models",
+        None,
+        "The models of --backend: the folder with their exports, or their names, separated by commas.",
+        path_flags.OTHER,
+        may_be_empty=True,
+        **text,
+    )
     path_flags.define(
         "model_config_file",
         None,
@@ -249,16 +279,22 @@ def main(values: flags.FlagValues) -> None:
     for name in _IGNORED:
         if values[name].present:
             print(f"--{name} is ignored: it has no effect here.", file=sys.stderr)
-    quiet.import_tensorflow()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("tf2cases.server").setLevel(logging.INFO)
     _raise_limit_of_files()
+    if values.backend is not None:
+        asyncio.run(_serve_page(values))
+        return
+    quiet.import_tensorflow()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     asyncio.run(_serve(values))
 
 
 def _check(values: flags.FlagValues) -> None:
-    if not values.model_base_path and not values.model_config_file:
-        raise UsageError("neither --model_base_path nor --model_config_file is given, but one of them is required.")
+    if values.backend is not None:
+        _check_backend(values)
+        return
+    if values.models:
+        raise UsageError(f"--models is {values.models!r}, but needs --backend; --model_base_path serves models here.")
     if values.port == values.rest_api_port != 0:
         raise UsageError(f"--port and --rest_api_port are both {values.port}, but must be different.")
     if not values.port and not values.rest_api_port and not values.grpc_socket_path:
@@ -267,6 +303,19 @@ def _check(values: flags.FlagValues) -> None:
         if values[flag].value and not values.enable_batching:
             raise UsageError(f"--{flag} requires --enable_batching, which is not given.")
     _channel_arguments(values.grpc_channel_arguments)
+
+
+def _check_backend(values: flags.FlagValues) -> None:
+    used = {*_WITH_BACKEND, *(flag for flag, _ in _LIMITS.values())}
+    for name in values:
+        if values[name].present and name not in used and name not in _IGNORED:
+            raise UsageError(f"--{name} has no effect with --backend, since no model is served here.")
+    if not values.models:
+        raise UsageError(
+            "--backend needs --models: the folder with the exports, or the names of the models, separated by commas."
+        )
+    if not values.rest_api_port:
+        raise UsageError("--rest_api_port is 0, but --backend needs a port for the page.")
 
 
 def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
@@ -287,14 +336,14 @@ def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
 
 async def _serve(values: flags.FlagValues) -> None:
     """Starts everything, waits for a signal, and stops everything."""
+    from tf2cases.playground.site import Site
     from tf2cases.server.core import Core
     from tf2cases.server.grpc_front import GrpcFront
+    from tf2cases.server.rest.application import Application
     from tf2cases.server.rest.server import RestServer
 
     gc.freeze()  # otherwise, each unload stalls all requests while TensorFlow's 300,000 objects are collected
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    stopped = _stopped_by_signals()
     print("serve is for development and tests; use tensorflow_model_server in production.", flush=True)
     core = Core(_core_options(values))
     fronts: list[GrpcFront | RestServer] = []
@@ -307,19 +356,67 @@ async def _serve(values: flags.FlagValues) -> None:
             await fronts[-1].start()
             where.append(f"gRPC at {', '.join(grpc_options.addresses)}")
         if values.rest_api_port:
-            fronts.append(RestServer(core, _rest_options(values)))
+            options = _rest_options(values)
+            fronts.append(RestServer(options, Site(Application(core, options), functools.partial(_models, core))))
             await _started_at(values, fronts[-1])
             where.append(f"REST at http://{_address(values.host, values.rest_api_port)}")
         print(f"{_served(core)}; {', '.join(where)}", flush=True)
+        if values.rest_api_port:
+            print(f"The playground is at http://{_address(values.host, values.rest_api_port)}/", flush=True)
         await stopped.wait()
     finally:
-        # Threads may be computing; the interpreter would wait for them.
-        last = threading.Timer(_END_SECONDS, os._exit, [0])
-        last.daemon = True
-        last.start()
+        _end_soon()
         await asyncio.gather(*(front.stop(_GRACE_SECONDS) for front in fronts))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(core.close(), 1)
+
+
+async def _serve_page(values: flags.FlagValues) -> None:
+    """Shows the page in front of another server, until a signal."""
+    from tf2cases.playground.listing import Backend
+    from tf2cases.playground.site import Site
+    from tf2cases.server.rest.forward import Forwarder
+    from tf2cases.server.rest.server import RestServer
+
+    stopped, options = _stopped_by_signals(), _rest_options(values)
+    async with Forwarder(values.backend, options) as forwarder:
+        models = Backend(values.models, forwarder.metadata)
+        front = RestServer(options, Site(forwarder, models))
+        await _started_at(values, front)
+        page = f"http://{_address(values.host, values.rest_api_port)}/"
+        print(f"serving the playground at {page}, whose requests go to {values.backend}", flush=True)
+        try:
+            await stopped.wait()
+        finally:
+            _end_soon()
+            await front.stop(_GRACE_SECONDS)
+
+
+async def _models(core: "Core") -> list[dict[str, Any]]:
+    """The newest available version of each model, for the page."""
+    from tf2cases.playground import listing
+    from tf2cases.server.specs import ModelSpec
+
+    found = []
+    for name in sorted(name for name, versions in core.served().items() if versions):
+        with core.lease(ModelSpec(name)) as servable:
+            found.append(listing.described(name, servable.version, listing.of(servable.signatures), servable.path))
+    return found
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
+
+
+def _end_soon() -> None:
+    """Ends the process after a while even if threads are computing; the interpreter would wait for them."""
+    last = threading.Timer(_END_SECONDS, os._exit, [0])
+    last.daemon = True
+    last.start()
 
 
 async def _unless(stopped: asyncio.Event, coroutine) -> bool:
@@ -356,7 +453,7 @@ def _core_options(values: flags.FlagValues):
     return CoreOptions(
         config_file=values.model_config_file,
         name=values.model_name,
-        base_path=values.model_base_path or "",
+        base_path=values.model_base_path or str(playground.MODELS),
         config_poll_seconds=values.model_config_file_poll_wait_seconds,
         poll_seconds=values.file_system_poll_wait_seconds,
         retries=values.max_num_load_retries,

@@ -50,13 +50,13 @@ class Servable:
     """A loaded version, leased for one request.
 
     Attributes:
-      name, version: the model's name, and the version's number.
+      name, version, path: the model's name, and the version's number and folder.
       signatures: {name: Signature}.
       signature_defs: {name: SignatureDef message}, for GetModelMetadata.
     """
 
     def __init__(self, version: Version, metrics: Metrics):
-        self.name, self.version = version.name, version.number
+        self.name, self.version, self.path = version.name, version.number, version.path
         self._loaded, self._metrics = version.loaded, metrics
         self.signatures: Mapping[str, Signature] = version.loaded.model.signatures
         self.signature_defs: Mapping[str, Any] = version.loaded.model.signature_defs

@@ -121,14 +121,15 @@ class FakeCore(Core):
 
 
 @contextlib.contextmanager
-def running(core, options):
-    """A REST server on a free port, in a thread of its own."""
+def running(core, options, application=None):
+    """A REST server on a free port, in a thread of its own; by default, `Application(core, options)` answers."""
+    from tf2cases.server.rest.application import Application
     from tf2cases.server.rest.server import RestServer
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = RestServer(core, options)
+    server = RestServer(options, application or Application(core, options))
 
     def run(coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)

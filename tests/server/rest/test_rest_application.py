@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from tf2cases.server.errors import Code, ServingError
 from tf2cases.server.options import Limits, RestOptions
-from tf2cases.server.rest import application
+from tf2cases.server.rest import front
 
 PREDICT = "/v1/models/half:predict"
 GZIP = gzip.compress(b'{"instances": [1.0]}', mtime=0)
@@ -265,7 +265,7 @@ def test_each_canonical_code_has_its_http_status(client, core, code, monkeypatch
 
     monkeypatch.setattr(core, "status", status)
     assert refusal(client.get("/v1/models/half"), expected[code]) == "the reason"
-    assert application.HTTP_STATUS.keys() == set(Code)
+    assert front.HTTP_STATUS.keys() == set(Code)
 
 
 def test_a_fault_of_the_server_is_told_in_one_sentence(client, caplog):

@@ -440,9 +440,10 @@ def test_the_largest_body_is_answered_in_seconds(core):
 
 
 def test_a_server_needs_no_stop_before_its_start():
+    from tf2cases.server.rest.application import Application
     from tf2cases.server.rest.server import RestServer
 
-    server = RestServer(FakeCore(), RestOptions(port=0))
+    server = RestServer(RestOptions(port=0), Application(FakeCore(), RestOptions(port=0)))
     import asyncio
 
     asyncio.run(server.stop())

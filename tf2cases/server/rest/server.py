@@ -14,15 +14,18 @@ import resource
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import h11
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tf2cases.server.core import Core
 from tf2cases.server.options import Limits, RestOptions
-from tf2cases.server.rest.application import Application, error_response
+from tf2cases.server.rest.front import error_response
+
+if TYPE_CHECKING:
+    from tf2cases.server.core import Core
 
 # How long a client whose request is refused may go on sending, before the connection is reset.
 _LINGER_SECONDS: Final = 2.0
@@ -33,15 +36,15 @@ _OTHER_FILES: Final = 256
 class RestServer:
     """The REST front end: an HTTP server.
 
-    server = RestServer(core, RestOptions(port=0))
+    options = RestOptions(port=0)
+    server = RestServer(options, Application(core, options))
     await server.start()
     ...  # requests to http://127.0.0.1:{server.port}/v1/models/NAME:predict are answered
     await server.stop()
     """
 
-    def __init__(self, core: Core, options: RestOptions):
-        self._options = options
-        self.application = Application(core, options)
+    def __init__(self, options: RestOptions, application: ASGIApp):
+        self._options, self.application = options, application
         self.port = options.port
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -96,7 +99,7 @@ class RestServer:
 
 
 async def serve(
-    core: Core, options: RestOptions, stop: asyncio.Event, started: Callable[[int], None] | None = None
+    core: "Core", options: RestOptions, stop: asyncio.Event, started: Callable[[int], None] | None = None
 ) -> None:
     """Answers REST requests until `stop` is set.
 
@@ -109,7 +112,9 @@ async def serve(
     Raises:
       OSError: the address cannot be used.
     """
-    server = RestServer(core, options)
+    from tf2cases.server.rest.application import Application  # loads TensorFlow, which the server itself does not need
+
+    server = RestServer(options, Application(core, options))
     await server.start()
     if started is not None:
         started(server.port)
