@@ -65,7 +65,7 @@ def chalk(page):
 
 def narrow_shadow(page):
     light = np.ones([240, 180])
-    light[:, 70:86] = 0.6  # narrower than the digit's height, beside and under it
+    light[:, 66:90] = 0.6  # narrower than the digit's height, beside and under it
     return page * light
 
 

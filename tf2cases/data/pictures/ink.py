@@ -29,6 +29,8 @@ _EVEN = 0.9  # of the border, if it is all paper
 _MOST_INK = 0.7  # of the picture
 _SMOOTHING = 5  # of _COARSE
 _SHADE = 9  # of _SIZE; what is wider than this and much lighter than the ink is a shadow
+_WIDE_SHADE = 15  # of _SIZE
+_PLATEAU = 0.9  # of the brightness in a larger square
 _SHADOW = 0.65  # of the darkest place
 _BLACK = 0.05  # brightness; paper is not darker, in whatever light
 _DESK = 0.35  # of the brightest paper; what is darker all around is no paper
@@ -131,12 +133,15 @@ def darkness(page: tf.Tensor) -> tf.Tensor:
     closed = tf.cond(even, lambda: _closed(coarse, _WIDE_CLOSING), lambda: _closed(coarse, _CLOSING))
     paper = tf.image.resize(_mean(closed, _SMOOTHING), tf.shape(page)[:2])
     is_paper = paper > _DESK * tf.reduce_max(paper)
-    # Parts of shadows are narrower than the squares.
-    shade, without_noise = _closed(page, _SHADE), _closed(_mean(page, 3), _SHADE)
+    # Parts of shadows are narrower than the squares. They are lighter than ink, and wider than strokes: larger squares
+    # leave them as dark as smaller ones.
+    smooth = _mean(page, 3)
+    shade = _closed(smooth, _SHADE)
     lightest = 1 - _SHADOW * _darkest(_darker(page, paper)[..., 0])
+    is_shadow = tf.logical_and(shade > lightest * paper, shade > _PLATEAU * _closed(smooth, _WIDE_SHADE))
     # One decision for neighbouring pixels, so that a grained desk stays in one piece.
-    is_shadow = _mean(tf.cast(without_noise > lightest * paper, tf.float32), _SHADE) > 0.5
-    paper = tf.where(is_shadow, tf.minimum(shade, paper), paper)
+    is_shadow = _mean(tf.cast(is_shadow, tf.float32), _SHADE) > 0.5
+    paper = tf.where(is_shadow, tf.minimum(_closed(page, _SHADE), paper), paper)
     return tf.where(is_paper, _darker(page, paper), 0.0)[..., 0]
 
 
