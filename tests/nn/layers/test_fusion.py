@@ -9,7 +9,8 @@ from layer_values import SEED, draw
 
 from tf2cases import nn
 
-TOLERANCE = {tf.float32: 1e-5, tf.bfloat16: 5e-2}
+# Of the largest value. A sum of many bfloat16 gradients may be off by more than a rounding.
+TOLERANCE = {tf.float32: 1e-5, tf.bfloat16: 1e-1}
 DTYPES = pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.name)
 
 
@@ -111,8 +112,12 @@ def test_a_batch_norm_before_a_pool_updates_its_statistics_once():
 @pytest.mark.parametrize("sides", [(4, 6), (5, 3), (1, 1)])
 @pytest.mark.parametrize("kernel", [1, 3, 5, (3, 1), 2, 4])
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_repeated_pixels_and_a_convolution_give_the_same_values_and_gradients(sides, kernel, size, dtype):
-    layers = [nn.UpSampling2D(size), nn.Conv2D(3, kernel, activation=tf.tanh)]  # no kink, at which rounding matters
+@pytest.mark.parametrize("filters", [1, 8])
+def test_repeated_pixels_and_a_convolution_give_the_same_values_and_gradients(sides, kernel, size, filters, dtype):
+    layers = [
+        nn.UpSampling2D(size),
+        nn.Conv2D(filters, kernel, activation=tf.tanh),
+    ]  # no kink, at which rounding matters
     compare(network(layers, (*sides, 2)), (*sides, 2), dtype)
 
 
@@ -155,7 +160,7 @@ def test_activations_work_on_the_pooled_picture_and_repeated_pixels_are_not_made
         nn.Conv2D(8, 3, activation=tf.nn.relu, name="conv_1"),
         nn.MaxPool2D(2),
         nn.UpSampling2D(2),
-        nn.Conv2D(4, 3, activation=tf.nn.relu, name="conv_2"),
+        nn.Conv2D(2, 3, activation=tf.nn.relu, name="conv_2"),
     ]
     operations = graph(network(layers, (8, 8, 1)), (8, 8, 1)).get_operations()
     shapes = {op.name: op.outputs[0].shape.as_list() for op in operations if op.outputs}

@@ -86,18 +86,51 @@ def _is_pooled(layer: Layer, pool: Layer | None = None) -> bool:
 
 def _start_enlarged(convolution: Conv2D, inputs: tf.Tensor, size: int) -> tf.Tensor:
     """`convolution.start` of the inputs with each pixel repeated `size` x `size` times."""
-    vertical, horizontal = (_sums_of_taps(side, size) for side in convolution.kernel_size)
-    taps, (*_, channels, filters) = tf.constant(np.kron(vertical, horizontal)), convolution.kernel.shape
-    kernel = tf.matmul(taps, tf.reshape(convolution.kernel, [taps.shape[1], channels * filters]))
-    kernel = tf.reshape(kernel, [len(vertical), len(horizontal), channels, filters])
-    kernel = tf.cast(tf.transpose(kernel, [0, 1, 3, 2]), inputs.dtype)
-    batch, height, width, _ = windows.sizes(inputs)
-    shape = tf.stack([batch, height * size, width * size, filters])
-    return tf.nn.conv2d_transpose(inputs, kernel, shape, size, "SAME")
+    sides, filters = convolution.kernel_size, convolution.filters
+
+    def transposed(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        kernel = _combined(kernel, [_sums_of_taps(side, size) for side in sides])
+        kernel = tf.cast(tf.transpose(kernel, [0, 1, 3, 2]), inputs.dtype)
+        batch, height, width, _ = windows.sizes(inputs)
+        shape = tf.stack([batch, height * size, width * size, filters])
+        return tf.nn.conv2d_transpose(inputs, kernel, shape, size, "SAME")
+
+    @tf.custom_gradient
+    def in_parts(inputs: tf.Tensor, kernel: tf.Tensor) -> Any:  # (outputs, their gradients)
+        # The pixels of a size x size block of the output as channels, by a convolution of the small picture.
+        matrices = [_taps_of_each_copy(side, size) for side in sides]
+        places = [len(matrix) // size for matrix in matrices]
+        parts = tf.reshape(_combined(kernel, matrices), [size, places[0], size, places[1], -1, filters])
+        parts = tf.reshape(tf.transpose(parts, [1, 3, 4, 0, 2, 5]), [*places, -1, size * size * filters])
+        outputs = tf.nn.depth_to_space(tf.nn.conv2d(inputs, tf.cast(parts, inputs.dtype), 1, "SAME"), size)
+
+        def back(gradients: tf.Tensor) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch([inputs, kernel])
+                same = transposed(inputs, kernel)  # not computed, since its gradients do not depend on it
+            return tape.gradient(same, [inputs, kernel], output_gradients=gradients)
+
+        return outputs, back
+
+    # For few filters, the kernels of a transposed convolution take twice as long, but those of its gradients do not.
+    function = in_parts if filters < 8 else transposed
+    return function(inputs, tf.convert_to_tensor(convolution.kernel))
+
+
+def _combined(kernel: tf.Tensor, matrices: Sequence[np.ndarray]) -> tf.Tensor:
+    """Sums of a kernel's taps: [height, width, in, out] -> [rows, columns, in, out].
+
+    Args:
+      kernel: the kernel.
+      matrices: [rows, height] and [columns, width], of zeros and ones.
+    """
+    _, _, channels, filters = kernel.shape
+    sums = tf.matmul(tf.constant(np.kron(*matrices)), tf.reshape(kernel, [-1, channels * filters]))
+    return tf.reshape(sums, [*map(len, matrices), channels, filters])
 
 
 def _sums_of_taps(taps: int, size: int) -> np.ndarray:
-    """The matrix [taps + size - 1, taps], of zeros and ones, from a kernel to that of the transposed convolution.
+    """The matrix [taps + size - 1, taps] from a kernel to that of the transposed convolution.
 
     Tap t of the kernel and copy c of a pixel meet at the same place of the output for equal c - t.
     """
@@ -105,3 +138,13 @@ def _sums_of_taps(taps: int, size: int) -> np.ndarray:
     for tap in range(taps):
         matrix[taps - 1 - tap : taps - 1 - tap + size, tap] = 1
     return matrix
+
+
+def _taps_of_each_copy(taps: int, size: int) -> np.ndarray:
+    """The matrix [size * places, taps]: which taps meet, for each copy of a pixel, the pixels around it."""
+    reach = -(-(taps // 2) // size)  # in pixels
+    matrix = np.zeros([size, 2 * reach + 1, taps], np.float32)
+    for copy in range(size):
+        for tap in range(taps):
+            matrix[copy, (copy + tap - taps // 2) // size + reach, tap] = 1
+    return matrix.reshape(-1, taps)
