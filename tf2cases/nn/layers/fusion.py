@@ -14,7 +14,6 @@ Variables, names and the summary stay those of the layers.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tf2cases.nn.layers import windows
@@ -23,6 +22,8 @@ from tf2cases.nn.layers.convolution import Conv2D, Conv2DTranspose
 from tf2cases.nn.layers.normalization import BatchNorm
 from tf2cases.nn.layers.pooling import MaxPool2D
 from tf2cases.nn.layers.reshaping import UpSampling2D
+
+Matrix = list[list[float]]
 
 # Activations that do not decrease, in floating point either.
 _MONOTONE = (None, tf.nn.relu, tf.nn.relu6)
@@ -117,7 +118,7 @@ def _start_enlarged(convolution: Conv2D, inputs: tf.Tensor, size: int) -> tf.Ten
     return function(inputs, tf.convert_to_tensor(convolution.kernel))
 
 
-def _combined(kernel: tf.Tensor, matrices: Sequence[np.ndarray]) -> tf.Tensor:
+def _combined(kernel: tf.Tensor, matrices: Sequence[Matrix]) -> tf.Tensor:
     """Sums of a kernel's taps: [height, width, in, out] -> [rows, columns, in, out].
 
     Args:
@@ -125,26 +126,28 @@ def _combined(kernel: tf.Tensor, matrices: Sequence[np.ndarray]) -> tf.Tensor:
       matrices: [rows, height] and [columns, width], of zeros and ones.
     """
     _, _, channels, filters = kernel.shape
-    sums = tf.matmul(tf.constant(np.kron(*matrices)), tf.reshape(kernel, [-1, channels * filters]))
+    vertical, horizontal = matrices
+    both = [[a * b for a in row for b in column] for row in vertical for column in horizontal]  # the Kronecker product
+    sums = tf.matmul(tf.constant(both), tf.reshape(kernel, [-1, channels * filters]))
     return tf.reshape(sums, [*map(len, matrices), channels, filters])
 
 
-def _sums_of_taps(taps: int, size: int) -> np.ndarray:
+def _sums_of_taps(taps: int, size: int) -> Matrix:
     """The matrix [taps + size - 1, taps] from a kernel to that of the transposed convolution.
 
     Tap t of the kernel and copy c of a pixel meet at the same place of the output for equal c - t.
     """
-    matrix = np.zeros([taps + size - 1, taps], np.float32)
-    for tap in range(taps):
-        matrix[taps - 1 - tap : taps - 1 - tap + size, tap] = 1
-    return matrix
+    return [
+        [float(0 <= row - (taps - 1 - tap) < size) for tap in range(taps)]  # row - (taps - 1 - tap): the copy
+        for row in range(taps + size - 1)
+    ]
 
 
-def _taps_of_each_copy(taps: int, size: int) -> np.ndarray:
+def _taps_of_each_copy(taps: int, size: int) -> Matrix:
     """The matrix [size * places, taps]: which taps meet, for each copy of a pixel, the pixels around it."""
     reach = -(-(taps // 2) // size)  # in pixels
-    matrix = np.zeros([size, 2 * reach + 1, taps], np.float32)
-    for copy in range(size):
-        for tap in range(taps):
-            matrix[copy, (copy + tap - taps // 2) // size + reach, tap] = 1
-    return matrix.reshape(-1, taps)
+    return [
+        [float((copy + tap - taps // 2) // size == place) for tap in range(taps)]
+        for copy in range(size)
+        for place in range(-reach, reach + 1)
+    ]
