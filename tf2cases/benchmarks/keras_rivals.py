@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +20,15 @@ class Rival:
     Attributes:
       model: creates the network and its arguments of `compile`.
       data: converts the training arrays to the arguments (x, y) of `fit`.
-      large: whether a step takes so long that each call runs only one, and never with XLA, which makes a GAN's step
+      large: whether a step takes so long that each call runs only one, and never with XLA, which makes such a step
         on a CPU several times slower.
+      case: name of the case in `steps.CASES` with the same network; None: the rival's own name.
     """
 
     model: Callable[[], _Made]
     data: Callable[[_Arrays], tuple[np.ndarray, np.ndarray | None]]
     large: bool = False
+    case: str | None = None
 
 
 def _scaled(arrays: _Arrays) -> np.ndarray:
@@ -37,9 +40,12 @@ def _labelled(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _noisy_and_clean(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
-    clean = _scaled(arrays)
-    noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32)
-    return np.clip(clean + np.float32(0.5) * noise, 0, 1), clean
+    return arrays["noisy"].astype(np.float32) / 255, _scaled(arrays)
+
+
+def _heads(arrays: _Arrays) -> tuple[np.ndarray, np.ndarray]:
+    one_hot = np.eye(10, dtype=np.float32)[arrays["labels"]]
+    return _scaled(arrays), one_hot.reshape(len(one_hot), -1)
 
 
 def _signed(arrays: _Arrays) -> tuple[np.ndarray, None]:
@@ -106,7 +112,19 @@ def _autoencoder() -> _Made:
     decoder = [conv(32), layers.UpSampling2D(), conv(32), layers.UpSampling2D(), conv(1, None)]
     model = keras.Sequential([keras.Input((28, 28, 1)), *encoder, *decoder])
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    return model, dict(optimizer=keras.optimizers.Adam(0.005), loss=loss)
+    return model, dict(optimizer=keras.optimizers.Adadelta(1.0), loss=loss)
+
+
+def _captcha() -> _Made:
+    import keras
+    from keras import layers
+
+    pool = functools.partial(layers.MaxPooling2D, padding="same")
+    first = [layers.Conv2D(32, 3, activation="relu"), layers.Conv2D(32, 3, activation="relu"), pool()]
+    second = [layers.Conv2D(64, 3, activation="relu"), pool(), layers.Flatten(), layers.Dropout(0.25)]
+    heads = [layers.Dense(40), layers.Reshape((4, 10)), layers.Softmax(dtype="float32"), layers.Reshape((40,))]
+    model = keras.Sequential([keras.Input((60, 160, 1)), *first, *second, *heads])
+    return model, dict(optimizer=keras.optimizers.Adam(0.001), loss=keras.losses.BinaryCrossentropy())
 
 
 def _gan(size: int, channels: int) -> _Made:
@@ -160,12 +178,13 @@ def _gan(size: int, channels: int) -> _Made:
     return GAN(), {}
 
 
-# {name of the case in `steps.CASES` with the same network: rival}.
+# {name of the case: rival}.
 RIVALS = {
     "mnist_mlp": Rival(_mlp, _labelled),
     "mnist_cnn": Rival(_cnn, _labelled),
+    "captcha": Rival(_captcha, _heads, large=True, case="captcha_original"),
     "vae": Rival(_vae, lambda arrays: (_scaled(arrays).reshape(-1, 784), None)),
-    "autoencoder": Rival(_autoencoder, _noisy_and_clean),
+    "autoencoder": Rival(_autoencoder, _noisy_and_clean, case="autoencoder_original"),
     "dcgan_digits": Rival(lambda: _gan(28, 1), _signed, large=True),
     "dcgan_faces": Rival(lambda: _gan(64, 3), _signed, large=True),
 }
@@ -176,48 +195,73 @@ class Fit:
 
     Args:
       rival: the network.
-      arrays: the training set.
+      x, y: the training set.
       batch_size: examples per step.
       precision: float32, bfloat16 or float16.
       jit: whether the step is compiled with XLA.
+      steps_per_call: steps that Keras runs in one call; the contender waits for the device after each call.
     """
 
-    def __init__(self, rival: Rival, arrays: _Arrays, batch_size: int, precision: str, jit: bool):
+    def __init__(
+        self,
+        rival: Rival,
+        x: np.ndarray,
+        y: np.ndarray | None,
+        batch_size: int,
+        precision: str,
+        jit: bool,
+        steps_per_call: int,
+    ):
         import keras
 
         keras.mixed_precision.set_global_policy("float32" if precision == "float32" else f"mixed_{precision}")
         keras.utils.set_random_seed(0)
         self._model, arguments = rival.model()
-        self._batch_size, self._steps_per_call = batch_size, 1 if rival.large else 16
-        self._model.compile(jit_compile=jit, steps_per_execution=self._steps_per_call, **arguments)
+        self._batch_size, self._steps_per_call = batch_size, steps_per_call
+        self._model.compile(jit_compile=jit, steps_per_execution=steps_per_call, **arguments)
         # Full calls only, so that every call runs the same number of steps.
-        call = self._steps_per_call * batch_size
-        whole = len(arrays["images"]) // call * call
-        self._x, self._y = rival.data({name: array[:whole] for name, array in arrays.items()})
-        self.measure(1.0)
+        call = steps_per_call * batch_size
+        whole = len(x) // call * call
+        self._x, self._y = x[:whole], None if y is None else y[:whole]
 
-    def measure(self, seconds: float) -> tuple[float, float]:
+    @property
+    def parameters(self) -> int:
+        return sum(int(weight.value.shape.num_elements()) for weight in self._model.trainable_weights)
+
+    def first(self) -> None:
+        """Traces and compiles the step, and runs the first call."""
+        self._fit(lambda: True)
+
+    def measure(self, seconds: float) -> tuple[float, float, float]:
         """Trains for about `seconds`.
 
         Returns:
-          Examples per second, without the startup of `fit`, and the measured seconds.
+          As `rounds.timed`, without the startup of `fit`.
         """
-        import keras
+        marks: list[tuple[float, float]] = []
 
-        marks = []
+        def is_enough() -> bool:
+            marks.append((time.perf_counter(), time.process_time()))
+            return len(marks) > 1 and marks[-1][0] - marks[0][0] > seconds
+
+        self._fit(is_enough)
+        taken, used = (last - first for first, last in zip(marks[0], marks[-1], strict=True))
+        done = self._steps_per_call * (len(marks) - 1) * self._batch_size
+        return done / taken, 1000 * used / done, taken
+
+    def _fit(self, is_enough: Callable[[], bool]) -> None:
+        """Trains until `is_enough`, called after each call of Keras', returns true."""
+        import keras
 
         class Enough(Exception):
             """Ends `fit` in the middle of an epoch; Keras offers no other way."""
 
         def mark(batch: int, logs: dict[str, Any]) -> None:
             float(logs["loss"])  # waits for the device
-            marks.append(time.perf_counter())
-            if marks[-1] - marks[0] > seconds:
+            if is_enough():
                 raise Enough
 
         timer = keras.callbacks.LambdaCallback(on_train_batch_end=mark)
         # Each epoch goes through the whole set, as usual.
         with contextlib.suppress(Enough):
             self._model.fit(self._x, self._y, self._batch_size, epochs=10**6, verbose=0, callbacks=[timer])
-        taken = marks[-1] - marks[0]
-        return self._steps_per_call * (len(marks) - 1) * self._batch_size / taken, taken

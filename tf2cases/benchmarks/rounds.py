@@ -95,14 +95,14 @@ def show(
     """
     width = max(map(len, measured))
     for name, rows in measured.items():
-        cells = [f"{_spread([row[i] for row in rows], form)} {what}" for i, (what, form) in enumerate(columns)]
+        cells = [f"{spread([row[i] for row in rows], form)} {what}" for i, (what, form) in enumerate(columns)]
         print(f"  {name:{width}}  " + "  ".join(cells))
     if compared:
         pairs = list(zip(*(measured[name] for name in compared), strict=True))
-        cells = [f"{what} {_spread([a[i] / b[i] for a, b in pairs], '.2f')}" for i, (what, _) in enumerate(columns)]
+        cells = [f"{what} {spread([a[i] / b[i] for a, b in pairs], '.2f')}" for i, (what, _) in enumerate(columns)]
         print(f"  {' / '.join(compared)}: " + ", ".join(cells))
 
 
-def _spread(values: Sequence[float], form: str) -> str:
+def spread(values: Sequence[float], form: str) -> str:
     """'median [min .. max]' of numbers, each written with a format specification such as ',.0f'."""
     return f"{statistics.median(values):{form}} [{min(values):{form}} .. {max(values):{form}}]"

@@ -40,6 +40,8 @@ class MeasuredCase:
         arrays = {"images": rng.integers(0, 256, [examples, *self.info["image_shape"]], np.uint8)}
         if self.labels is not None:
             arrays["labels"] = rng.integers(0, 10, [examples, *self.labels]).astype(np.uint8)
+        if self.flags.get("fixed_noise"):
+            arrays["noisy"] = rng.integers(0, 256, arrays["images"].shape, np.uint8)
         return arrays
 
     def make(self, **flags: Any) -> "Case":
@@ -56,8 +58,14 @@ CASES = {
     "mnist_mlp": MeasuredCase("mnist", _DIGITS_INFO, {"model": "mlp"}, labels=()),
     "mnist_cnn": MeasuredCase("mnist", _DIGITS_INFO, {"model": "cnn"}, labels=()),
     "captcha": MeasuredCase("captcha", _CAPTCHAS_INFO, labels=(4,)),
+    "captcha_original": MeasuredCase("captcha", _CAPTCHAS_INFO, {"model": "original", "loss": "binary"}, labels=(4,)),
     "vae": MeasuredCase("vae", _DIGITS_INFO),
     "autoencoder": MeasuredCase("autoencoder", _DIGITS_INFO, {"model": "original"}),
+    "autoencoder_original": MeasuredCase(
+        "autoencoder",
+        _DIGITS_INFO,
+        {"model": "original", "optimizer": "adadelta", "learning_rate": 1.0, "fixed_noise": True},
+    ),
     "autoencoder_skip": MeasuredCase("autoencoder", _DIGITS_INFO, {"model": "skip"}),
     "dcgan_digits": MeasuredCase("dcgan", _DIGITS_INFO),
     "dcgan_faces": MeasuredCase("dcgan", {"image_shape": [64, 64, 3]}, {"dataset": "celeba"}),
@@ -81,16 +89,17 @@ class Steps:
 
     Attributes:
       batch_size: examples per step.
+      parameters: number of trainable parameters.
       first_seconds: the seconds that tracing, compiling and the first two steps took.
     """
 
-    def __init__(self, measured: MeasuredCase, examples: int | None, **flags: Any):
-        """Traces and compiles the step, and estimates how long one takes.
+    def __init__(self, measured: MeasuredCase, arrays: Mapping[str, np.ndarray] | None, **flags: Any):
+        """Traces and compiles the step, and runs two.
 
         Args:
           measured: the case.
-          examples: the size of the training set, from which each step draws a new batch as in training; None for
-            one batch that stays on the device, so that data transfer is not measured.
+          arrays: the training set, from which each step draws a new batch as in training; None for one batch that
+            stays on the device, so that data transfer is not measured.
           **flags: further fields of the case's config, such as `precision` and `jit`.
 
         Raises:
@@ -101,30 +110,34 @@ class Steps:
         from tf2cases.training import distribution
         from tf2cases.training.steps import Progress, TracedSteps
 
-        strategy = distribution.make("auto" if examples else "single")
+        strategy = distribution.make("auto" if arrays else "single")
         with strategy.scope():
             case = measured.make(**flags)
             progress = Progress(case.metric_names)
         self.batch_size = case.config.batch_size
-        if examples:
+        self.parameters = sum(v.shape.num_elements() for v in case.trainable_variables)
+        if arrays:
             seed = nn.random.fold(case.config.seed, "order")
-            batches: Any = pipeline.Batches(measured.arrays(examples), self.batch_size, seed)
+            batches: Any = pipeline.Batches(arrays, self.batch_size, seed)
         else:
             batches = _SameBatch(measured.arrays(self.batch_size))
         self._many = TracedSteps(case, batches, progress, strategy).many
         self.first_seconds = self._timed(2)[2]
-        self._rate = self._timed(10)[0]
+        self._rate: float | None = None
 
     def measure(self, seconds: float) -> rounds.Numbers:
         """Runs steps for about `seconds`, in one call, and measures them with `rounds.timed`."""
+        if self._rate is None:
+            self._rate = self._timed(10)[0]
         numbers = self._timed(max(1, int(seconds * self._rate / self.batch_size)))
         self._rate = numbers[0]
         return numbers
 
     def _timed(self, steps: int) -> rounds.Numbers:
-        return rounds.timed(functools.partial(self._run, steps))
+        return rounds.timed(functools.partial(self.run, steps))
 
-    def _run(self, steps: int) -> int:
+    def run(self, steps: int) -> int:
+        """Runs steps in one call, waits for them and returns the number of examples."""
         if not bool(self._many(steps)):  # waits for the device
             raise RunError("the metrics became infinite or NaN, so fewer steps ran than were timed.")
         return steps * self.batch_size

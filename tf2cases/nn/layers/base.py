@@ -119,8 +119,9 @@ def call(
     is_training: bool | None = None,
     seed: tf.Tensor | None = None,
     update_statistics: bool | None = None,
+    method: str = "__call__",
 ) -> tf.Tensor:
-    """Calls a layer with the arguments that its signature accepts; None counts as not given.
+    """Calls a layer, or another method of it, with the arguments that its signature accepts; None counts as not given.
 
     Raises:
       TypeError: the layer requires an argument that is not given.
@@ -128,16 +129,16 @@ def call(
     arguments = {"is_training": is_training, "seed": seed, "update_statistics": update_statistics}
     given = {}
     kind: Any = type(layer)
-    for name, is_required in _parameters(kind).items():
+    for name, is_required in _parameters(kind, method).items():
         if arguments.get(name) is not None:
             given[name] = arguments[name]
         elif is_required:
             raise TypeError(f"{layer.name} needs the argument {name!r}, but it was not given.")
-    return layer(inputs, **given)
+    return getattr(layer, method)(inputs, **given)
 
 
 @functools.cache
-def _parameters(kind: Any) -> dict[str, bool]:
-    """{name: whether it is required} of the parameters of `__call__` that follow the inputs."""
-    _, _, *parameters = inspect.signature(kind.__call__).parameters.values()
+def _parameters(kind: Any, method: str) -> dict[str, bool]:
+    """{name: whether it is required} of the parameters of a method that follow the inputs."""
+    _, _, *parameters = inspect.signature(getattr(kind, method)).parameters.values()
     return {parameter.name: parameter.default is parameter.empty for parameter in parameters}

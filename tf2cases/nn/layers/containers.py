@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 import tensorflow as tf
 
 from tf2cases.nn import random
+from tf2cases.nn.layers import fusion
 from tf2cases.nn.layers.base import Layer, Shape, ShapeError, call
 
 
 class Sequential(Layer):
     """Applies layers in sequence, each with the arguments that it accepts (see `call`).
+
+    Some neighbours are computed together, with the same outputs by less work (see `fusion`).
 
     Args:
       layers: the layers, in order.
@@ -46,9 +49,9 @@ class Sequential(Layer):
         Raises:
           TypeError: a layer needs an argument that is not given.
         """
-        for layer in self.layers:
-            inputs = call(layer, inputs, is_training, seed, update_statistics)
-        return inputs
+        return fusion.apply(
+            self.layers, inputs, is_training=is_training, seed=seed, update_statistics=update_statistics
+        )
 
 
 class Branches(Layer):

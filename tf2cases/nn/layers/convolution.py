@@ -47,8 +47,8 @@ class _Convolution(Layer):
         if self.use_bias:
             self.bias = tf.Variable(tf.zeros([self.filters]), name="bias")
 
-    def _finish(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Adds the bias and applies the activation."""
+    def finish(self, outputs: tf.Tensor) -> tf.Tensor:
+        """The layer's outputs from those of `start`: adds the bias and applies the activation."""
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
         return self.activation(outputs) if self.activation else outputs
@@ -75,7 +75,14 @@ class Conv2D(_Convolution):
 
     def compute(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Computes the layer with another kernel of the same shape (see `SpectralNorm`)."""
-        return self._finish(tf.nn.conv2d(inputs, tf.cast(kernel, inputs.dtype), self.strides, self.padding))
+        return self.finish(self._convolve(inputs, kernel))
+
+    def start(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The convolution alone; `finish` computes the rest."""
+        return self._convolve(inputs, self.kernel)
+
+    def _convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(inputs, tf.cast(kernel, inputs.dtype), self.strides, self.padding)
 
 
 class Conv2DTranspose(_Convolution):
@@ -101,8 +108,12 @@ class Conv2DTranspose(_Convolution):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
+        return self.finish(self.start(inputs))
+
+    def start(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The transposed convolution alone; `finish` computes the rest."""
         batch, height, width, _ = windows.sizes(inputs)
         rows, columns = self._grown(height, self.kernel_size[0]), self._grown(width, self.kernel_size[1])
         shape = tf.stack([batch, rows, columns, self.filters])
         kernel = tf.cast(self.kernel, inputs.dtype)
-        return self._finish(tf.nn.conv2d_transpose(inputs, kernel, shape, self.strides, self.padding))
+        return tf.nn.conv2d_transpose(inputs, kernel, shape, self.strides, self.padding)

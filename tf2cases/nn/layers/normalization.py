@@ -53,6 +53,10 @@ class BatchNorm(Layer):
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor, is_training: bool, update_statistics: bool = True) -> tf.Tensor:
         """`update_statistics=False` leaves the moving statistics unchanged in training."""
+        return self.finish(self.start(inputs, is_training, update_statistics))
+
+    def start(self, inputs: tf.Tensor, is_training: bool, update_statistics: bool = True) -> tf.Tensor:
+        """The normalized inputs; `finish` computes the rest."""
         fixed = {}
         if not is_training:
             fixed["mean"] = tf.convert_to_tensor(self.moving_mean)
@@ -68,4 +72,8 @@ class BatchNorm(Layer):
         if is_training and update_statistics:
             self.moving_mean.assign_sub((1 - self.momentum) * (self.moving_mean - mean))
             self.moving_variance.assign_sub((1 - self.momentum) * (self.moving_variance - variance))
+        return outputs
+
+    def finish(self, outputs: tf.Tensor) -> tf.Tensor:
+        """The layer's outputs from those of `start`: applies the activation."""
         return self.activation(outputs) if self.activation else outputs

@@ -26,13 +26,13 @@ class _Pool2D(Layer):
         super().__init__(name)
         self.pool_size, self.strides = pool_size, strides
         self.padding: windows.Padding = windows.checked(self.name, padding)
-        self._step = pool_size if strides is None else strides
-        self._require_positive(pool_size=pool_size, strides=self._step)
+        self.step: int = pool_size if strides is None else strides
+        self._require_positive(pool_size=pool_size, strides=self.step)
 
     def _create(self, input_shape: Shape, seed: int) -> Shape:
         batch, *sides, channels = self._require_pictures(input_shape)
         window = (self.pool_size, self.pool_size)
-        return (batch, *windows.counts(self.name, sides, window, self._step, self.padding), channels)
+        return (batch, *windows.counts(self.name, sides, window, self.step, self.padding), channels)
 
 
 class MaxPool2D(_Pool2D):
@@ -42,7 +42,7 @@ class MaxPool2D(_Pool2D):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        return tf.nn.max_pool2d(inputs, self.pool_size, self._step, self.padding)
+        return tf.nn.max_pool2d(inputs, self.pool_size, self.step, self.padding)
 
 
 class AvgPool2D(_Pool2D):
@@ -55,7 +55,7 @@ class AvgPool2D(_Pool2D):
 
     @tf.Module.with_name_scope
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        return tf.nn.avg_pool2d(inputs, self.pool_size, self._step, self.padding)
+        return tf.nn.avg_pool2d(inputs, self.pool_size, self.step, self.padding)
 
 
 class GlobalAvgPool2D(Layer):
