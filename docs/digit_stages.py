@@ -19,8 +19,8 @@ from tf2cases.data import digit_pictures, mnist
 from tf2cases.data.pictures import ink
 
 CONDITIONS = (
-    *("clean", "pencil", "close_up_on_ruled_paper", "shadow_in_uneven_light", "small_in_a_shadow"),
-    *("vignette", "desk_all_round", "chalk"),
+    *("pencil", "close_up_on_ruled_paper", "small_in_a_shadow", "two_shadows", "vignette", "desk_all_round"),
+    *("printed_box", "chalk"),
 )
 WIDTH, HEIGHT = 120, 160
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 
+import httpx
 import matplotlib
 import numpy as np
 import pytest
@@ -129,12 +130,19 @@ def test_the_serving_section_works_as_printed(folder, repo, capsys):
         return text.replace("localhost:8500", f"localhost:{ports['8500']}").replace("8501", ports["8501"])
 
     commands = [here(line) for line in all_commands(page) if any(part in line for part in OF_SERVERS)]
-    serve, *questions = commands
+    serves = [line for line in commands if "bin.serve" in line]
+    questions = [line for line in commands if line not in serves]
+    assert serves[0] == "python -m bin.serve"  # serves the package's model, and is tested with the playground
+    serve, page_for_a_backend = serves[1:]
     assert len(questions) == 3
     train_mnist = "python -m bin.train_mnist --dataset=mnist_sample --workdir=runs/digits"
     assert run(train_mnist) == 0
     arguments = [*shlex.split(serve)[1:], f"--port={ports['8500']}", f"--rest_api_port={ports['8501']}"]
-    server = subprocess.Popen([sys.executable, *arguments], env={**os.environ, "PYTHONPATH": str(repo)})
+    environment = {**os.environ, "PYTHONPATH": str(repo)}
+    server = subprocess.Popen([sys.executable, *arguments], env=environment)
+    front_port = free_port()
+    front_arguments = [*shlex.split(page_for_a_backend)[1:], f"--rest_api_port={front_port}"]
+    front = subprocess.Popen([sys.executable, *front_arguments], env=environment)
     try:
         answers = []
         for line in ["python -m bin.predict --model=exports/digits digit.png", *questions]:
@@ -152,6 +160,9 @@ def test_the_serving_section_works_as_printed(folder, repo, capsys):
             (curl,) = re.findall(r"^curl .*\\\n.*$", page, re.MULTILINE)
             done = subprocess.run(["bash", "-c", here(curl)], capture_output=True, text=True, check=True)
             assert json.loads(done.stdout)["outputs"]["label"] == [answers[0][0].split("\t")[1]]
+        models = httpx.get(f"http://127.0.0.1:{front_port}/playground/models.json").json()["models"]
+        assert [model["name"] for model in models] == ["digits"]
     finally:
-        server.terminate()
-        server.wait(30)
+        for process in (server, front):
+            process.terminate()
+            process.wait(30)

@@ -37,7 +37,7 @@ _DESK = 0.35  # of the brightest paper; what is darker all around is no paper
 FAINTEST = 0.06  # darker than paper by this part; less is noise
 _LEVELS = (0.25, 0.4, 0.55, 0.7)  # thresholds, as parts of the darkest place
 _CENTRE = 0.12  # of each side; ink nearer to the border may be the desk
-_ENOUGH = 0.6  # of the centre's ink
+_ENOUGH = 0.8  # of the centre's ink
 _CORNER = 0.1  # of the sides of a region's box
 
 
