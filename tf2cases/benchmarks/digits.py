@@ -59,6 +59,10 @@ def main(values: flags.FlagValues) -> None:
     source = sources.load("mnist" if values.data_dir else "mnist_sample", values.data_dir)
     glyphs = _Glyphs(source.test["images"][..., 0], source.test["labels"], fonts)
     asked = exported.Model(values.model)
+    random = np.random.default_rng(0)
+    photo = digit_scenes.Scene.plain(random).one(glyphs(random, 0)[1])
+    for signature in ("classify_bytes", "read_digits_bytes"):  # the first call prepares the graph
+        asked.call(signature, image_bytes=[photo])
     print(f"{values.scenes:,} photos per condition; {len(fonts)} fonts; CPU ms per photo, decoding included")
     for name in values.conditions or digit_scenes.CONDITIONS:
         print(f"{name:<26}{_condition(asked, glyphs, name, values.scenes)}", flush=True)
