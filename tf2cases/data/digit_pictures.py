@@ -31,7 +31,7 @@ _LONG = 3.0  # width, in own heights: a dash
 _LINE = 0.5  # distance of the middles of digits on different lines, in median heights
 _DOUBTFUL = 0.3  # certainty of what is not reported on a page
 _SLANT = 0.15  # pixels to the side per pixel down; strokes that lean more are sheared back to this
-_LEAST_INK = 70.0  # sum of a digit's pixels; MNIST's have 100 on average
+_LEAST_INK = 50.0  # sum of a digit's pixels; MNIST's have 100 on average
 _POWERS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4)
 _SURROUNDINGS = 0.06  # of the digit's longer side
 # A digit is certain if it has the second share of the ink in its box or of all ink, and doubtful if it has the first.
