@@ -105,7 +105,7 @@ def test_a_captcha_is_read_with_the_confidence_of_each_character(page):
     assert page.texts(".glyph") == ["4", "7", "9", "7"]  # the first one of captchas.json
     assert page.text(".verdict") == "Right."
     # The stand-in is quite sure, and less so of each further character.
-    sure = [float(text.removesuffix(" %")) for text in page.texts(".certainty")]
+    sure = [float(text.removesuffix("%")) for text in page.texts(".certainty")]
     assert len(sure) == 4
     assert all(value > 90 for value in sure)
 
@@ -221,7 +221,7 @@ def test_a_walk_plays_from_one_point_to_the_other(page):
         "document.querySelector('.coordinates').innerText), 10)"
     )
     page.click("Walk")
-    page.wait("return document.querySelector('.slider-value').innerText === '100 %'", seconds=20)
+    page.wait("return document.querySelector('.slider-value').innerText === '100%'", seconds=20)
     page.script("clearInterval(watch)")
     assert page.script("return seen.size") > 2
     end = page.text(".coordinates")
@@ -303,7 +303,7 @@ def test_interpolation_plays_between_two_picked_pictures(page):
         "document.querySelector('.way .slider-value').innerText), 10)"
     )
     page.click("Play")
-    page.wait("return seen.size > 2 && seen.has('100 %')")
+    page.wait("return seen.size > 2 && seen.has('100%')")
     page.click("Stop")
     page.script("clearInterval(watch)")
 
@@ -317,7 +317,7 @@ def test_a_photo_is_classified(page, way, color):
     page.run(GIVE, way, "photo.png", "image/png", photo(color, 60, 40))
     page.wait("return document.querySelectorAll('.bar').length === 5")
     assert page.texts(".bar-label")[0] == color
-    scores = [float(text.removesuffix(" %")) for text in page.texts(".bar-value")]
+    scores = [float(text.removesuffix("%")) for text in page.texts(".bar-value")]
     assert scores == sorted(scores, reverse=True)
 
 

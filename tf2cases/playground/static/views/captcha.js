@@ -208,7 +208,7 @@ function showModel(root, model, { t, predict }) {
       button(t("random"), any),
       caption,
     );
-    place.append(shown, steps, h("p.hint", {}, t("keys")));
+    place.append(shown, steps, h("p.hint.keys", {}, t("keys")));
     gallery.replaceChildren(grid.element, h("div.row", {}, button(t("readAll", { count }), readAll), tally));
     for (const element of [steps, grid.element]) {
       element.addEventListener("keydown", (event) => {
