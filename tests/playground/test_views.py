@@ -145,6 +145,22 @@ def test_a_captcha_of_ones_own_is_read(page):
     assert not page.text(".verdict")
 
 
+def test_the_tabulator_key_stops_once_at_the_small_captchas(page):
+    page.open("captcha")
+    page.wait("return document.querySelector('.verdict')")
+    page.click("Next")
+    code = "return [...document.querySelectorAll('.tile')].map((tile) => tile.tabIndex)"
+    assert page.script(code) == [-1, 0] + 23 * [-1]
+
+
+def test_the_small_captchas_do_not_touch_the_answer_above_them(page):
+    page.open("captcha", width=400)
+    page.wait("return document.querySelector('.verdict')")
+    code = "return ['.gallery', '.split'].map((name) => document.querySelector(name).getBoundingClientRect())"
+    gallery, answer = page.script(code)
+    assert gallery["top"] - answer["bottom"] >= 12
+
+
 # Denoising.
 
 
@@ -239,6 +255,22 @@ def test_a_drawn_digit_lands_at_its_place(page):
     x, y = (float(text) for text in page.text(".coordinates").removeprefix("Position ").split(", "))
     assert abs(x) < 0.2
     assert abs(y) < 0.2
+
+
+def test_on_a_phone_the_picture_of_a_drawn_digit_is_beside_the_pad(page):
+    page.open("vae", width=400)
+    page.wait("return document.querySelectorAll('.walk-strip canvas').length")
+    assert page.script("return document.querySelector('.echo').hidden")
+    page.draw([[[0.2, 0.2], [0.25, 0.2], [0.3, 0.8]]])
+    until(lambda: len(set(look(page, ".decoded canvas, .echo"))) == 1)
+    code = (
+        "return ['.echo', '.small-pad .pad'].map((name) => document.querySelector(name).getBoundingClientRect().bottom)"
+    )
+    picture, pad = page.script(code)
+    assert page.script("return document.querySelector('.echo').clientWidth") > 60
+    assert picture < pad
+    page.click("Clear")
+    assert page.script("return document.querySelector('.echo').hidden")
 
 
 @pytest.mark.parametrize(("width", "height", "seen"), [(40, 200, (4, 20)), (41, 201, (4, 20)), (199, 99, (20, 10))])

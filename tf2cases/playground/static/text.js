@@ -14,7 +14,8 @@ const shell = {
     answered_by: "answered by {model}, version\u00a0{version}",
     source: "The case’s code",
     missing_title: "No model for this yet",
-    missing: "Train one with the first command. Then stop this server, start it again with the second command, and reload this page.",
+    missing:
+      "Train one with the first command. Then stop this server, start it again with the second command, and reload this page.",
     no_server: "The server does not answer. Is bin.serve still running?",
     no_models: "The list of models cannot be read. Reload the page when the server is running.",
     bad_answer: "The server answered with status {status}, but not as TF Serving does.",
@@ -37,7 +38,7 @@ const shell = {
     answered_by: "由 {model} 的版本 {version} 回答",
     source: "案例代码",
     missing_title: "还没有可用的模型",
-    missing: "先用第一条命令训练一个，再停止当前的服务器，用第二条命令重新启动，然后刷新本页。",
+    missing: "先用第一条命令训练一个模型，再停止当前的服务器，用第二条命令重新启动，然后刷新本页。",
     no_server: "服务器没有响应。bin.serve 还在运行吗？",
     no_models: "无法读取模型列表。请在服务器运行时刷新本页。",
     bad_answer: "服务器返回了状态 {status}，但内容不符合 TF Serving 的格式。",

@@ -180,6 +180,8 @@ function showModel(root, model, { t, predict }) {
       caption.textContent = t("captcha", { index: at + 1, count });
       shown.setAttribute("aria-label", caption.textContent);
       press(grid.buttons, [at]);
+      // One stop for the tabulator key; the arrow keys go on from there.
+      grid.buttons.forEach((tile, i) => (tile.tabIndex = i === at ? 0 : -1));
       ask(file(pictures[at]), texts[at]);
     }
 
