@@ -61,6 +61,8 @@ def test_the_page_in_front_of_another_server_shows_the_same_models_and_gives_the
         page.draw(SEVEN)
         page.wait("const data = document.querySelector('#view').dataset; return data.read === data.drawn")
         assert page.text(".answer") == "7"
+        # The answers of the models come one by one.
+        page.wait("return [...document.querySelectorAll('.sure')].every((sure) => sure.innerText)")
         shown.append(sorted(page.texts(".sure")))
     assert shown[0] == shown[1]
 

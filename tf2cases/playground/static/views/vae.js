@@ -448,7 +448,8 @@ function showModel(root, model, { t, predict }) {
         "div",
         {},
         plane,
-        [t("planeHelp"), t("tiles"), ...notes].map((note) => h("p.hint", {}, note)),
+        h("p.hint.keys", {}, t("planeHelp")),
+        [t("tiles"), ...notes].map((note) => h("p.hint", {}, note)),
       ),
       h(
         "div.card.stack",
