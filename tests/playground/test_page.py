@@ -61,6 +61,8 @@ def test_the_page_in_front_of_another_server_shows_the_same_models_and_gives_the
         page.draw(SEVEN)
         page.wait("const data = document.querySelector('#view').dataset; return data.read === data.drawn")
         assert page.text(".answer") == "7"
+        # The answers of the models come one by one.
+        page.wait("return [...document.querySelectorAll('.sure')].every((sure) => sure.innerText)")
         shown.append(sorted(page.texts(".sure")))
     assert shown[0] == shown[1]
 
@@ -170,3 +172,20 @@ def test_axe_finds_nothing_serious(page, view, dark):
 def test_a_phone_needs_no_scrolling_to_the_side(page, view, language):
     page.open(view, width=400, language=language)
     assert page.script("return document.documentElement.scrollWidth") <= 400
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_on_a_phone_the_names_of_the_sliders_are_not_cut_in_the_picture_of_the_plane(page, language):
+    page.open("houses", language=language, width=400)
+    page.wait("return document.querySelector('.price').innerText")
+    page.script("""
+        window.starts = [];
+        const draw = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+          const parts = { left: 0, center: 0.5, right: 1 };
+          starts.push(x - parts[this.textAlign] * this.measureText(text).width);
+          draw.call(this, text, x, y);
+        };
+        document.querySelector(".sliders input").dispatchEvent(new Event("input"));
+    """)
+    assert min(page.wait("return starts.length >= 2 && starts")) >= 0

@@ -105,7 +105,7 @@ def test_a_captcha_is_read_with_the_confidence_of_each_character(page):
     assert page.texts(".glyph") == ["4", "7", "9", "7"]  # the first one of captchas.json
     assert page.text(".verdict") == "Right."
     # The stand-in is quite sure, and less so of each further character.
-    sure = [float(text.removesuffix(" %")) for text in page.texts(".certainty")]
+    sure = [float(text.removesuffix("%")) for text in page.texts(".certainty")]
     assert len(sure) == 4
     assert all(value > 90 for value in sure)
 
@@ -143,6 +143,22 @@ def test_a_captcha_of_ones_own_is_read(page):
     page.draw([[[0.1, 0.2], [0.1, 0.8]], [[0.3, 0.2], [0.3, 0.8]]])
     page.wait("return document.querySelectorAll('.glyph').length === 4")
     assert not page.text(".verdict")
+
+
+def test_the_tabulator_key_stops_once_at_the_small_captchas(page):
+    page.open("captcha")
+    page.wait("return document.querySelector('.verdict')")
+    page.click("Next")
+    code = "return [...document.querySelectorAll('.tile')].map((tile) => tile.tabIndex)"
+    assert page.script(code) == [-1, 0] + 23 * [-1]
+
+
+def test_the_small_captchas_do_not_touch_the_answer_above_them(page):
+    page.open("captcha", width=400)
+    page.wait("return document.querySelector('.verdict')")
+    code = "return ['.gallery', '.split'].map((name) => document.querySelector(name).getBoundingClientRect())"
+    gallery, answer = page.script(code)
+    assert gallery["top"] - answer["bottom"] >= 12
 
 
 # Denoising.
@@ -221,7 +237,7 @@ def test_a_walk_plays_from_one_point_to_the_other(page):
         "document.querySelector('.coordinates').innerText), 10)"
     )
     page.click("Walk")
-    page.wait("return document.querySelector('.slider-value').innerText === '100 %'", seconds=20)
+    page.wait("return document.querySelector('.slider-value').innerText === '100%'", seconds=20)
     page.script("clearInterval(watch)")
     assert page.script("return seen.size") > 2
     end = page.text(".coordinates")
@@ -239,6 +255,22 @@ def test_a_drawn_digit_lands_at_its_place(page):
     x, y = (float(text) for text in page.text(".coordinates").removeprefix("Position ").split(", "))
     assert abs(x) < 0.2
     assert abs(y) < 0.2
+
+
+def test_on_a_phone_the_picture_of_a_drawn_digit_is_beside_the_pad(page):
+    page.open("vae", width=400)
+    page.wait("return document.querySelectorAll('.walk-strip canvas').length")
+    assert page.script("return document.querySelector('.echo').hidden")
+    page.draw([[[0.2, 0.2], [0.25, 0.2], [0.3, 0.8]]])
+    until(lambda: len(set(look(page, ".decoded canvas, .echo"))) == 1)
+    code = (
+        "return ['.echo', '.small-pad .pad'].map((name) => document.querySelector(name).getBoundingClientRect().bottom)"
+    )
+    picture, pad = page.script(code)
+    assert page.script("return document.querySelector('.echo').clientWidth") > 60
+    assert picture < pad
+    page.click("Clear")
+    assert page.script("return document.querySelector('.echo').hidden")
 
 
 @pytest.mark.parametrize(("width", "height", "seen"), [(40, 200, (4, 20)), (41, 201, (4, 20)), (199, 99, (20, 10))])
@@ -303,7 +335,7 @@ def test_interpolation_plays_between_two_picked_pictures(page):
         "document.querySelector('.way .slider-value').innerText), 10)"
     )
     page.click("Play")
-    page.wait("return seen.size > 2 && seen.has('100 %')")
+    page.wait("return seen.size > 2 && seen.has('100%')")
     page.click("Stop")
     page.script("clearInterval(watch)")
 
@@ -317,7 +349,7 @@ def test_a_photo_is_classified(page, way, color):
     page.run(GIVE, way, "photo.png", "image/png", photo(color, 60, 40))
     page.wait("return document.querySelectorAll('.bar').length === 5")
     assert page.texts(".bar-label")[0] == color
-    scores = [float(text.removesuffix(" %")) for text in page.texts(".bar-value")]
+    scores = [float(text.removesuffix("%")) for text in page.texts(".bar-value")]
     assert scores == sorted(scores, reverse=True)
 
 

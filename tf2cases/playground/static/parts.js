@@ -133,9 +133,9 @@ export function bars({ label }) {
   };
 }
 
-/** A probability as text: 97.3 %. */
+/** A probability as text: 97.3%. */
 export function percent(value) {
-  return `${(value * 100).toFixed(value > 0.9995 || value < 0.0005 ? 0 : 1)} %`;
+  return `${(value * 100).toFixed(value > 0.9995 || value < 0.0005 ? 0 : 1)}%`;
 }
 
 /** ImageData of a picture, nested lists [height][width][1 or 3] or [height][width] with values in [0, 1]. */
@@ -294,7 +294,9 @@ export function copyButton(label, copied, text) {
 /** A piece of code with a button that copies it; `full` is what is copied, by default what is shown. */
 export function code(shown, { full = shown, copy, copied }) {
   const copier = copyButton(copy, copied, () => full);
-  return h("div.code", {}, h("pre", { tabIndex: 0 }, h("code", {}, shown)), copier);
+  // Lines break between words only, and not after the dashes of a flag.
+  const words = shown.split(" ").flatMap((word, i) => [i > 0 && " ", h("span.word", {}, word)]);
+  return h("div.code", {}, h("pre", { tabIndex: 0 }, h("code", {}, words)), copier);
 }
 
 /** The value of a custom property of the style sheet, such as "--accent". */

@@ -180,6 +180,8 @@ function showModel(root, model, { t, predict }) {
       caption.textContent = t("captcha", { index: at + 1, count });
       shown.setAttribute("aria-label", caption.textContent);
       press(grid.buttons, [at]);
+      // One stop for the tabulator key; the arrow keys go on from there.
+      grid.buttons.forEach((tile, i) => (tile.tabIndex = i === at ? 0 : -1));
       ask(file(pictures[at]), texts[at]);
     }
 
@@ -208,7 +210,7 @@ function showModel(root, model, { t, predict }) {
       button(t("random"), any),
       caption,
     );
-    place.append(shown, steps, h("p.hint", {}, t("keys")));
+    place.append(shown, steps, h("p.hint.keys", {}, t("keys")));
     gallery.replaceChildren(grid.element, h("div.row", {}, button(t("readAll", { count }), readAll), tally));
     for (const element of [steps, grid.element]) {
       element.addEventListener("keydown", (event) => {

@@ -108,7 +108,7 @@ function showModel(root, model, { t, predict, showError }, last) {
     camera.value = "";
   });
   zone.element.prepend(picture);
-  zone.element.append(h("label.camera", { htmlFor: camera.id }, t("photograph")), camera);
+  zone.element.querySelector("input").after(h("label.camera", { htmlFor: camera.id }, t("photograph")), camera);
   const samples = SAMPLES.map((name) => {
     const address = new URL(`../assets/${name}.jpg`, import.meta.url).href;
     const image = h("img", { src: address, alt: t(name), width: 72, height: 72 });

@@ -20,7 +20,7 @@ export const view = {
       noisy: "With noise",
       denoised: "Denoised",
       noise: "Noise",
-      trained: "The network was trained with noise of {noise}.",
+      trained: "The network was trained with noise of {noise}. ",
       again: "New noise",
       psnr: "{value} dB",
       psnrHelp: "dB is the signal-to-noise ratio (PSNR) to the original: higher is closer.",
@@ -191,7 +191,7 @@ function showModel(root, model, { t, predict, showError }) {
   root.append(
     h("div.frames", {}, frames.clean.element, frames.noisy.element, frames.denoised.element),
     h("div.row.controls", {}, noiseLevel.element, again),
-    h("p.hint", {}, trained && `${t("trained", { noise: trained })} `, t("psnrHelp")),
+    h("p.hint", {}, trained && t("trained", { noise: trained }), t("psnrHelp")),
     source.element,
   );
   return () => {

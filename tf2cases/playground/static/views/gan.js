@@ -88,7 +88,7 @@ function showModel(root, model, { t, predict }) {
     max: STEPS,
     step: 1,
     value: 0,
-    format: (value) => `${Math.round((100 * value) / STEPS)} %`,
+    format: (value) => `${Math.round((100 * value) / STEPS)}%`,
     onInput: (value) => {
       stop();
       show(value);

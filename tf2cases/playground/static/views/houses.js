@@ -228,7 +228,8 @@ export const view = {
       context.font = "13px system-ui, sans-serif";
       const label = (text, [from, top], align) => {
         context.textAlign = align;
-        context.fillText(text, from, Math.min(top, high - 4));
+        const room = align === "right" ? context.measureText(text).width : 0; // it may not be cut
+        context.fillText(text, Math.max(from, room), Math.min(top, high - 4));
       };
       const [middleX, middleY] = at(0.6, 0, least);
       label(`${t(a.name)} →`, [middleX, middleY + 24], "center");

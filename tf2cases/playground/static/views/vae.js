@@ -36,7 +36,7 @@ export const view = {
       stop: "Stop",
       way: "On the way",
       draw: "Where does yours land?",
-      drawHelp: "Draw a digit. The ring moves to its point, and the picture above shows what the network made of it.",
+      drawHelp: "Draw a digit. The ring moves to its point, and the picture shows what the network made of it.",
       strip: "The pictures from A to B",
       pad: "Pad for a digit",
       padHint: "Draw a digit",
@@ -61,9 +61,9 @@ export const view = {
       setEnd: "B 放在这里",
       play: "出发",
       stop: "停止",
-      way: "路程",
+      way: "进度",
       draw: "你写的数字会落在哪里？",
-      drawHelp: "写一个数字，圆环会移到它的位置，上面的图片就是网络对它的理解。",
+      drawHelp: "写一个数字，圆环会移到它的位置，图片就是网络对它的理解。",
       strip: "从 A 到 B 的图片",
       pad: "手写区",
       padHint: "写一个数字",
@@ -108,6 +108,7 @@ function showModel(root, model, { t, predict }) {
     canvas,
   );
   const picture = h("canvas.model-picture", { role: "img", "aria-label": t("decoded") });
+  const echo = h("canvas.model-picture.echo", { "aria-hidden": "true", hidden: true }); // beside the pad
   const coordinates = h("p.coordinates", { role: "status" });
 
   // Drawing the plane.
@@ -215,6 +216,7 @@ function showModel(root, model, { t, predict }) {
     const made = await decode([point], "point");
     if (made && !isGone && before === framesShown) {
       copy(made[0], picture);
+      copy(made[0], echo);
     }
   }
 
@@ -287,7 +289,7 @@ function showModel(root, model, { t, predict }) {
     max: STEPS,
     step: 1,
     value: 0,
-    format: (value) => `${Math.round((100 * value) / STEPS)} %`,
+    format: (value) => `${Math.round((100 * value) / STEPS)}%`,
     onInput: (value) => {
       stopWalk();
       goTo(value);
@@ -374,6 +376,7 @@ function showModel(root, model, { t, predict }) {
     t,
     onChange: async () => {
       stopWalk();
+      echo.hidden = pad.isEmpty;
       if (pad.isEmpty) {
         return;
       }
@@ -386,6 +389,8 @@ function showModel(root, model, { t, predict }) {
       }
     },
   });
+
+  pad.tools.prepend(echo);
 
   function encode(canvases, replaces) {
     const [height, wide, channels] = shape;
@@ -443,7 +448,8 @@ function showModel(root, model, { t, predict }) {
         "div",
         {},
         plane,
-        [t("planeHelp"), t("tiles"), ...notes].map((note) => h("p.hint", {}, note)),
+        h("p.hint.keys", {}, t("planeHelp")),
+        [t("tiles"), ...notes].map((note) => h("p.hint", {}, note)),
       ),
       h(
         "div.card.stack",
