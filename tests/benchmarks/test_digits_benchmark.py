@@ -59,6 +59,7 @@ def test_every_line_counts_the_answers_of_the_model(model, tmp_path, monkeypatch
         ([], "--model is missing: it must be the export of a digit model."),
         (["--model=.", "--conditions=fog"], "--conditions has 'fog', but each must be one of clean, lined, "),
         (["--model=.", "--fonts=."], "--fonts is '.', but must have font files (.ttf or .otf)."),
+        (["--model=.", "--photos=."], "--photos is '.', but must have .jpg pictures."),
     ],
 )
 def test_mistakes_are_told(flags, message, tmp_path, monkeypatch, capsys):

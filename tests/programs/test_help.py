@@ -163,6 +163,12 @@ MISTAKES = {
         "serve",
         "--backend=http://a:1",
         "--models=a",
+        "--max_message_bytes=9",
+    ): r"serve: --max_message_bytes has no effect",
+    (
+        "serve",
+        "--backend=http://a:1",
+        "--models=a",
         "--rest_api_port=0",
     ): r"serve: --rest_api_port is 0, but --backend n",
     (

@@ -52,6 +52,10 @@ def main(values: flags.FlagValues) -> None:
     fonts = digit_scenes.handwriting_fonts(values.fonts) if values.fonts else []
     if values.fonts and not fonts:
         raise UsageError(f"--fonts is {values.fonts!r}, but must have font files (.ttf or .otf).")
+    # Now, since the measurements before the pictures may take hours.
+    paths = _pictures(values.photos) if values.photos else []
+    if values.photos and not paths:
+        raise UsageError(f"--photos is {values.photos!r}, but must have .jpg pictures.")
     quiet.import_tensorflow()
     from tf2cases.data import sources
     from tf2cases.serving import model as exported
@@ -68,7 +72,7 @@ def main(values: flags.FlagValues) -> None:
         print(f"{name:<26}{_condition(asked, glyphs, name, values.scenes)}", flush=True)
     print(f"{'pages of 1 to 12 digits':<26}{_pages(asked, glyphs, values.scenes)}", flush=True)
     if values.photos:
-        print(f"{'photos without digits':<26}{_photos(asked, values.photos)}")
+        print(f"{'photos without digits':<26}{_photos(asked, paths)}")
 
 
 class _Glyphs:
@@ -125,11 +129,12 @@ def _pages(asked: Any, glyphs: _Glyphs, count: int) -> str:
     return f"{whole / count:7.1%} read whole   {same / total:.1%} of the digits"
 
 
-def _photos(asked: Any, folder: str) -> str:
+def _pictures(folder: str) -> list[str]:
+    return sorted(glob.glob(os.path.join(glob.escape(folder), "**", "*.jpg"), recursive=True))
+
+
+def _photos(asked: Any, paths: Sequence[str]) -> str:
     """The line of pictures without digits."""
-    paths = sorted(glob.glob(os.path.join(glob.escape(folder), "**", "*.jpg"), recursive=True))
-    if not paths:
-        raise UsageError(f"--photos is {folder!r}, but must have .jpg pictures.")
     doubtful = 0
     for path in paths:
         with open(path, "rb") as file:

@@ -119,7 +119,11 @@ class Backend:
             raise UsageError(f"--models is {where!r}, but must have a folder with an exported model in it.")
 
     async def __call__(self) -> list[dict[str, Any]]:
-        """The models in the order of their names, as `described`; those that the server does not have are left out."""
+        """The models as `described`, in the order of the given names, or of the folder's.
+
+        A model with a card in the folder is described by it. The server is asked about any other, and what it does not
+        have is left out.
+        """
         names = self._names if self._folder is None else _models_in(self._folder)
         found = await asyncio.gather(*(self._model(name) for name in names))
         return [model for model in found if model is not None]

@@ -73,7 +73,7 @@ _IGNORED_TEXTS = ("mixed_precision",)
 _IGNORED = (*_IGNORED_BOOLS, *_IGNORED_NUMBERS, *_IGNORED_PATHS, *_IGNORED_TEXTS)
 
 
-# Flags that --backend leaves a meaning, besides those of the limits.
+# Flags that have an effect with --backend, besides the limits of HTTP.
 _WITH_BACKEND = (
     "backend",
     "models",
@@ -306,7 +306,8 @@ def _check(values: flags.FlagValues) -> None:
 
 
 def _check_backend(values: flags.FlagValues) -> None:
-    used = {*_WITH_BACKEND, *(flag for flag, _ in _LIMITS.values())}
+    of_http = (flag for field, (flag, _) in _LIMITS.items() if field != "body_bytes")
+    used = {*_WITH_BACKEND, *of_http}
     for name in values:
         if values[name].present and name not in used and name not in _IGNORED:
             raise UsageError(f"--{name} has no effect with --backend, since no model is served here.")

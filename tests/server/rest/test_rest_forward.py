@@ -97,6 +97,28 @@ def test_only_requests_to_models_are_handed_on(backend):
     assert (answer.status, answer.error) == (404, "Not found: /monitoring; the models are at /v1/models/NAME.")
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/../monitoring", "/v1/%2e%2E/monitoring", "/v1/models/..", "/v1/./a", "/v1/a%2F..%2Fb"]
+)
+def test_no_path_leads_out_of_v1(backend, path):
+    with in_front(backend) as port:
+        answer = asked(port, f"GET {path} HTTP/1.1\r\nHost: a")
+    assert (answer.status, answer.error) == (404, f"Not found: {path}; the models are at /v1/models/NAME.")
+
+
+def test_a_path_that_no_url_can_have_is_refused(backend):
+    with in_front(backend) as port:
+        answer = asked(port, "GET /v1/models/a#b HTTP/1.1\r\nHost: a")
+    assert (answer.status, answer.error) == (400, "Malformed request: GET /v1/models/a#b")
+
+
+def test_headers_that_connection_names_are_not_handed_on(backend):
+    with in_front(backend) as port:
+        head = "GET /v1/a HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nX-Mine: 1"
+        got = unpacked(asked(port, head))
+    assert {name.lower() for name in got["headers"]} == {"x-mine", "host"}
+
+
 def test_the_limits_are_those_of_a_server_of_models(backend):
     with in_front(backend, limits=Limits(rest_body_bytes=10)) as port:
         answer = asked(port, "POST /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 11", b"x" * 11)
@@ -131,7 +153,9 @@ def test_a_backend_that_has_no_such_model_has_no_metadata_of_it(backend):
 
 
 @pytest.mark.parametrize(
-    "address", ["", "host:8501", "ftp://a:1", "http://", "http://a:x", "http://a:1/b", "http://a?b"]
+    "address",
+    ["", "host:8501", "ftp://a:1", "http://", "http://a:x", "http://a:1/b", "http://a?b"]
+    + ["http://[::1", "http://a\n:1", "http://b@a:1", "http://:b@a:1"],
 )
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(UsageError, match=r"^--backend is .*, but must be http://HOST:PORT or https://HOST:PORT\.$"):

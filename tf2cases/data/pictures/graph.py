@@ -40,7 +40,7 @@ FULL_SIZE = Decoding()
 def decode(image_bytes: tf.Tensor | bytes, how: Decoding = FULL_SIZE) -> tf.Tensor:
     """Decodes one PNG, JPEG or BMP picture, recognised by its first bytes, to RGBA.
 
-    The header is read first: a picture of more than `max_pixels` pixels is refused before memory is allocated for it,
+    The header is read first: a picture of more than `max_pixels` of `how` is refused before memory is allocated for it,
     and so are BMP pictures and PNG pictures with less than 8 bits of more than 25 megapixels, and JPEG pictures of more
     than `MAX_SCANS` scans. A JPEG of more than 25 megapixels is halved. So no picture takes more than 300 MB.
     16-bit pictures lose their low byte; an animated PNG yields its still picture. The EXIF orientation of a JPEG is
@@ -49,6 +49,7 @@ def decode(image_bytes: tf.Tensor | bytes, how: Decoding = FULL_SIZE) -> tf.Tens
 
     Args:
       image_bytes: scalar string.
+      how: see `Decoding`.
 
     Returns:
       uint8 [height, width, 4], red, green, blue and straight (not premultiplied) alpha.

@@ -3,7 +3,7 @@
 import json
 import logging
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -13,7 +13,8 @@ from tf2cases.errors import UsageError
 from tf2cases.server.options import RestOptions
 from tf2cases.server.rest.front import Call, Front, HttpError, Request, shown
 
-# They are about one connection, and not about the request or answer (RFC 9110, section 7.6.1).
+# They are about one connection, and not about the request or answer (RFC 9110, section 7.6.1), as are those that the
+# header Connection names.
 _HOP: Final = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 _OWN: Final = (b"host", b"content-length", b"expect")  # those of requests that are set anew
 _CONNECT_SECONDS: Final = 5.0
@@ -65,13 +66,18 @@ class Forwarder(Front):
 
     async def _answer(self, request: Request, call: Call) -> Response:
         target = self._target(request)
-        if target[:4].lower() != b"/v1/":
+        # "/v1/.." would lead out of /v1/, if not here then at the backend.
+        path = urllib.parse.unquote_to_bytes(request.scope["raw_path"])
+        if target[:4].lower() != b"/v1/" or {b".", b".."} & set(path.split(b"/")):
             raise HttpError(404, f"Not found: {shown(target)}; the models are at /v1/models/NAME.")
-        headers = [(name, value) for name, value in request.scope["headers"] if name not in _HOP + _OWN]
+        headers = [one for one in _end_to_end(request.scope["headers"]) if one[0] not in _OWN]
         return await self._exchange(request.method, target, headers, bytes(await self._received(request, call)))
 
     async def _exchange(self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> Response:
-        url = httpx.URL(self._backend).copy_with(raw_path=target)
+        try:
+            url = httpx.URL(self._backend).copy_with(raw_path=target)
+        except httpx.InvalidURL:
+            raise HttpError(400, f"Malformed request: {method} {shown(target)}") from None
         # A request made by the client would get headers of its own, such as Accept-Encoding.
         request = httpx.Request(method, url, headers=headers, content=body or None)
         try:
@@ -88,19 +94,27 @@ class Forwarder(Front):
             reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise HttpError(502, f"The backend at {self._backend} does not answer: {reason}.") from None
         response = Response(content, answer.status_code)
-        kept = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _HOP]
-        response.raw_headers = [(name, value) for name, value in kept if name != b"content-length"]
+        response.raw_headers = [one for one in _end_to_end(answer.headers.raw) if one[0] != b"content-length"]
         if method != "HEAD" and answer.status_code not in (204, 304):
             response.raw_headers.append((b"content-length", str(len(content)).encode()))
         return response
 
 
+def _end_to_end(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers that are handed on, with names in lower case."""
+    lower = [(name.lower(), value) for name, value in headers]
+    named = {one.strip().lower() for name, value in lower if name == b"connection" for one in value.split(b",")}
+    return [(name, value) for name, value in lower if name not in _HOP and name not in named]
+
+
 def _checked(backend: str) -> str:
-    parts = urllib.parse.urlsplit(backend)
     try:
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of the port
+        parts, _ = urllib.parse.urlsplit(backend), httpx.URL(backend)
+        good = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+        )
+    except (ValueError, httpx.InvalidURL):  # of the brackets, the host or the port
         good = False
-    if not good or parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
+    if not good or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise UsageError(f"--backend is {backend!r}, but must be http://HOST:PORT or https://HOST:PORT.")
     return backend.rstrip("/")
