@@ -49,7 +49,12 @@ def test_the_root_leads_to_the_page(client):
 
 
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".png": "image/png"}
-TYPES |= {".js": "text/javascript; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml"}
+TYPES |= {
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".jpg": "image/jpeg",
+}
 
 
 @pytest.mark.parametrize("path", [pytest.param(p, id=str(p.relative_to(STATIC))) for p in STATIC.rglob("*.*")])

@@ -134,6 +134,11 @@ MISTAKES = {
     ("sample_dcgan", "--model=none", "--out=a.png"): r"sample_dcgan: there is no directory none: a model must be",
     ("sample_vae", "--model=none", "--out=a.png"): r"sample_vae: there is no directory none: a model must be",
     ("sample_vae", "--model=m", "--out=a.png", "--grid=2", "--count=3"): r"sample_vae: --grid=2 and --count=3 were",
+    (
+        "serve",
+        "--model_base_path=",
+    ): r"serve: --model_base_path is '', but must be the folder with the versions of a model",
+    ("serve", "--model_name=a"): r"serve: --model_name is 'a', but needs --model_base_path",
     ("serve", "--models=digits"): r"serve: --models is 'digits', but needs --backend; --model_base_path serves models",
     ("serve", "--backend=http://a:1"): r"serve: --backend needs --models: the folder with the exports, or the names of",
     ("serve", "--backend=a:1", "--models=digits"): r"serve: --backend is 'a:1', but must be http://HOST:PORT or https",

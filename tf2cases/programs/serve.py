@@ -295,6 +295,12 @@ def _check(values: flags.FlagValues) -> None:
         return
     if values.models:
         raise UsageError(f"--models is {values.models!r}, but needs --backend; --model_base_path serves models here.")
+    if not values.model_base_path and not values.model_config_file:
+        # A script whose variable is empty should not serve the package's model instead.
+        if values["model_base_path"].present:
+            raise UsageError("--model_base_path is '', but must be the folder with the versions of a model.")
+        if values["model_name"].present:
+            raise UsageError(f"--model_name is {values.model_name!r}, but needs --model_base_path.")
     if values.port == values.rest_api_port != 0:
         raise UsageError(f"--port and --rest_api_port are both {values.port}, but must be different.")
     if not values.port and not values.rest_api_port and not values.grpc_socket_path:
