@@ -83,16 +83,6 @@ def in_front(repo, server):
         yield address
 
 
-def post(address, path, body):
-    """(status, JSON) of a POST request."""
-    request = urllib.request.Request(address + path, json.dumps(body).encode(), method="POST")
-    try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
 @pytest.fixture(scope="session")
 def driver():
     """A browser without a window; the tests of the page are skipped where there is none."""

@@ -46,6 +46,7 @@ _MEANINGS: dict[str, tuple[str, tuple[float, float] | None]] = {
     "digits": ("the characters one by one, in reading order", None),
     "confidences": ("probabilities of the characters", _UNIT),
     "boxes": ("top, left, bottom and right of each character, as parts of the picture", _UNIT),
+    "certainty": ("how certain it is that each character is writing", _UNIT),
     "count": ("how many characters were found", (0, 32)),
 }
 # Where outputs are not what inputs of the same name are.

@@ -119,7 +119,8 @@ export const view = {
       if (pad.isEmpty) {
         cleared = pad.version;
         found = [];
-        showFound(pad.version);
+        showFound();
+        setRead(pad.version);
         return;
       }
       const update = finder ? lookFor : readAsOne;
@@ -159,12 +160,13 @@ export const view = {
       if (!count) {
         showNow(next, version);
       }
+      setRead(version);
     }
 
     /** For models whose export has no signature that finds digits: one digit on the whole sheet, without its picture. */
     async function readAsOne() {
       const next = [{ image: null, box: null, certainty: 1, scores: {} }];
-      await Promise.all(
+      const versions = await Promise.all(
         models.map(async (model) => {
           let version;
           const inputs = () => {
@@ -176,15 +178,24 @@ export const view = {
             next[0].scores[model.name] = read.probabilities[0];
             showNow(next, version);
           }
+          return version;
         }),
       );
+      setRead(Math.min(...versions));
     }
 
     function showNow(next, version) {
       // An answer may be of a drawing that has been cleared since.
       if (!left && version >= cleared) {
         found = next;
-        showFound(version);
+        showFound();
+      }
+    }
+
+    /** Says in data-read, beside data-drawn, which version of the drawing every model has read. */
+    function setRead(version) {
+      if (!left && version >= cleared) {
+        root.dataset.read = version;
       }
     }
 
@@ -208,8 +219,8 @@ export const view = {
       return first ? digits[first.indexOf(Math.max(...first))] : "";
     }
 
-    /** Shows what was found; `version` is that of the drawing, and the page has it in data-read, beside data-drawn. */
-    function showFound(version) {
+    /** Shows what was found. */
+    function showFound() {
       chosen = picked === null ? nearHand() : Math.min(picked, Math.max(found.length - 1, 0));
       const labels = found.map(label);
       answer.textContent = labels.join(" ") || t("nothing");
@@ -238,7 +249,6 @@ export const view = {
           })),
       );
       showStrip(labels);
-      root.dataset.read = version ?? root.dataset.read;
     }
 
     function showStrip(labels) {
