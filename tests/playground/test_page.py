@@ -11,6 +11,16 @@ SEVEN = [[[0.4, 0.2], [0.6, 0.2], [0.55, 0.4], [0.5, 0.6], [0.47, 0.8]]]
 VIEWS = ("digits", "houses")
 
 
+def serious_violations(page):
+    """What axe-core finds serious or critical: (rule, impact, elements) each."""
+    # It is a program of the test and not of the page, whose policy would refuse it as a script element.
+    page.driver.execute_script(AXE.read_text())
+    found = page.run(
+        "return (await axe.run(document)).violations.map((v) => [v.id, v.impact, v.nodes.map((n) => n.html)])"
+    )
+    return [violation for violation in found if violation[1] in ("serious", "critical")]
+
+
 def listed(address):
     with urllib.request.urlopen(f"{address}/playground/models.json") as answer:
         return {model["name"]: model for model in json.load(answer)["models"]}
@@ -166,12 +176,7 @@ def test_axe_finds_nothing_serious(page, view, dark):
         page.draw(SEVEN)
         page.draw([[[0.2, 0.2], [0.2, 0.8]]])
     page.wait("return document.querySelector('.time').innerText.endsWith(' ms')")
-    # It is a program of the test and not of the page, whose policy would refuse it as a script element.
-    page.driver.execute_script(AXE.read_text())
-    found = page.run(
-        "return (await axe.run(document)).violations.map((v) => [v.id, v.impact, v.nodes.map((n) => n.html)])"
-    )
-    assert [violation for violation in found if violation[1] in ("serious", "critical")] == []
+    assert serious_violations(page) == []
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from test_page import AXE
+from test_page import AXE, serious_violations
 
 VIEWS = {"captcha": "captcha", "denoise": "denoiser", "vae": "vae", "gan": "generator", "classify": "photos"}
 PRESS = """
@@ -524,8 +524,4 @@ def test_axe_finds_nothing_serious_in_a_view(page, view, dark):
     if view == "captcha":
         page.click("Read all 25")
     page.wait("return document.querySelector('.time').innerText.endsWith(' ms')")
-    page.driver.execute_script(AXE.read_text())
-    found = page.run(
-        "return (await axe.run(document)).violations.map((v) => [v.id, v.impact, v.nodes.map((n) => n.html)])"
-    )
-    assert [violation for violation in found if violation[1] in ("serious", "critical")] == []
+    assert serious_violations(page) == []
