@@ -17,6 +17,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from handwritings import DRAW_ON
 
 SECONDS = 120  # for anything that should happen, on a busy machine
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -184,18 +185,7 @@ class Page:
         return found
 
 
-DRAW = """
-const [strokes, selector] = arguments;
-const canvas = document.querySelector(selector);
-const box = canvas.getBoundingClientRect();
-const send = (kind, [x, y]) => canvas.dispatchEvent(new PointerEvent(kind, {pointerId: 1, bubbles: true,
-  clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
-for (const stroke of strokes) {
-  send("pointerdown", stroke[0]);
-  stroke.slice(1).forEach((point) => send("pointermove", point));
-  send("pointerup", stroke.at(-1));
-}
-"""
+DRAW = f"{DRAW_ON}const [strokes, selector] = arguments; drawOn(document.querySelector(selector), strokes);"
 
 
 @pytest.fixture

@@ -99,3 +99,18 @@ def dense(points, step):
         count = max(1, math.ceil(math.hypot(c - a, d - b) / step))
         found += [(a + (c - a) * i / count, b + (d - b) * i / count) for i in range(1, count + 1)]
     return found
+
+
+# A function of the browser: sends the pointer events of strokes, whose points are parts of the canvas's size.
+DRAW_ON = """
+const drawOn = (canvas, strokes) => {
+  const box = canvas.getBoundingClientRect();
+  const send = (kind, [x, y]) => canvas.dispatchEvent(new PointerEvent(kind, {pointerId: 1, bubbles: true,
+    clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
+  for (const stroke of strokes) {
+    send("pointerdown", stroke[0]);
+    stroke.slice(1).forEach((point) => send("pointermove", point));
+    send("pointerup", stroke.at(-1));
+  }
+};
+"""

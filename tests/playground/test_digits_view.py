@@ -2,14 +2,16 @@
 
 import itertools
 
-from handwritings import written
+from handwritings import DRAW_ON, written
 
 ASPECT = 1.5  # of the pad
 PLACES = [(0.03, 0.04), (0.5, 0.04), (0.25, 0.1), (0.03, 0.35), (0.55, 0.38)]  # of the top left corner
 SIZES = [0.3, 0.42, 0.56]  # heights
 PENS = [8, 16]
 
-READ_ALL = """
+READ_ALL = (
+    f"{DRAW_ON}"
+    """
 const [drawings, place] = [args[0], document.querySelector("#view")];
 const canvas = document.querySelector(".pad-canvas");
 const pens = document.querySelector(".pad input[type=range]");
@@ -19,19 +21,13 @@ for (const { strokes, pen } of drawings) {
   clear.click();
   pens.value = pen;
   pens.dispatchEvent(new Event("input"));
-  const box = canvas.getBoundingClientRect();
-  const send = (kind, [x, y]) => canvas.dispatchEvent(new PointerEvent(kind, {pointerId: 1, bubbles: true,
-    clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
-  for (const stroke of strokes) {
-    send("pointerdown", stroke[0]);
-    stroke.slice(1).forEach((point) => send("pointermove", point));
-    send("pointerup", stroke.at(-1));
-  }
+  drawOn(canvas, strokes);
   while (place.dataset.read !== place.dataset.drawn) await new Promise((resolve) => setTimeout(resolve, 2));
   answers.push(document.querySelector(".answer").innerText);
 }
 return answers;
 """
+)
 
 
 def test_of_digits_in_three_handwritings_at_five_places_in_three_sizes_with_two_pens_95_percent_are_read(page):
